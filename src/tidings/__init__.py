@@ -1,0 +1,1 @@
+"""Tidings: a self-hosted messaging gateway that can always say what happened to a message."""

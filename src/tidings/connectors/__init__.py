@@ -1,0 +1,1 @@
+"""The things that talk to one upstream account each."""

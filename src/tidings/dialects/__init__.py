@@ -1,0 +1,1 @@
+"""Vendor-compatible HTTP APIs in front. Each translates; none decides."""

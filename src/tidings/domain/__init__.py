@@ -1,0 +1,1 @@
+"""Values and rules. Pure: no await, no clock, no log, no SQL, no vendor's word."""

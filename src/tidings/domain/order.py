@@ -1,0 +1,127 @@
+"""What a customer asked for: the one model that every dialect translates into, and what became of it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from tidings.domain.errors import Fault
+from tidings.domain.money import Units
+from tidings.domain.status import State
+
+
+class Dialect(StrEnum):
+    """Which API a message came in by."""
+
+    BSG_V1 = "bsg_v1"
+    BSG_ONE = "bsg_one"
+    INFOBIP = "infobip"
+    NATIVE = "native"
+
+
+class TrafficClass(StrEnum):
+    """What a message is for. Decides its lane and what may be done when a submission's fate is unknown."""
+
+    OTP = "otp"
+    TRANSACTIONAL = "transactional"
+    PROMOTIONAL = "promotional"
+
+
+class OnFault(StrEnum):
+    """What happens to a recipient that cannot be taken."""
+
+    SKIP = "skip"  # the others are taken; this one leaves no trace
+    RECORD = "record"  # kept as a rejected message that owes a report like any other
+    REFUSE_ALL = "refuse_all"  # nothing of the request is taken: raises Refusal with the row
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A customer, as far as answering a request needs to know."""
+
+    id: int
+    name: str
+    currency: str  # ISO 4217
+    senders: tuple[str, ...] = ()  # allowed senders; empty = all
+    traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL
+    settings: dict[str, object] = {}  # dialect switches by name, e.g. {"infobip.ok_word": "OK"}
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who speaks: an account, the credential it used, and whether that is a test one."""
+
+    account: Account
+    credential_id: int
+    test: bool
+
+
+class Extras(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What rides along with a message and is only handed back, or used after its end."""
+
+    callback_url: str | None = None
+    callback_data: str | None = None
+    application_id: str | None = None
+    entity_id: str | None = None
+    campaign_reference_id: str | None = None
+    intermediate_report: bool = False
+    notify: bool = True
+    notify_content_type: str | None = None
+
+
+NO_EXTRAS = Extras()
+
+
+class Draft(msgspec.Struct):
+    """One recipient of an order, as the dialect understood it."""
+
+    recipient: str  # as given, trimmed; `domain.number` decides what it is
+    sender: str
+    text: str
+    reference: str | None = None  # the customer's own reference
+    message_key: str | None = None  # the customer's own messageId
+    tariff: int | None = None  # None = the account's default tariff (code 0)
+    ucs2: bool = False  # send as UCS-2 even where the default alphabet would do
+    flash: bool = False
+    extras: Extras = NO_EXTRAS
+    fault: Fault | None = None  # a fault the dialect saw already; the flow adds its own and the first wins
+    validity_s: int | None = None  # where the recipient's own differs from the order's
+
+
+class Order(msgspec.Struct):
+    """One request: who, what, when, and what to do with recipients that cannot be taken."""
+
+    caller: Caller
+    dialect: Dialect
+    drafts: list[Draft]
+    on_fault: OnFault
+    validity_s: int  # seconds, from acceptance or from `scheduled_for`
+    bulk_key: str | None = None  # the customer's bulkId
+    name: str | None = None  # campaign name
+    source: str = "rest"
+    scheduled_for: datetime | None = None  # aware UTC; None = now
+    unique_recipients: bool = False  # a number twice in one order is a fault of the later one
+    traffic_class: TrafficClass | None = None  # None = the account's default
+    max_parts: int = 25  # more parts than this is TEXT_TOO_LONG
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A recipient that is now a message."""
+
+    id: int
+    reference: str
+    message_key: str
+    recipient: str  # digits
+    parts: int
+    price: Units  # of the whole message
+    country: str | None
+    state: State
+    fault: Fault | None = None  # set where OnFault.RECORD kept a recipient as a rejected message
+
+
+class Receipted(msgspec.Struct, frozen=True):
+    """The answer to an order: one row per draft, in the order's order. A skipped draft's row is its Fault."""
+
+    task_id: int
+    bulk_key: str
+    created_at: datetime
+    currency: str
+    rows: list[Taken | Fault]

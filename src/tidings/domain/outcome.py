@@ -1,0 +1,50 @@
+"""What a carrier's answer to one submission means. A connector gives exactly one of these per submission."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tidings.domain.reason import Reason
+
+
+class Next(StrEnum):
+    """What may be done after a refusal that is certain."""
+
+    GIVE_UP = "give_up"  # this message will not be taken on this route
+    RETRY = "retry"  # the same route may take it later
+    THROTTLE = "throttle"  # too fast: certain not taken, retry without limit within validity
+    HOLD = "hold"  # not this message's fault: the bind or the account; keep it queued
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The next hop took responsibility. Says nothing of delivery."""
+
+    upstream_id: str  # exactly as given; may be empty on broken peers
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Certainly not taken."""
+
+    reason: Reason
+    next: Next
+    code: str  # the peer's own code, e.g. "0x0000000b ESME_RINVDSTADR"
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """Never handed to the socket: certainly not sent, goes back to the queue without a mark."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Bytes left us and no answer came: it may or may not have been taken."""
+
+    cause: str  # "timeout", "link_lost", ...
+
+
+Outcome = Taken | Refused | Unwritten | Unknown

@@ -1,0 +1,36 @@
+"""A delivery receipt, as a connector understood it: evidence, not yet a status."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+
+from tidings.domain.reason import Reason
+from tidings.domain.status import Confirmation, State
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one delivery receipt of a carrier says.
+
+    `state` is what it claims for the part it names, already weighed by the connector's receipt class;
+    None where the word is unknown or only a note. `raw` is the whole PDU or body, kept for ever.
+    """
+
+    upstream_id: str | None  # the id the receipt names, as given (TLV before text)
+    state: State | None
+    word: str  # the carrier's own word, e.g. "DELIVRD"
+    recipient: str  # the address the message went to, as the receipt spells it
+    sender: str  # our sender, as the receipt spells it
+    raw: bytes
+    reason: Reason | None = None
+    confirmation: Confirmation = Confirmation.NONE
+    error_code: str | None = None  # the carrier's `err`, as given
+    intermediate: bool = False
+    done_at: datetime | None = None  # the provider's time, aware UTC, plausible or absent
+    submitted_at: datetime | None = None  # the provider's submit time
+    text: str | None = None  # the start of our text, where the receipt repeats it
+
+    def fingerprint(self) -> bytes:
+        """The same for a receipt that is sent twice: group, id, verdict and done date decide (16 bytes)."""
+        key = f"{self.upstream_id}\x00{self.word}\x00{self.done_at}\x00{self.recipient}\x00{self.error_code}"
+        return blake2b(key.encode(), digest_size=16).digest()

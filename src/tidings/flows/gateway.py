@@ -1,0 +1,57 @@
+"""The one object that dialects, console and CLI talk to: every use case they may start."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tidings.domain.message import Balance, Message, MessageFilter, MessagePage, Report, ReportFilter, Sort, Task
+from tidings.domain.order import Caller, Order, Receipted
+
+
+class Gateway(Protocol):
+    """The use cases in front of the house. Every call is made for one account."""
+
+    async def caller_by_key(self, key: str) -> Caller | None:
+        """Who an API key (`live_…`, `test_…`) belongs to; None if unknown, revoked, or its account is closed."""
+        ...
+
+    async def caller_by_password(self, username: str, password: str) -> Caller | None:
+        """Who a user name and password belong to; None as above."""
+        ...
+
+    async def caller_by_credential(self, credential_id: int) -> Caller | None:
+        """Who a credential id (of a verified token) belongs to; None if it was revoked since."""
+        ...
+
+    async def token_secret(self) -> bytes:
+        """The key that signs and checks our tokens; it lives in the database."""
+        ...
+
+    async def accept(self, order: Order) -> Receipted:
+        """Take an order: returns after the commit. Raises Refusal, Unavailable."""
+        ...
+
+    async def balance(self, account_id: int) -> Balance:
+        """What the account has now."""
+        ...
+
+    async def message(self, account_id: int, message_id: int) -> Message | None:
+        """One message by its id; a foreign id and an unknown one are both None."""
+        ...
+
+    async def message_by_reference(self, account_id: int, reference: str) -> Message | None:
+        """One message by the customer's (or the generated) reference."""
+        ...
+
+    async def task(self, account_id: int, task_id: int) -> Task | None:
+        """One task with its counters."""
+        ...
+
+    async def messages(
+        self, account_id: int, where: MessageFilter, *, sort: Sort, limit: int, offset: int
+    ) -> MessagePage:
+        """A page of messages."""
+        ...
+
+    async def pull_reports(self, account_id: int, where: ReportFilter, *, limit: int) -> Sequence[Report]:
+        """Owed reports of the last 48 hours, newest first; each is handed out once, ever."""
+        ...

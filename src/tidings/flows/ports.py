@@ -1,0 +1,78 @@
+"""What the flows need of the outside: a clock, connectors, and (in `ports_store`) the database."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tidings.domain.outcome import Outcome
+from tidings.domain.receipt import Receipt
+from tidings.domain.text import Alphabet
+
+
+class Clock(Protocol):
+    """Aware UTC time, passed in so that tests own it."""
+
+    def now(self) -> datetime:
+        """The time, aware, UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One part to submit now. `part` counts from 1; `reference` joins the parts of one message (1..255)."""
+
+    submission_id: int
+    recipient: str  # E.164 digits
+    sender: str
+    alphabet: Alphabet
+    text: str  # of this part
+    part: int
+    parts: int
+    reference: int
+    validity_s: int  # what is left of the message's validity
+    flash: bool = False
+
+
+class Connector(Protocol):
+    """The thing that talks to one upstream account. Every connector passes tests/conformance."""
+
+    @property
+    def room(self) -> int:
+        """How many submissions may be written at this moment: bound, window free, rate not used up."""
+        ...
+
+    async def wait_room(self) -> None:
+        """Return once `room` is above zero."""
+        ...
+
+    def submit(self, parts: Sequence[Outgoing]) -> list[asyncio.Future[Outcome]]:
+        """Write the parts of one message, in order, on one bind; a future each, which never raises.
+
+        The intent must be committed before the call. Never blocks; beyond `room` it still queues on the bind.
+        """
+        ...
+
+    async def run(self) -> None:
+        """Keep the binds up until `close`; reconnect with backoff. Never raises for what a peer may do."""
+        ...
+
+    async def close(self, drain_within_s: float) -> None:
+        """Stop taking, wait for answers, unbind, close. What is unanswered then becomes Unknown."""
+        ...
+
+
+class Upstream(Protocol):
+    """What a connector tells us."""
+
+    async def receipt(self, receipt: Receipt) -> None:
+        """Store a receipt. Returns after the commit: only then may the connector acknowledge it.
+
+        Raises Unavailable if it could not be stored; the connector then asks its peer to send it again.
+        """
+        ...
+
+    def late_answer(self, submission_id: int, outcome: Outcome) -> None:
+        """An answer that came after its submission's future was resolved Unknown, on a living session."""
+        ...
