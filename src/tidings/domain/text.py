@@ -3,8 +3,8 @@
 A handset takes 140 octets a part: 160 septets of the GSM default alphabet or 70 UTF-16 code units. A text of
 several parts gives 6 octets of each to the header that joins them again, which leaves 153 and 67 (3GPP TS
 23.038 and 23.040). Cuts are found on encoded octets, because that is where they may hurt: an escape must stay
-with the character it announces, a high surrogate with its low one. A part that would split a pair ends one unit
-earlier.
+with the character it announces, a high surrogate with its low one. A part that would split a pair ends one
+unit earlier.
 """
 
 import codecs
