@@ -18,6 +18,7 @@ class Standing(msgspec.Struct, frozen=True):
     stage: Stage | None = None
     confirmation: Confirmation = Confirmation.NONE
     inferred: bool = False  # our own timer said so, not a peer
+    network_error: int | None = None  # the network's own error number, where no reason stands for it
 
 
 class Message(msgspec.Struct, frozen=True):

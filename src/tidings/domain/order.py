@@ -84,6 +84,7 @@ class Draft(msgspec.Struct):
     extras: Extras = NO_EXTRAS
     fault: Fault | None = None  # a fault the dialect saw already; the flow adds its own and the first wins
     validity_s: int | None = None  # where the recipient's own differs from the order's
+    scheduled_for: datetime | None = None  # aware UTC; where its start differs from the order's
 
 
 class Order(msgspec.Struct):
