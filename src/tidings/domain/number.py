@@ -1,0 +1,111 @@
+"""Phone numbers: what a customer wrote becomes E.164 digits and a country, or a fault saying what is wrong.
+
+A number is refused only where it cannot be one: wrong shape, or no country calls by its first digits.
+National lengths and number plans are *not* checked: they change faster than a library's tables, and a refusal
+here would silently cut off new ranges. The carrier decides.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumber, region_code_for_number
+
+from tidings.domain.errors import Fault
+
+LONGEST_WRITTEN = 64
+"""Characters of a number as people write it; more is no number."""
+
+_E164 = re.compile(r"[1-9][0-9]{7,14}")
+_NATIONAL = re.compile(r"0[1-9][0-9]*")
+_SEPARATORS = dict.fromkeys(map(ord, " \t\u00a0-\u2010\u2011\u2012\u2013.()"))
+_NO_COUNTRY = "001"  # what phonenumbers calls satellite and freephone codes that belong to nobody
+
+_CODE = {
+    str(first): str(code)
+    for code in COUNTRY_CODE_TO_REGION_CODE
+    for first in range(code * 10 ** (3 - len(str(code))), (code + 1) * 10 ** (3 - len(str(code))))
+}
+"""Calling code by the first three digits; calling codes are prefix-free, so there is at most one."""
+_REGIONS = {str(code): regions for code, regions in COUNTRY_CODE_TO_REGION_CODE.items()}
+# How many leading digits tell the countries of a shared calling code apart: in +1 the area code.
+_TELLING = {"1": 4, "7": 4, "590": 8}
+_TELLING_DEFAULT = 7
+
+
+class Number(NamedTuple):
+    """A number in E.164 digits without `+`, and its country (ISO 3166-1 alpha-2, and `XK`) if it has one."""
+
+    digits: str
+    country: str | None
+
+
+class NumberFault(ValueError):
+    """What was written is not a number one can send to; `fault` says why."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.value)
+        self.fault = fault
+
+
+def parse(text: str) -> Number:
+    """The number somebody wrote, in international form with or without `+` or `00`; raises NumberFault.
+
+    Spaces, dashes, dots and parentheses are taken as people use them. `(0)` inside an international number is
+    refused: whether that zero is dialled differs by country, and a guess would reach a stranger.
+    """
+    digits = text if text.isascii() and text.isdigit() and text[0] != "0" else _international(text)
+    code = _CODE.get(digits[:3])
+    if code is None or not _E164.fullmatch(digits):
+        raise NumberFault(Fault.RECIPIENT_INVALID)
+    return Number(digits, _country(digits, code))
+
+
+def mask(number: str) -> str:
+    """A number for logs: its first three and last two digits; what is too short to hide is all stars."""
+    hidden = len(number) - 5
+    return "*" * len(number) if hidden < 3 else f"{number[:3]}{'*' * hidden}{number[-2:]}"
+
+
+def _international(text: str) -> str:
+    """Digits behind the international prefix; raises NumberFault for what is missing or national."""
+    if len(text) > LONGEST_WRITTEN:
+        raise NumberFault(Fault.RECIPIENT_INVALID)
+    written = text.strip()
+    if not written:
+        raise NumberFault(Fault.RECIPIENT_MISSING)
+    plain = written.translate(_SEPARATORS)
+    if _NATIONAL.fullmatch(plain):
+        raise NumberFault(Fault.PREFIX_MISSING)
+    if "(0)" in written:
+        raise NumberFault(Fault.RECIPIENT_INVALID)
+    return plain.removeprefix("+") if plain.startswith("+") else plain.removeprefix("00")
+
+
+def _country(digits: str, code: str) -> str | None:
+    regions = _REGIONS[code]
+    if len(regions) == 1:
+        return None if regions[0] == _NO_COUNTRY else regions[0]
+    telling = digits[: _TELLING.get(code, _TELLING_DEFAULT)]
+    return _shared_country(telling, len(digits), code) or regions[0]
+
+
+@lru_cache(maxsize=32_768)
+def _shared_country(telling: str, length: int, code: str) -> str | None:
+    """Which country of a shared calling code uses these first digits; None if no number plan knows them.
+
+    Asked for the leading digits only, so that the answer does not depend on which number came first. The rest
+    is filled with digits of which, over today's shared plans, one makes a valid number wherever any does.
+    """
+    for digit in "520":
+        national = telling[len(code) :] + digit * (length - len(telling))
+        zeros = len(national) - len(national.lstrip("0"))
+        probe = PhoneNumber(
+            country_code=int(code),
+            national_number=int(national),
+            italian_leading_zero=zeros > 0 or None,
+            number_of_leading_zeros=zeros or None,
+        )
+        if region := region_code_for_number(probe):
+            return region
+    return None
