@@ -31,7 +31,7 @@ FAST_STOP_WITHIN_S = 30.0
 QUIT_WITHIN_S = 5.0
 POLL_S = 0.01
 LOG_MAX_BYTES = 10 * 1024 * 1024
-LEFTOVERS = ("pre-existing shared memory block", 'lock file "postmaster.pid"')
+LEFTOVER = "pre-existing shared memory block"  # what PostgreSQL says while processes of a killed server live
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -114,6 +114,7 @@ class EmbeddedPostgres:
 
     def starting(self) -> Iterator[float]:
         """`start` in steps: yields how long to pause before going on. For callers with an event loop."""
+        assert self.pid is None, "this server runs already"
         self._take_lock()
         try:
             runner = runner_for(self.data_dir)
@@ -177,22 +178,23 @@ class EmbeddedPostgres:
             if self._is_ready():
                 return
             said = self._log_since(log_start)
-            if (
-                self.pid is not None
-                or time.monotonic() > released_by
-                or not any(s in said for s in LEFTOVERS)
-            ):
+            if self.pid is not None or LEFTOVER not in said or time.monotonic() > released_by:
                 raise no_start(self.data_dir, said, log_file=self.log_file)
             yield 0.1
 
     def _predecessor_gone(self, deadline: float) -> Iterator[float]:
-        """Wait until the server of a killed Tidings has stopped; remove the lock file of one killed too."""
+        """Wait until the server of a killed Tidings has stopped; remove the marks of one that was killed too.
+
+        Those name a process by its number, which may be another process's by now: PostgreSQL would give up.
+        While nobody has that number, `postmaster.pid` is left to PostgreSQL, whose own checks need it.
+        """
         pid_file = self.data_dir / "postmaster.pid"
-        while (pid := _first_number(pid_file)) is not None and time.monotonic() < deadline:
-            if not _works_in(pid, self.data_dir):
-                pid_file.unlink(missing_ok=True)  # the number may meanwhile be some other process's
-                return
+        while _server_on(self.data_dir, pid := _first_number(pid_file)) and time.monotonic() < deadline:
             yield POLL_S
+        if pid is not None and Path(f"/proc/{pid}").exists() and not _server_on(self.data_dir, pid):
+            pid_file.unlink(missing_ok=True)
+        for mark in self.socket_dir.iterdir():
+            mark.unlink()
 
     def _spawn(self, installation: Installation, runner: Runner) -> int:
         """Start the server; returns where its log begins. In a session of its own: Ctrl-C is not for it."""
@@ -248,11 +250,8 @@ def _first_number(pid_file: Path) -> int | None:
     return None
 
 
-def _works_in(pid: int, data_dir: Path) -> bool:
+def _server_on(data_dir: Path, pid: int | None) -> bool:
     """Whether that process is a PostgreSQL on these data: a server works in its data directory."""
-    try:
+    with contextlib.suppress(FileNotFoundError, PermissionError):  # ended, or another user's and so not ours
         return Path(f"/proc/{pid}/cwd").readlink() == data_dir.resolve()
-    except FileNotFoundError:
-        return False
-    except PermissionError:
-        return False  # another user's process: never a server of ours
+    return False

@@ -19,7 +19,8 @@ def check_place(data_dir: Path, runner: Runner) -> None:
             f"PostgreSQL's user {runner.name!r} cannot enter {data_dir.parent}: let others pass (chmod o+x "
             f"on it and what is above), or set {SETTING} to a place that it can reach"
         )
-    if data_dir.exists() and any(data_dir.iterdir()) and data_dir.stat().st_uid != runner.uid:
+    foreign = data_dir.exists() and data_dir.stat().st_uid != runner.uid
+    if foreign and (not runner.switches or (data_dir / "PG_VERSION").exists()):
         raise Misconfigured(
             f"the data in {data_dir} belong to another user: start Tidings as the user it was started as "
             f"before, or set {SETTING} to another directory"
