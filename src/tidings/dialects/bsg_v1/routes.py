@@ -1,0 +1,199 @@
+"""`/rest/…` and `/v1.0/…`: who asks, for which function, and the answer, which is HTTP 200 whatever it says.
+
+The vendor tells errors by the number in the body: its clients take any other HTTP status for a broken line.
+Only an unknown module is a 404, and a fault of our own a 500.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from tidings.dialects.body import BodyTooLarge, read_body
+from tidings.dialects.bsg_v1 import answers, create, payload
+from tidings.dialects.bsg_v1.settings import Settings
+from tidings.dialects.bsg_v1.wire import Answer, ServerFault, encode, failure
+from tidings.dialects.bsg_v1.words import DESCRIPTIONS, ERRORS, Code, Problem
+from tidings.domain.errors import Refusal, Unavailable
+from tidings.domain.order import Caller
+from tidings.flows.gateway import Gateway
+from tidings.flows.ports import Clock
+
+PREFIXES = ("/rest", "/v1.0")
+MODULES = frozenset({"common", "sms", "hlr", "viber", "mnp", "mnp-sync", "exports", "stat"})
+RESERVED = frozenset({"", "price", "prices", "getStatus"})
+"""Names under `sms` that the vendor gives another meaning, so that no message is looked for under them."""
+
+_MAX_KEY_CHARS = 128
+_MAX_ID = 2**63 - 1
+_NUMBER = re.compile(r"[0-9]{1,20}")
+
+
+class Call(NamedTuple):
+    """One request of a known caller. `argument` is what follows the function in the path, "" if nothing."""
+
+    caller: Caller
+    request: Request
+    argument: str
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+class Function(NamedTuple):
+    """What serves a function, by which verbs, and whether something follows its name in the path."""
+
+    handler: Handler
+    verbs: frozenset[str]
+    takes_argument: bool = False
+
+
+def routes(gateway: Gateway, *, clock: Clock, settings: Settings) -> list[BaseRoute]:
+    """Both prefixes with all that stands under them."""
+    api = Api(gateway, clock=clock, settings=settings)
+    return [
+        Route(f"{prefix}/{{module}}{function}", api)
+        for prefix in PREFIXES
+        for function in ("", "/{function:path}")
+    ]
+
+
+class Api:
+    """The whole dialect as one ASGI application: any verb reaches it, since a wrong one has an answer too."""
+
+    def __init__(self, gateway: Gateway, *, clock: Clock, settings: Settings) -> None:
+        self._gateway, self._clock, self._settings = gateway, clock, settings
+        self._functions = self._table()
+        self._lookup = Function(self._anything, frozenset({"GET"}), takes_argument=True)
+
+    def _table(self) -> dict[tuple[str, str], Function]:
+        get, get_or_post, write = frozenset({"GET"}), frozenset({"GET", "POST"}), frozenset({"PUT", "POST"})
+        balance = Function(self._balance, get_or_post)
+        task = Function(self._task, get, takes_argument=True)
+        return {
+            ("sms", "create"): Function(self._create, write),
+            ("sms", "reference"): Function(self._reference, get, takes_argument=True),
+            ("sms", "task"): task,
+            ("sms", "task_id"): task,
+            ("sms", "2wayIncoming"): Function(self._two_way, get),
+            ("sms", "2waySenders"): Function(self._two_way, get),
+            ("common", "balance"): balance,
+            ("common", "getbalance"): balance,
+            ("sms", "balance"): balance,
+            ("hlr", "balance"): balance,
+            ("viber", "balance"): balance,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Every answer goes out here; a fault of our own is answered and then raised for the log."""
+        request = Request(scope, receive)
+        if request.path_params["module"] not in MODULES:
+            raise HTTPException(404)
+        try:
+            answer = await self._answer(request)
+        except ClientDisconnect:
+            return
+        except Exception:
+            await _reply(_server_fault(), status=500)(scope, receive, send)
+            raise
+        await _reply(answer)(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Answer:
+        try:
+            caller = await self._caller(request)
+            function, argument = self._find(request)
+            return await function.handler(Call(caller, request, argument))
+        except Problem as problem:
+            return failure(problem)
+        except Refusal as refusal:
+            return failure(Problem(ERRORS[refusal.fault]))
+        except Unavailable:
+            return failure(Problem(Code.BUSY))
+
+    async def _caller(self, request: Request) -> Caller:
+        key = request.headers.get("x-api-key", "").strip()
+        caller = await self._gateway.caller_by_key(key) if 0 < len(key) <= _MAX_KEY_CHARS else None
+        if caller is None:
+            raise Problem(Code.INVALID_KEY)
+        return caller
+
+    def _find(self, request: Request) -> tuple[Function, str]:
+        module, path = request.path_params["module"], request.path_params.get("function", "")
+        name, _, argument = path.partition("/")
+        function = self._functions.get((module, name))
+        if function is None and module == "sms" and not argument and name not in RESERVED:
+            function, argument = self._lookup, name
+        if function is None or request.method not in function.verbs:
+            raise Problem(Code.NO_SUCH_METHOD)
+        if argument and not function.takes_argument:
+            raise Problem(Code.NO_SUCH_METHOD)
+        return function, argument
+
+    async def _create(self, call: Call) -> Answer:
+        try:
+            body = await read_body(call.request, self._settings.max_body_bytes)
+        except BodyTooLarge:
+            raise Problem(Code.BAD_PAYLOAD) from None
+        content_type = call.request.headers.get("content-type", "")
+        decoded = payload.decode(body, content_type, self._settings)
+        parsed = create.parse(decoded, caller=call.caller, now=self._clock.now(), settings=self._settings)
+        return answers.created(parsed, await self._gateway.accept(parsed.order))
+
+    async def _anything(self, call: Call) -> Answer:
+        """A message by its id, else a task by its id, else a message by a reference, all on one path."""
+        account_id, name = call.caller.account.id, call.argument
+        number = _number(name)
+        if number is not None and (message := await self._gateway.message(account_id, number)):
+            return answers.sms(message)
+        if number is not None and (task := await self._gateway.task(account_id, number)):
+            return answers.task_summary(task)
+        return await self._by_reference(account_id, name)
+
+    async def _reference(self, call: Call) -> Answer:
+        if not create.REFERENCE.fullmatch(call.argument):
+            raise Problem(Code.BAD_REFERENCE)
+        return await self._by_reference(call.caller.account.id, call.argument)
+
+    async def _by_reference(self, account_id: int, reference: str) -> Answer:
+        known = create.REFERENCE.fullmatch(reference)
+        message = await self._gateway.message_by_reference(account_id, reference) if known else None
+        if message is None:
+            raise Problem(Code.SMS_NOT_FOUND)
+        return answers.sms(message)
+
+    async def _task(self, call: Call) -> Answer:
+        if not _NUMBER.fullmatch(call.argument):
+            raise Problem(Code.BAD_TASK_ID)
+        number = _number(call.argument)
+        task = None if number is None else await self._gateway.task(call.caller.account.id, number)
+        if task is None:
+            raise Problem(Code.TASK_NOT_FOUND)
+        return answers.task_summary(task)
+
+    async def _balance(self, call: Call) -> Answer:
+        return answers.funds(await self._gateway.balance(call.caller.account.id))
+
+    async def _two_way(self, _call: Call) -> Answer:
+        raise Problem(Code.TWO_WAY_OFF)
+
+
+def _number(name: str) -> int | None:
+    """An id that can exist; None for anything else."""
+    if not _NUMBER.fullmatch(name):
+        return None
+    number = int(name)
+    return number if number <= _MAX_ID else None
+
+
+def _server_fault() -> ServerFault:
+    unknown = DESCRIPTIONS[Code.UNKNOWN_ERROR]
+    return ServerFault(error=int(Code.UNKNOWN_ERROR), error_description=unknown, code=500, message=unknown)
+
+
+def _reply(answer: Answer, *, status: int = 200) -> Response:
+    return Response(encode(answer), status_code=status, media_type="application/json")
