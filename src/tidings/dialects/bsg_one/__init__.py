@@ -1,0 +1,1 @@
+"""BSG One API (API 2.0): JWT login, message lists, SMS campaigns."""
