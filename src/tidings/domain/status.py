@@ -1,17 +1,17 @@
 """Which delivery state may follow which, and how parts and attempts combine. No other file decides this.
 
 A message's status is a pure function of its evidence. Every state has a truth value: *yes* (delivered), *no*
-(proven failure), *unknown* (nobody can say) or *open* (still possible). Silence is never turned into yes or no.
-Positive evidence wins whenever it comes; negative evidence never undoes it. Parts of one attempt combine with
-AND, attempts of one message with OR.
+(proven failure), *unknown* (nobody can say) or *open* (still possible). Silence is never turned into yes or
+no. Positive evidence wins whenever it comes; negative evidence never undoes it. Parts of one attempt combine
+with AND, attempts of one message with OR.
 
     scheduled <-> moderation -> queued -> sending -> sent -> enroute -> at_carrier -> delivered -> read
                                   ^         |  \\       \\_______\\___________\\____ a negative
-                                  |         v   \\                                     |  positive evidence only
-                                  +----- in_doubt -> no_receipt ---------------------+--> delivered / read
+                                  |         v   \\                                    |  positive evidence only
+                                  +----- in_doubt -> no_receipt --------------------+--> delivered / read
 
-A receipt can outrun the answer to the submission it belongs to, so `sending` already leads everywhere. A retryable
-refusal is an event, not a state: the part goes back to `queued`.
+A receipt can outrun the answer to the submission it belongs to, so `sending` already leads everywhere. A
+retryable refusal is an event, not a state: the part goes back to `queued`.
 """
 
 from collections.abc import Sequence
@@ -126,7 +126,7 @@ NEXT: dict[State, frozenset[State]] = {
     State.READ: frozenset(),
     **dict.fromkeys(NEGATIVE, frozenset(_ARRIVED)),
 }
-"""What may follow what. `no_receipt` gives way to a negative only where a peer asserts it; see `step`."""
+"""What may follow what. `no_receipt` gives way only to what a peer asserts; see `step`."""
 
 _ADVANCE = {state: rank for rank, state in enumerate((*PRE, *LIVE))}
 _SENDING = _ADVANCE[State.SENDING]
@@ -145,10 +145,10 @@ def step(now: State, inferred: bool, claim: State, claim_inferred: bool) -> bool
     """Whether evidence that claims `claim` moves a part that is `now`.
 
     `inferred` says that our own timer put it there rather than a peer. A negative that was inferred gives way
-    to any negative that is asserted, also to the same one; an inferred negative never moves `no_receipt`.
+    to any negative that is asserted, also to the same one; nothing inferred ever moves `no_receipt`.
     """
     if claim in NEXT[now]:
-        return not (now is State.NO_RECEIPT and claim_inferred and truth(claim) is Truth.NO)
+        return not (now is State.NO_RECEIPT and claim_inferred)
     return inferred and not claim_inferred and truth(now) is Truth.NO and truth(claim) is Truth.NO
 
 
