@@ -1,4 +1,4 @@
-"""Which delivery state may follow which, and how parts and attempts combine. No other file decides this.
+r"""Which delivery state may follow which, and how parts and attempts combine. No other file decides this.
 
 A message's status is a pure function of its evidence. Every state has a truth value: *yes* (delivered), *no*
 (proven failure), *unknown* (nobody can say) or *open* (still possible). Silence is never turned into yes or
@@ -6,9 +6,9 @@ no. Positive evidence wins whenever it comes; negative evidence never undoes it.
 with AND, attempts of one message with OR.
 
     scheduled <-> moderation -> queued -> sending -> sent -> enroute -> at_carrier -> delivered -> read
-                                  ^         |  \\       \\_______\\___________\\____ a negative
-                                  |         v   \\                                    |  positive evidence only
-                                  +----- in_doubt -> no_receipt --------------------+--> delivered / read
+                                  ^        |   \        \_______\__________\_____ a negative
+                                  |        v    \                                  | positive evidence only
+                                  +---- in_doubt -> no_receipt --------------------+--> delivered / read
 
 A receipt can outrun the answer to the submission it belongs to, so `sending` already leads everywhere. A
 retryable refusal is an event, not a state: the part goes back to `queued`.
