@@ -1,0 +1,115 @@
+"""Tells receipts from messages of subscribers, and makes a receipt's PDU into the domain's Receipt."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from tidings.connectors.smpp import receipt_text, words
+from tidings.connectors.smpp.codes import EsmClass, Tlv
+from tidings.connectors.smpp.pdu import DataSm, DeliverSm
+from tidings.connectors.smpp.receipt_text import VALUE_CHARS_MAX, ReceiptText
+from tidings.connectors.smpp.words import MESSAGE_STATE, STATES, Trust
+from tidings.domain.receipt import Receipt
+
+PLAUSIBLE = timedelta(minutes=15)
+"""How far a carrier's clock may be off before its times are not believed."""
+
+WORD_CHARS_MAX = 32
+
+_KIND = 0x1C  # the bits of esm_class that say what a message is, apart from INTERMEDIATE
+
+
+class Reading(NamedTuple):
+    """How a connector reads receipts: the operator's settings."""
+
+    trust: Trust
+    guess: bool = False  # take unflagged messages that look like receipts for receipts
+    offset_minutes: int = 0  # of the carrier's clock
+
+
+def read_receipt(pdu: DeliverSm | DataSm, raw: bytes, reading: Reading, *, now: datetime) -> Receipt | None:
+    """The receipt in a PDU, or None if it is something else (a subscriber's message, an SME's own ack).
+
+    `raw` is the whole frame, kept as evidence. Never raises for what a carrier may send: what is missing is
+    absent, an unknown word is a note.
+    """
+    if (
+        pdu.esm_class & _KIND not in (0, EsmClass.DELIVERY_RECEIPT)
+        and not pdu.esm_class & EsmClass.INTERMEDIATE
+    ):
+        return None
+    text = receipt_text.read(_body(pdu))
+    if not _is_receipt(pdu, text, guess=reading.guess):
+        return None
+    intermediate = bool(pdu.esm_class & EsmClass.INTERMEDIATE)
+    word = _word(pdu, text)
+    err = _err(pdu, text)
+    said = words.claim(word, err, intermediate=intermediate, trust=reading.trust)
+    submitted_at = receipt_text.read_date(text.submit_date, now=now, offset_minutes=reading.offset_minutes)
+    done_at = receipt_text.read_date(text.done_date, now=now, offset_minutes=reading.offset_minutes)
+    return Receipt(
+        upstream_id=_id(pdu, text),
+        state=said.state,
+        word=word,
+        recipient=_clean(pdu.source_addr),
+        sender=_clean(pdu.destination_addr),
+        raw=raw,
+        reason=said.reason,
+        confirmation=said.confirmation,
+        error_code=err,
+        network_error=said.network_error,
+        intermediate=intermediate,
+        done_at=_plausible(done_at, submitted_at, now),
+        submitted_at=_plausible(submitted_at, None, now),
+        text=text.text,
+    )
+
+
+def _body(pdu: DeliverSm | DataSm) -> bytes:
+    short = pdu.short_message if isinstance(pdu, DeliverSm) else b""
+    return short or pdu.tlvs.get(Tlv.MESSAGE_PAYLOAD, b"")
+
+
+def _is_receipt(pdu: DeliverSm | DataSm, text: ReceiptText, *, guess: bool) -> bool:
+    """By flag, else by TLV; by looks only where the operator says so: a subscriber can type a receipt."""
+    if pdu.esm_class & (EsmClass.INTERMEDIATE | EsmClass.DELIVERY_RECEIPT):
+        return True
+    if Tlv.RECEIPTED_MESSAGE_ID in pdu.tlvs:
+        return True
+    known = text.stat is not None and text.stat.upper() in STATES
+    return guess and text.id_leads and known and text.labels >= 4
+
+
+def _id(pdu: DeliverSm | DataSm, text: ReceiptText) -> str | None:
+    """The TLV's before the text's: texts cut long ids short."""
+    told = pdu.tlvs.get(Tlv.RECEIPTED_MESSAGE_ID, b"").split(b"\0")[0].strip().decode("latin-1")
+    return told if 0 < len(told) <= VALUE_CHARS_MAX else text.id
+
+
+def _word(pdu: DeliverSm | DataSm, text: ReceiptText) -> str:
+    """The text's `stat` before the TLV's state: operators test against it. Empty if there is neither."""
+    if text.stat:
+        return text.stat[:WORD_CHARS_MAX]
+    state = pdu.tlvs.get(Tlv.MESSAGE_STATE, b"")
+    return MESSAGE_STATE.get(state[0], str(state[0])) if state else ""
+
+
+def _err(pdu: DeliverSm | DataSm, text: ReceiptText) -> str | None:
+    """The text's `err`, unless it says nothing and the TLV does."""
+    if text.err is not None and text.err.strip("0"):
+        return text.err[:WORD_CHARS_MAX]
+    code = pdu.tlvs.get(Tlv.NETWORK_ERROR_CODE, b"")
+    if len(code) != 3:
+        return text.err and text.err[:WORD_CHARS_MAX]
+    # A network type and a number by the specification; some carriers put three ASCII digits there instead.
+    told = code.decode("ascii") if code.isdigit() else str(int.from_bytes(code[1:], "big"))
+    return told if told.strip("0") or text.err is None else text.err[:WORD_CHARS_MAX]
+
+
+def _plausible(time: datetime | None, after: datetime | None, now: datetime) -> datetime | None:
+    if time is None or time > now + PLAUSIBLE or (after is not None and time < after - PLAUSIBLE):
+        return None
+    return time
+
+
+def _clean(address: str) -> str:
+    return address[:VALUE_CHARS_MAX]
