@@ -126,21 +126,21 @@ class Statistics(msgspec.Struct):
     sent: int = 0
 
 
-class Campaign(msgspec.Struct):
+class Campaign(msgspec.Struct, kw_only=True):
     """A campaign in short."""
 
     id: int
     name: str
     sender: str
     status: str
-    start_at: str | None
-    created_at: str | None
-    calculated_price: msgspec.Raw
-    currency: str | None
-    statistics: Statistics
     message_type: str = "sms"
+    start_at: str | None
     real_start_at: str | None = None
     finished_at: str | None = None
+    created_at: str | None
+    statistics: Statistics
+    calculated_price: msgspec.Raw
+    currency: str | None
     alternative_channels: None = None
 
 
