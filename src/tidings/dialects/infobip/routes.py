@@ -49,7 +49,7 @@ class Handlers:
         self._gateway, self._clock, self._settings = gateway, clock, settings
 
     async def pull_reports(self, request: Request) -> msgspec.Struct:
-        """GET /sms/1/reports: what is owed. It is handed out once, so all that can be refused is refused before."""
+        """GET /sms/1/reports: what is owed, handed out once; so all refusals come before it is asked for."""
         caller = await auth.caller_of(self._gateway, request)
         negotiation.check(request)
         wanted = reports.filter_of(request.query_params)
