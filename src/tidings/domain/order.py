@@ -27,6 +27,10 @@ class TrafficClass(StrEnum):
     PROMOTIONAL = "promotional"
 
 
+LANE = {TrafficClass.OTP: 0, TrafficClass.TRANSACTIONAL: 1, TrafficClass.PROMOTIONAL: 2}
+"""Which traffic goes first."""
+
+
 class OnFault(StrEnum):
     """What happens to a recipient that cannot be taken."""
 

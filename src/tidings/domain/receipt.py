@@ -25,6 +25,7 @@ class Receipt:
     reason: Reason | None = None
     confirmation: Confirmation = Confirmation.NONE
     error_code: str | None = None  # the carrier's `err`, as given
+    network_error: int | None = None  # the network's error number, where no reason stands for it
     intermediate: bool = False
     done_at: datetime | None = None  # the provider's time, aware UTC, plausible or absent
     submitted_at: datetime | None = None  # the provider's submit time

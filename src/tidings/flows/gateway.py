@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from tidings.domain.message import Balance, Message, MessageFilter, MessagePage, Report, ReportFilter, Sort, Task
+from tidings.domain.message import (
+    Balance,
+    Message,
+    MessageFilter,
+    MessagePage,
+    Report,
+    ReportFilter,
+    Sort,
+    Task,
+)
 from tidings.domain.order import Caller, Order, Receipted
 
 

@@ -1,0 +1,104 @@
+"""The gateway itself: the flows, wired to one database."""
+
+from collections.abc import Sequence
+
+from tidings.domain.lifecycle import Evidence
+from tidings.domain.message import Balance, Message, MessageFilter, MessagePage, Report, ReportFilter, Sort, Task
+from tidings.domain.order import Caller, Order, Receipted
+from tidings.flows.accept import Accept
+from tidings.flows.lookups import Lookups
+from tidings.flows.ports import Clock
+from tidings.flows.reports import PullReports
+from tidings.store.database import PostgresDatabase
+from tidings.store.ids import IdBlocks
+
+
+class House:
+    """Implements `flows.gateway.Gateway`: every use case that dialects, console and CLI may start."""
+
+    def __init__(self, accept: Accept, lookups: Lookups, pull: PullReports) -> None:
+        self._accept = accept
+        self._lookups = lookups
+        self._pull = pull
+
+    @classmethod
+    async def on(cls, database: PostgresDatabase, clock: Clock) -> "House":
+        """The gateway on an open, migrated database."""
+        async with database.reading() as tx:
+            _, id_secret = await tx.installation()
+        lookups = Lookups(database, id_secret=id_secret)
+        accept = Accept(database, clock=clock, new_ids=IdBlocks(database), id_secret=id_secret)
+        return cls(accept, lookups, PullReports(database, clock=clock, lookups=lookups))
+
+    async def close(self) -> None:
+        """Finish what was taken."""
+        await self._accept.close()
+
+    async def caller_by_key(self, key: str) -> Caller | None:
+        """Who an API key belongs to."""
+        return await self._lookups.caller_by_key(key)
+
+    async def caller_by_password(self, username: str, password: str) -> Caller | None:
+        """Who a user name and password belong to."""
+        return await self._lookups.caller_by_password(username, password)
+
+    async def caller_by_credential(self, credential_id: int) -> Caller | None:
+        """Who a credential belongs to."""
+        return await self._lookups.caller_by_credential(credential_id)
+
+    async def token_secret(self) -> bytes:
+        """The key that signs our tokens."""
+        return await self._lookups.token_secret()
+
+    async def accept(self, order: Order) -> Receipted:
+        """Take an order."""
+        return await self._accept(order)
+
+    async def balance(self, account_id: int) -> Balance:
+        """What an account has."""
+        return await self._lookups.balance(account_id)
+
+    async def message(self, account_id: int, message_id: int) -> Message | None:
+        """One message by its id."""
+        return await self._lookups.message(account_id, message_id)
+
+    async def message_by_reference(self, account_id: int, reference: str) -> Message | None:
+        """One message by its reference."""
+        return await self._lookups.message_by_reference(account_id, reference)
+
+    async def task(self, account_id: int, task_id: int) -> Task | None:
+        """One task with its counters."""
+        return await self._lookups.task(account_id, task_id)
+
+    async def messages(
+        self, account_id: int, where: MessageFilter, *, sort: Sort, limit: int, offset: int
+    ) -> MessagePage:
+        """A page of messages."""
+        return await self._lookups.messages(account_id, where, sort=sort, limit=limit, offset=offset)
+
+    async def pull_reports(self, account_id: int, where: ReportFilter, *, limit: int) -> Sequence[Report]:
+        """Owed reports, each handed out once."""
+        return await self._pull(account_id, where, limit=limit)
+
+    async def search(self, account_id: int, asked: str, *, limit: int) -> list[Message]:
+        """Messages by any id, reference, bulkId or number, newest first."""
+        found: dict[int, Message] = {}
+        candidates = [
+            await self._lookups.message_by_reference(account_id, asked),
+            await self._lookups.message_by_key(account_id, asked),
+        ]
+        if asked.isascii() and asked.isdigit():
+            candidates.append(await self._lookups.message(account_id, int(asked)))
+            task = await self._lookups.task(account_id, int(asked))
+            wanted = range(task.id + 1, task.id + min(task.total, limit) + 1) if task else ()
+            candidates += [await self._lookups.message(account_id, one) for one in wanted]
+        candidates += await self._lookups.messages_to(account_id, asked.lstrip("+"), limit=limit)
+        candidates += await self._lookups.messages_of_bulk(account_id, asked, limit=limit)
+        for message in candidates:
+            if message is not None:
+                found[message.id] = message
+        return list(found.values())[:limit]
+
+    async def timeline(self, account_id: int, message_id: int) -> list[Evidence]:
+        """What happened to a message."""
+        return await self._lookups.timeline(account_id, message_id)

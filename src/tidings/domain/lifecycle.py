@@ -1,0 +1,298 @@
+"""One message's life: evidence in, status out. Folding the same evidence always gives the same delivery.
+
+A delivery is the snapshot that folding keeps: where each part of each attempt stands, what that makes of the
+message, and the times and flags that follow from it. `apply` adds one piece of evidence. It has no clock and no
+database; the flows call it under a row lock and store the evidence and the new snapshot in one transaction.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from tidings.domain import status
+from tidings.domain.message import Standing
+from tidings.domain.reason import Reason
+from tidings.domain.status import Confirmation, Stage, State, Truth, truth
+
+SETTLE_AFTER = timedelta(minutes=10)
+"""How long the rest of a message is waited for once one part is negative."""
+
+PLAUSIBLE = timedelta(minutes=15)
+"""How far a provider's time may lie before the hand-over or after now and still be believed."""
+
+DOWNSTREAM = frozenset(
+    {State.SENT, State.ENROUTE, State.AT_CARRIER, State.DELIVERED, State.READ, State.NO_RECEIPT}
+)
+"""States that only a part that was taken, or may have been taken, by the next hop can reach."""
+
+
+class Kind(StrEnum):
+    """What happened."""
+
+    ACCEPTED = "accepted"  # taken from the customer; names parts, route and start
+    WRITTEN = "written"  # about to be written to a connector; the intent is committed first
+    ANSWERED = "answered"  # the next hop took it
+    REFUSED = "refused"  # the next hop refused it
+    REQUEUED = "requeued"  # back to the queue: a retryable refusal, or never written
+    DOUBT = "doubt"  # written, and the answer is lost
+    RESENT = "resent"  # in doubt for too long: queued again, as the class's policy says
+    HELD = "held"  # in doubt for too long: not sent again, as the class's policy says
+    RECEIPT = "receipt"  # a delivery receipt
+    TIMER = "timer"  # one of our deadlines passed
+
+
+class Flag(StrEnum):
+    """Facts beside the status."""
+
+    POSSIBLE_DUPLICATE = "possible_duplicate"
+    UNCONFIRMED_SUBMIT = "unconfirmed_submit"
+    PARTIAL = "partial"
+    CORRECTED = "corrected"
+
+
+class Evidence(msgspec.Struct, omit_defaults=True):
+    """One thing that happened. `part` 0 means every part of the attempt; `claim` None is a note only."""
+
+    kind: Kind
+    at: datetime  # our time
+    claim: State | None = None
+    attempt: int = 1
+    part: int = 0
+    reason: Reason | None = None
+    stage: Stage | None = None
+    confirmation: Confirmation = Confirmation.NONE
+    inferred: bool = False  # our own timer says so, not a peer
+    provider_at: datetime | None = None  # the provider's time, where it gave one
+    closes: bool = False  # the settle wait is over: an open rest no longer holds back a negative
+    parts: int = 0  # ACCEPTED: how many parts
+    connector: int = 0  # ACCEPTED: where to
+    route: int = 0  # ACCEPTED: by which route
+    word: str | None = None  # the peer's own word or code, or what made us do it
+    upstream_id: str | None = None
+    network_error: int | None = None  # the network's own error number, where no reason stands for it
+    raw: bytes | None = None  # the whole PDU or body
+
+
+class Part(msgspec.Struct, array_like=True, omit_defaults=True):
+    """Where one part stands."""
+
+    state: State
+    inferred: bool = False
+    reason: Reason | None = None
+    stage: Stage | None = None
+    confirmation: Confirmation = Confirmation.NONE
+    tries: int = 0  # submissions written
+    resent: bool = False  # queued again after a doubt
+    network_error: int | None = None
+
+
+class Attempt(msgspec.Struct, array_like=True):
+    """One try to deliver a message over one route."""
+
+    connector: int
+    route: int
+    left_us: bool
+    parts: list[Part]
+
+
+class Delivery(msgspec.Struct):
+    """The folded state of one message."""
+
+    account_id: int
+    message_id: int
+    attempts: list[Attempt]
+    standing: Standing
+    version: int = 0  # evidence folded so far
+    flags: frozenset[Flag] = frozenset()
+    first_written_at: datetime | None = None
+    sent_at: datetime | None = None
+    delivered_at: datetime | None = None
+    done_at: datetime | None = None
+    report_at: datetime | None = None
+    read_at: datetime | None = None
+    negative_at: datetime | None = None  # when the first part became negative
+
+    @property
+    def state(self) -> State:
+        """The message's state."""
+        return self.standing.state
+
+    @property
+    def final(self) -> bool:
+        """Nothing more is waited for."""
+        return self.state in status.FINAL
+
+    @property
+    def unconfirmed(self) -> bool:
+        """It counts as sent although the next hop never answered."""
+        return Flag.UNCONFIRMED_SUBMIT in self.flags
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What one piece of evidence did."""
+
+    changed: bool  # the message's standing is another one now
+    contradiction: bool  # it claims what the part's state rules out, and was not obeyed
+    before: Standing
+
+
+def begin(accepted: Evidence, *, account_id: int, message_id: int) -> Delivery:
+    """The delivery that the first evidence, an ACCEPTED, opens."""
+    assert accepted.kind is Kind.ACCEPTED and accepted.claim in status.NEW and accepted.parts > 0
+    part = Part(accepted.claim, reason=accepted.reason, stage=accepted.stage)
+    parts = [part, *(msgspec.structs.replace(part) for _ in range(accepted.parts - 1))]
+    delivery = Delivery(
+        account_id=account_id,
+        message_id=message_id,
+        attempts=[Attempt(accepted.connector, accepted.route, False, parts)],
+        standing=Standing(accepted.claim, accepted.reason, accepted.stage),
+        version=1,
+    )
+    if delivery.final:
+        delivery.done_at = accepted.at
+    return delivery
+
+
+def replay(log: list[Evidence], *, account_id: int, message_id: int) -> Delivery:
+    """The delivery that a whole log folds to."""
+    delivery = begin(log[0], account_id=account_id, message_id=message_id)
+    for evidence in log[1:]:
+        apply(delivery, evidence)
+    return delivery
+
+
+def apply(delivery: Delivery, evidence: Evidence) -> Applied:
+    """Fold one piece of evidence into a delivery, in place."""
+    delivery.version += 1
+    before = delivery.standing
+    attempt = delivery.attempts[evidence.attempt - 1]
+    named = attempt.parts if evidence.part == 0 else [attempt.parts[evidence.part - 1]]
+    contradiction = False
+    for part in named:
+        contradiction |= _move(part, evidence)
+    if evidence.kind is Kind.WRITTEN:
+        attempt.left_us = True
+        delivery.first_written_at = delivery.first_written_at or evidence.at
+    elif evidence.word == "unwritten" and not any(p.tries for p in attempt.parts):
+        attempt.left_us = False
+    _mark(delivery, evidence, named)
+    delivery.standing = _combine(delivery, evidence)
+    _times(delivery, evidence, before)
+    return Applied(delivery.standing != before, contradiction, before)
+
+
+def _move(part: Part, evidence: Evidence) -> bool:
+    """Move one part; True if a peer's claim was not obeyed because of what is known already."""
+    if evidence.kind is Kind.WRITTEN:
+        part.tries += 1
+    elif evidence.word == "unwritten":
+        part.tries -= 1
+    elif evidence.kind is Kind.RESENT:
+        part.resent = True
+    claim = evidence.claim
+    if claim is None:
+        return False
+    if status.step(part.state, part.inferred, claim, evidence.inferred):
+        part.state, part.inferred = claim, evidence.inferred
+        part.reason, part.stage = evidence.reason, evidence.stage
+        part.network_error = evidence.network_error
+        if evidence.confirmation is not Confirmation.NONE:
+            part.confirmation = evidence.confirmation
+        return False
+    if claim is part.state:
+        return False
+    return truth(part.state) is not Truth.OPEN and evidence.kind is Kind.RECEIPT
+
+
+def _mark(delivery: Delivery, evidence: Evidence, named: list[Part]) -> None:
+    """Flags and hand-over time that follow from the evidence."""
+    flags = set(delivery.flags)
+    if evidence.kind is Kind.RESENT:
+        flags.add(Flag.POSSIBLE_DUPLICATE)
+    elif evidence.kind is Kind.HELD:
+        flags.add(Flag.UNCONFIRMED_SUBMIT)
+    elif evidence.kind in {Kind.ANSWERED, Kind.RECEIPT}:
+        flags.discard(Flag.UNCONFIRMED_SUBMIT)
+    delivery.flags = frozenset(flags)
+    if delivery.sent_at is None and any(_was_taken(part) for part in named):
+        answered = evidence.kind is Kind.ANSWERED
+        delivery.sent_at = evidence.at if answered else delivery.first_written_at or evidence.at
+
+
+def _was_taken(part: Part) -> bool:
+    """Whether the next hop took this part, or may have."""
+    return part.state in DOWNSTREAM or part.stage is Stage.NETWORK
+
+
+def _combine(delivery: Delivery, evidence: Evidence) -> Standing:
+    """What the parts and attempts make of the message."""
+    at = evidence.at
+    for attempt in delivery.attempts:
+        if delivery.negative_at is None and any(truth(p.state) is Truth.NO for p in attempt.parts):
+            delivery.negative_at = at
+    settled = delivery.negative_at is not None and (
+        evidence.closes or at - delivery.negative_at >= SETTLE_AFTER
+    )
+    standings = [_attempt_standing(attempt, settled=settled) for attempt in delivery.attempts]
+    left_us = any(attempt.left_us for attempt in delivery.attempts)
+    state = status.any_of([standing.state for standing in standings], left_us=left_us)
+    if truth(delivery.standing.state) is Truth.NO and truth(state) is Truth.OPEN:
+        return delivery.standing  # published after the settle wait; only a yes may change it
+    _flag_partial(delivery, state)
+    for standing in reversed(standings):
+        if standing.state is state:
+            return standing
+    return Standing(state)
+
+
+def _attempt_standing(attempt: Attempt, *, settled: bool) -> Standing:
+    """The attempt's state, with the reason of the part that decided it."""
+    parts = attempt.parts
+    state = status.all_of([part.state for part in parts], left_us=attempt.left_us, settled=settled)
+    decisive = next((part for part in parts if part.state is state), None)
+    if decisive is None:
+        return Standing(state)
+    return Standing(
+        state=state,
+        reason=decisive.reason,
+        stage=decisive.stage,
+        confirmation=decisive.confirmation,
+        inferred=decisive.inferred,
+        network_error=decisive.network_error,
+    )
+
+
+def _flag_partial(delivery: Delivery, state: State) -> None:
+    """Remember that some part arrived of a message that as a whole did not."""
+    arrived = any(truth(p.state) is Truth.YES for a in delivery.attempts for p in a.parts)
+    if arrived and truth(state) in {Truth.NO, Truth.UNKNOWN}:
+        delivery.flags |= {Flag.PARTIAL}
+    elif truth(state) is Truth.YES:
+        delivery.flags -= {Flag.PARTIAL}
+
+
+def _times(delivery: Delivery, evidence: Evidence, before: Standing) -> None:
+    """The times that the new standing sets."""
+    after = delivery.standing
+    if after.state is before.state and after.inferred == before.inferred:
+        return
+    if after.state not in status.FINAL:
+        return
+    if before.state in status.FINAL and after.state is not State.READ:
+        delivery.flags |= {Flag.CORRECTED}
+    done_at = _believable(evidence.provider_at, delivery.sent_at, evidence.at) or evidence.at
+    if after.state is State.READ:
+        delivery.read_at = done_at
+    if truth(after.state) is Truth.YES:
+        delivery.delivered_at = min(done_at, delivery.delivered_at or done_at)
+    if not (after.state is State.READ and before.state is State.DELIVERED):
+        delivery.done_at = done_at
+        delivery.report_at = None if after.inferred or after.state is State.NO_RECEIPT else evidence.at
+
+
+def _believable(provider_at: datetime | None, sent_at: datetime | None, now: datetime) -> datetime | None:
+    """The provider's time if it can be true."""
+    if provider_at is None or provider_at > now + PLAUSIBLE:
+        return None
+    return provider_at if sent_at is None or provider_at >= sent_at - PLAUSIBLE else None

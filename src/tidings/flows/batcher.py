@@ -1,0 +1,104 @@
+"""Many callers, one statement: what waits while a batch commits goes as the next batch.
+
+Round trips and commits are what a database costs, and grouping is the cure. There is no timer: the first item
+leaves on the next turn of the loop, together with all that came in the same turn; everything that arrives while
+it is under way is the next batch. The queue is bounded, so that pressure goes back to the callers.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from tidings.domain.errors import Unavailable
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Batcher(Generic[Item, Result]):
+    """Groups items of concurrent callers for `run`, which answers each item with a result or an exception."""
+
+    def __init__(
+        self,
+        run: Callable[[list[Item]], Awaitable[Sequence[Result | Exception]]],
+        *,
+        max_weight: int = 2_000,
+        max_waiting: int = 50_000,
+        weigh: Callable[[Item], int] = lambda _: 1,
+    ) -> None:
+        """`max_weight` bounds one batch (a heavier single item goes alone), `max_waiting` the queue."""
+        self._run = run
+        self._max_weight = max_weight
+        self._max_waiting = max_waiting
+        self._weigh = weigh
+        self._waiting: deque[tuple[Item, int, asyncio.Future[Result]]] = deque()
+        self._weight = 0
+        self._worker: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def put(self, item: Item) -> Result:
+        """The item's own result once its batch is done. Raises Unavailable when the queue is full or closed."""
+        weight = self._weigh(item)
+        if self._closed or (self._waiting and self._weight + weight > self._max_waiting):
+            raise Unavailable("too much is waiting already")
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, weight, future))
+        self._weight += weight
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work())
+        return await future
+
+    async def close(self) -> None:
+        """Take nothing more and finish what waits."""
+        self._closed = True
+        if self._worker is not None:
+            await self._worker
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                await self._run_one(self._next_batch())
+        finally:
+            self._worker = None
+
+    def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        batch: list[tuple[Item, asyncio.Future[Result]]] = []
+        taken = 0
+        while self._waiting and (not batch or taken + self._waiting[0][1] <= self._max_weight):
+            item, weight, future = self._waiting.popleft()
+            self._weight -= weight
+            if not future.cancelled():
+                taken += weight
+                batch.append((item, future))
+        return batch
+
+    async def _run_one(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+        if not batch:
+            return
+        try:
+            results = await self._run([item for item, _ in batch])
+            assert len(results) == len(batch)
+        except Exception as error:
+            await self._isolate(batch, error)
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            _resolve(future, result)
+
+    async def _isolate(self, batch: list[tuple[Item, asyncio.Future[Result]]], error: Exception) -> None:
+        """One bad item must not fail its neighbours: run each alone, unless everybody would meet the same end."""
+        if len(batch) == 1 or isinstance(error, Unavailable):
+            for _, future in batch:
+                _resolve(future, error)
+            return
+        for alone in batch:
+            await self._run_one([alone])
+
+
+def _resolve(future: asyncio.Future[Result], result: Result | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -1,0 +1,188 @@
+"""Deadlines: what ends because nobody said anything, and what a dead courier left behind.
+
+Silence is never turned into success or failure. A message that never left us expires in our queue; one that left us
+and hears nothing until its validity and the grace are over ends as `no_receipt`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from tidings.domain import doubt
+from tidings.domain.lifecycle import Evidence, Kind
+from tidings.domain.reason import Reason
+from tidings.domain.status import LIVE, Stage, State
+from tidings.flows.dispatch import Waits, queue_parts
+from tidings.flows.fold import fold
+from tidings.flows.ports import Clock
+from tidings.flows.transaction import CloseTx, Database, Doubtful, Flight, Key
+
+OVERLAP = timedelta(minutes=10)
+"""How far a sweep looks back behind where it was: a slow transaction may commit into the past."""
+
+_SWEEP = "receipt_deadline"
+
+
+class Close:
+    """The flow. Every step is a small transaction of its own and may run in several processes at once."""
+
+    def __init__(self, database: Database, *, clock: Clock, waits: Waits) -> None:
+        self._database = database
+        self._clock = clock
+        self._waits = waits
+
+    async def sweep(self, limit: int = 1_000) -> int:
+        """Everything that is due now; how many messages were moved."""
+        moved = 0
+        for step in (self._expire, self._decide, self._settle, self._silence):
+            while True:
+                done = await step(limit)
+                moved += done
+                if done < limit:
+                    break
+        return moved
+
+    async def recover(self, limit: int = 1_000) -> int:
+        """What couriers that died had written and not heard of is in doubt from now on; how many submissions."""
+        found = 0
+        while True:
+            now = self._clock.now()
+            async with self._database.transaction() as tx:
+                lost = await tx.deserted(limit=limit)
+                log = _log(lost, [Evidence(Kind.DOUBT, now, State.IN_DOUBT, word="courier_lost")])
+                await fold(tx, log, now=now)
+                await tx.doubt_flights([(one, now + self._waits.of(one)) for one in lost], since=now)
+            found += len(lost)
+            if len(lost) < limit:
+                return found
+
+    async def _expire(self, limit: int) -> int:
+        """Validity is over for what still waits in our queue."""
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            rows = await tx.overdue(now=now, limit=limit)
+            await tx.take_from_outbox(rows)
+            log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
+            for row in rows:
+                log.setdefault(row.key, []).append((_expired(now, attempt=row.attempt, part=row.part), None))
+            await fold(tx, log, now=now)
+        return len(rows)
+
+    async def _decide(self, limit: int) -> int:
+        """The wait for a lost answer is over: the traffic class's written policy decides."""
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            rows = await tx.undecided(now=now, limit=limit)
+            deliveries = await tx.lock_deliveries([one.flight.key for one in rows])
+            log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
+            resend: list[tuple[Flight, datetime]] = []
+            for one in rows:
+                part = (
+                    deliveries[one.flight.key]
+                    .delivery.attempts[one.flight.attempt - 1]
+                    .parts[one.flight.part - 1]
+                )
+                if part.state is not State.IN_DOUBT:
+                    continue
+                evidence = _verdict(one, resent_before=part.resent, now=now)
+                log.setdefault(one.flight.key, []).append((evidence, None))
+                if evidence.kind is Kind.RESENT:
+                    resend.append((one.flight, now))
+            await fold(tx, log, now=now)
+            await queue_parts(tx, resend)
+            await tx.decide_flights([one.flight for one in rows])
+        return len(rows)
+
+    async def _settle(self, limit: int) -> int:
+        """The wait for the rest of a message with a failed part is over."""
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            keys = await tx.settle_due(now=now, limit=limit)
+            evidence = Evidence(Kind.TIMER, now, closes=True, inferred=True, word="settle")
+            await fold(tx, {key: [(evidence, None)] for key in keys}, now=now)
+        return len(keys)
+
+    async def _silence(self, limit: int) -> int:
+        """Validity and grace are over for what left us and was never heard of again."""
+        now = self._clock.now()
+        edge = now - self._waits.receipt_grace
+        async with self._database.transaction() as tx:
+            reached = await tx.swept_to(_SWEEP)
+            after = reached - OVERLAP if reached else datetime.min.replace(tzinfo=now.tzinfo)
+            keys = await tx.silent(expired_before=edge, after=after, limit=limit)
+            await self._close_silent(tx, keys, now=now)
+            if len(keys) < limit:
+                await tx.sweep_reached(_SWEEP, edge)
+        return len(keys)
+
+    async def _close_silent(self, tx: CloseTx, keys: Sequence[Key], *, now: datetime) -> None:
+        held = await tx.lock_deliveries(keys)
+        log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
+        for key, row in held.items():
+            for number, attempt in enumerate(row.delivery.attempts, 1):
+                for part_no, part in enumerate(attempt.parts, 1):
+                    if part.state in LIVE and part.state is not State.SENDING:
+                        unconfirmed = part.state is State.IN_DOUBT or row.delivery.unconfirmed
+                        log.setdefault(key, []).append(
+                            (_silent(now, attempt=number, part=part_no, unconfirmed=unconfirmed), None)
+                        )
+        await fold(tx, log, now=now)
+
+
+def _log(
+    flights: Sequence[Flight], evidence: Sequence[Evidence]
+) -> dict[Key, list[tuple[Evidence, bytes | None]]]:
+    """The same evidence for the part of each submission."""
+    log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
+    for flight in flights:
+        for one in evidence:
+            own = Evidence(
+                one.kind, one.at, one.claim, attempt=flight.attempt, part=flight.part, word=one.word
+            )
+            log.setdefault(flight.key, []).append((own, None))
+    return log
+
+
+def _expired(now: datetime, *, attempt: int, part: int) -> Evidence:
+    reason = Reason.EXPIRED_IN_QUEUE
+    return Evidence(
+        Kind.TIMER,
+        now,
+        State.EXPIRED,
+        attempt=attempt,
+        part=part,
+        reason=reason,
+        stage=reason.facts.stage,
+        inferred=True,
+        word="validity",
+    )
+
+
+def _silent(now: datetime, *, attempt: int, part: int, unconfirmed: bool) -> Evidence:
+    reason = Reason.SUBMIT_NOT_CONFIRMED if unconfirmed else Reason.NO_RECEIPT
+    return Evidence(
+        Kind.TIMER,
+        now,
+        State.NO_RECEIPT,
+        attempt=attempt,
+        part=part,
+        reason=reason,
+        stage=Stage.CLOSING,
+        inferred=True,
+        word="receipt_deadline",
+    )
+
+
+def _verdict(one: Doubtful, *, resent_before: bool, now: datetime) -> Evidence:
+    """Send again, flagged, or hold as sent without confirmation."""
+    remaining_s = int((one.expires_at - now).total_seconds())
+    verdict = doubt.decide(
+        one.flight.traffic_class, remaining_validity_s=remaining_s, resent_before=resent_before
+    )
+    attempt, part = one.flight.attempt, one.flight.part
+    if verdict is doubt.Verdict.RESEND:
+        return Evidence(
+            Kind.RESENT, now, State.QUEUED, attempt=attempt, part=part, inferred=True, word=f"policy:{one.flight.traffic_class}"
+        )
+    return Evidence(
+        Kind.HELD, now, State.SENT, attempt=attempt, part=part, inferred=True, word=f"policy:{one.flight.traffic_class}"
+    )

@@ -1,0 +1,126 @@
+"""Evidence in, and everything that moves with the status out: the one place where a status is written.
+
+In one transaction, under the deliveries' locks: the evidence is appended, the deliveries folded, counters moved,
+holds settled, reports owed. Whoever learns something about messages calls this and nothing else.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from tidings.domain import settlement
+from tidings.domain.bucket import bucket
+from tidings.domain.lifecycle import SETTLE_AFTER, Delivery, Evidence, apply
+from tidings.domain.message import Standing
+from tidings.domain.money import Units
+from tidings.domain.status import FINAL, State
+from tidings.flows.transaction import CounterMove, FoldTx, Held, Key, MoneyMove, OwedReport
+
+MAX_REPORTS = 3
+"""A final and at most two corrections."""
+
+Log = Mapping[Key, Sequence[tuple[Evidence, bytes | None]]]
+"""What was learnt, in order, per message: evidence and, for receipts, a fingerprint."""
+
+
+class Moves:
+    """What a batch of folded messages moves, gathered so that each table is written once."""
+
+    def __init__(self) -> None:
+        self.evidence: list[tuple[Key, int, Evidence, bytes | None]] = []
+        self.counters: dict[Key, CounterMove] = {}
+        self.money: dict[int, MoneyMove] = defaultdict(MoneyMove)
+        self.reports: list[OwedReport] = []
+        self.settle_timers: list[tuple[Key, datetime]] = []
+
+
+async def fold(tx: FoldTx, log: Log, *, now: datetime) -> dict[Key, Held]:
+    """Fold evidence into the messages it is about; their deliveries as they stand then."""
+    if not log:
+        return {}
+    held = await tx.lock_deliveries(log)
+    moves = Moves()
+    for key, row in held.items():
+        for evidence, fingerprint in log[key]:
+            _fold_one(row, (evidence, fingerprint), moves=moves, now=now)
+    await tx.add_evidence(moves.evidence)
+    await tx.save_deliveries(list(held.values()))
+    await tx.owe_reports(moves.reports)
+    await tx.set_settle_timers(moves.settle_timers)
+    await tx.move_counters(moves.counters)
+    await tx.move_money(moves.money, now)
+    return held
+
+
+def _fold_one(row: Held, learnt: tuple[Evidence, bytes | None], *, moves: Moves, now: datetime) -> None:
+    """One piece of evidence into one message."""
+    evidence, fingerprint = learnt
+    delivery = row.delivery
+    key = (delivery.account_id, delivery.message_id)
+    shown_before, handed_over_before = shown_price(row), delivery.sent_at is not None
+    negative_before = delivery.negative_at
+    applied = apply(delivery, evidence)
+    moves.evidence.append((key, delivery.version, evidence, fingerprint))
+    if applied.changed and delivery.final:
+        _settle(row, moves.money[delivery.account_id])
+        if _is_owed(applied.before, delivery, reports=row.reports):
+            row.reports += 1
+            moves.reports.append(
+                OwedReport(*key, row.reports, _frozen(delivery), price=shown_price(row), owed_at=now)
+            )
+    if delivery.negative_at is not None and negative_before is None and not delivery.final:
+        moves.settle_timers.append((key, delivery.negative_at + SETTLE_AFTER))
+    if row.counted_task is not None:
+        move = moves.counters.setdefault((delivery.account_id, row.counted_task), CounterMove(buckets={}))
+        _count(move, applied.before, delivery.standing)
+        move.handed_over += (delivery.sent_at is not None) - handed_over_before
+        move.price += shown_price(row) - shown_before
+
+
+def shown_price(row: Held) -> Units:
+    """What the message costs as of now: held while open, then what was charged."""
+    return row.charged if row.delivery.final else row.held
+
+
+def _settle(row: Held, move: MoneyMove) -> None:
+    """Turn the hold of a final message into a charge and a release; later corrections may still charge."""
+    charged = settlement.charge(row.delivery, plan=row.plan, price=row.price, charged=row.charged)
+    more = charged - row.charged
+    assert more >= 0
+    if more:
+        move.charge += more
+        move.charged_messages += 1
+    if row.held > more:
+        move.release += row.held - more
+        move.released_messages += 1
+    move.hold += max(more - row.held, 0)  # a late delivery pays without a hold of its own
+    row.held, row.charged = 0, charged
+
+
+def _is_owed(before: Standing, delivery: Delivery, *, reports: int) -> bool:
+    """A report is owed at the first final standing and when a correction changes what would be said."""
+    after = delivery.standing
+    if reports >= MAX_REPORTS or (after.state is State.READ and before.state is State.DELIVERED):
+        return False
+    if before.state not in FINAL:
+        return True
+    return (before.state, before.reason, before.stage) != (after.state, after.reason, after.stage)
+
+
+def _count(move: CounterMove, before: Standing, after: Standing) -> None:
+    old, new = bucket(before), bucket(after)
+    if old is not new:
+        move.buckets[old] = move.buckets.get(old, 0) - 1
+        move.buckets[new] = move.buckets.get(new, 0) + 1
+
+
+def _frozen(delivery: Delivery) -> Delivery:
+    """A copy whose fields later evidence of the same batch does not move."""
+    return Delivery(
+        account_id=delivery.account_id,
+        message_id=delivery.message_id,
+        attempts=[],
+        standing=delivery.standing,
+        sent_at=delivery.sent_at,
+        done_at=delivery.done_at,
+    )

@@ -1,0 +1,172 @@
+"""Questions that change nothing, grouped per tick of the loop: one statement answers all that were asked meanwhile."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
+from hmac import compare_digest
+from typing import TypeVar
+
+from tidings.domain import ids
+from tidings.domain.lifecycle import Evidence
+from tidings.domain.message import Balance, Message, MessageFilter, MessagePage, ReportFilter, Sort, Task
+from tidings.domain.order import Caller
+from tidings.flows.batcher import Batcher
+from tidings.flows.transaction import Database, Key, KnownCaller, Named, ReadTx
+
+Asked = TypeVar("Asked")
+Found = TypeVar("Found")
+
+MAX_KEY = 200
+"""No key or name of ours or a customer's is longer."""
+
+
+def hash_secret(secret: str) -> bytes:
+    """How keys and passwords are stored.
+
+    They are made by us from at least 119 random bits, so a plain hash cannot be searched and needs no salt.
+    """
+    return sha256(secret.encode()).digest()
+
+
+class Lookups:
+    """The flow. Every question names the account; a foreign id and an unknown one get the same answer."""
+
+    def __init__(self, database: Database, *, id_secret: bytes) -> None:
+        self._database = database
+        self._id_secret = id_secret
+        self._messages: Batcher[Key, Message | None] = Batcher(self._each(ReadTx.messages_by_id))
+        self._tasks: Batcher[Key, Task | None] = Batcher(self._each(ReadTx.tasks_by_id))
+        self._keys: Batcher[tuple[int, str, str], int | None] = Batcher(self._each(ReadTx.ids_by_key))
+        self._by_hash: Batcher[bytes, KnownCaller | None] = Batcher(self._callers_by_hash)
+
+    def _each(
+        self, ask: Callable[[ReadTx, Sequence[Asked]], Awaitable[dict[Asked, Found]]]
+    ) -> Callable[[list[Asked]], Awaitable[list[Found | None]]]:
+        async def run(batch: list[Asked]) -> list[Found | None]:
+            async with self._database.reading() as tx:
+                found = await getattr(tx, ask.__name__)(sorted(set(batch)))  # type: ignore[type-var]
+            return [found.get(one) for one in batch]
+
+        return run
+
+    async def caller_by_key(self, key: str) -> Caller | None:
+        """Who an API key belongs to."""
+        if not 0 < len(key) <= MAX_KEY:
+            return None
+        hashed = hash_secret(key)
+        known = await self._by_hash.put(hashed)
+        return known.caller if known and compare_digest(known.secret_hash, hashed) else None
+
+    async def caller_by_password(self, username: str, password: str) -> Caller | None:
+        """Who a user name and password belong to."""
+        if not (0 < len(username) <= MAX_KEY and 0 < len(password) <= MAX_KEY):
+            return None
+        async with self._database.reading() as tx:
+            known = await tx.callers_by_name([username])
+        hashed = hash_secret(password)
+        return next((one.caller for one in known if compare_digest(one.secret_hash, hashed)), None)
+
+    async def caller_by_credential(self, credential_id: int) -> Caller | None:
+        """Who a credential id belongs to."""
+        if not 0 < credential_id < 2**31:
+            return None
+        async with self._database.reading() as tx:
+            known = await tx.callers_by_id([credential_id])
+        return known[0].caller if known else None
+
+    async def token_secret(self) -> bytes:
+        """The key that signs our tokens."""
+        async with self._database.reading() as tx:
+            return (await tx.installation())[0]
+
+    async def balance(self, account_id: int) -> Balance:
+        """What an account has."""
+        async with self._database.reading() as tx:
+            return await tx.balance(account_id)
+
+    async def message(self, account_id: int, message_id: int) -> Message | None:
+        """One message by its id."""
+        if not 0 < message_id <= ids.MAX_ID:
+            return None
+        return await self._messages.put((account_id, message_id))
+
+    async def message_by_reference(self, account_id: int, reference: str) -> Message | None:
+        """One message by its reference, chosen or generated."""
+        message_id = await self._id_of(account_id, "reference", reference)
+        message = await self.message(account_id, message_id) if message_id else None
+        return message if message and message.reference == reference else None
+
+    async def message_by_key(self, account_id: int, message_key: str) -> Message | None:
+        """One message by its messageId, chosen or generated."""
+        message_id = await self._id_of(account_id, "message", message_key)
+        message = await self.message(account_id, message_id) if message_id else None
+        return message if message and message.message_key == message_key else None
+
+    async def task(self, account_id: int, task_id: int) -> Task | None:
+        """One task with its counters."""
+        if not 0 < task_id <= ids.MAX_ID:
+            return None
+        return await self._tasks.put((account_id, task_id))
+
+    async def messages(
+        self, account_id: int, where: MessageFilter, *, sort: Sort, limit: int, offset: int
+    ) -> MessagePage:
+        """A page of messages; a reference stands for at most one."""
+        if where.reference is not None:
+            message = await self.message_by_reference(account_id, where.reference)
+            rows = [message] if message and _meets(message, where) else []
+            return MessagePage(rows[offset : offset + limit], len(rows))
+        async with self._database.reading() as tx:
+            return await tx.page(account_id, where, sort=sort, limit=limit, offset=offset)
+
+    async def messages_to(self, account_id: int, recipient: str, *, limit: int) -> list[Message]:
+        """The newest messages to a number."""
+        async with self._database.reading() as tx:
+            found = await tx.ids_by_recipient(account_id, recipient, limit=limit)
+            messages = await tx.messages_by_id([(account_id, one) for one in found])
+        return [messages[account_id, one] for one in found]
+
+    async def messages_of_bulk(self, account_id: int, bulk_key: str, *, limit: int) -> list[Message]:
+        """The first messages of the newest task with this bulkId."""
+        async with self._database.reading() as tx:
+            ranges = await tx.ranges_by_bulk(account_id, bulk_key)
+            wanted = [(account_id, one) for first, last in ranges[:1] for one in range(first, last + 1)][
+                :limit
+            ]
+            messages = await tx.messages_by_id(wanted) if wanted else {}
+        return [messages[key] for key in wanted if key in messages]
+
+    async def timeline(self, account_id: int, message_id: int) -> list[Evidence]:
+        """What happened to a message, oldest first, with the raw octets."""
+        async with self._database.reading() as tx:
+            return await tx.log_of(account_id, message_id)
+
+    async def named(self, account_id: int, where: ReportFilter) -> Named:
+        """The message ids that a report filter's messageId and bulkId stand for."""
+        ids_named = ranges = None
+        if where.message_key is not None:
+            found = await self._id_of(account_id, "message", where.message_key)
+            ids_named = [found] if found else []
+        if where.bulk_key is not None:
+            async with self._database.reading() as tx:
+                ranges = await tx.ranges_by_bulk(account_id, where.bulk_key)
+        return Named(ids_named, ranges)
+
+    async def _id_of(self, account_id: int, kind: str, key: str) -> int | None:
+        """The message of a key; a generated key carries its id."""
+        if not 0 < len(key) <= MAX_KEY or "\x00" in key:
+            return None
+        return ids.unseal(self._id_secret, key) or await self._keys.put((account_id, kind, key))
+
+    async def _callers_by_hash(self, hashes: list[bytes]) -> list[KnownCaller | None]:
+        async with self._database.reading() as tx:
+            found = {one.secret_hash: one for one in await tx.callers_by_hash(hashes)}
+        return [found.get(one) for one in hashes]
+
+
+def _meets(message: Message, where: MessageFilter) -> bool:
+    """Whether a message meets the conditions beside its reference."""
+    return (
+        where.created_from <= message.created_at <= where.created_to
+        and where.task_id in (None, message.task_id)
+        and where.id in (None, message.id)
+    )

@@ -1,0 +1,499 @@
+"""What the flows ask of the database: one Protocol a use case, all answered by one transaction.
+
+The store implements them; nobody else does. They exist so that imports keep pointing inwards. Every call takes and
+gives whole batches. Keys of messages are (account id, message id).
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from tidings.domain.bucket import Bucket
+from tidings.domain.lifecycle import Delivery, Evidence
+from tidings.domain.message import (
+    Balance,
+    Message,
+    MessageFilter,
+    MessagePage,
+    Report,
+    ReportFilter,
+    Sort,
+    Task,
+)
+from tidings.domain.money import Units
+from tidings.domain.order import Caller, TrafficClass
+from tidings.domain.receipt import Receipt
+from tidings.domain.routing import PriceTable, RouteTable
+from tidings.domain.settlement import Plan
+
+Key = tuple[int, int]
+"""(account id, message id)."""
+
+
+class Funds(msgspec.Struct):
+    """An account under lock: what it may spend and what it pays for."""
+
+    balance: Units
+    credit_limit: Units
+    closed: bool
+
+    @property
+    def available(self) -> Units:
+        """What a new hold may take."""
+        return self.balance + self.credit_limit
+
+
+class KnownCaller(msgspec.Struct, frozen=True):
+    """A caller and what proves it."""
+
+    caller: Caller
+    secret_hash: bytes
+    username: str | None
+
+
+class Catalog(msgspec.Struct, frozen=True):
+    """Routes, prices and tariffs as of one version."""
+
+    version: int
+    routes: RouteTable
+    prices: dict[int, PriceTable]  # by account
+    tariffs: dict[int, dict[int, bool]]  # account -> code -> active
+
+
+class NewTask(msgspec.Struct, frozen=True):
+    """A task's row."""
+
+    account_id: int
+    id: int
+    total: int
+    dialect: str
+    source: str
+    test: bool
+    bulk_key: str
+    name: str | None
+    validity_s: int
+    created_at: datetime
+    scheduled_for: datetime | None
+
+
+class NewMessage(msgspec.Struct, frozen=True):
+    """A message's row, its opening evidence, and where it waits (connector 0: nowhere)."""
+
+    account_id: int
+    id: int
+    task_id: int
+    reference: str
+    message_key: str
+    own_reference: bool  # chosen by the customer: kept unique for ever
+    own_message_key: bool
+    recipient: str
+    sender: str
+    text: str
+    parts: int
+    ucs2: bool
+    flash: bool
+    traffic_class: TrafficClass
+    price: Units
+    billed: Units  # 0 for test traffic and for what was refused
+    country: str | None
+    created_at: datetime
+    scheduled_for: datetime | None
+    expires_at: datetime
+    extras: bytes | None  # JSON
+    connector_id: int
+    lane: int
+    accepted: Evidence
+    counted: bool  # its task keeps counters
+
+
+class Held(msgspec.Struct):
+    """A delivery under lock, with the money and counters that move with it."""
+
+    delivery: Delivery
+    plan: Plan
+    price: Units
+    held: Units
+    charged: Units
+    reports: int
+    counted_task: int | None
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A row of the outbox: what waits for a connector. `part` 0 = all parts of the attempt."""
+
+    account_id: int
+    message_id: int
+    attempt: int
+    part: int
+    parts: int
+    lane: int
+    due_at: datetime
+    expires_at: datetime
+    connector_id: int
+
+    @property
+    def key(self) -> Key:
+        """The message it belongs to."""
+        return (self.account_id, self.message_id)
+
+
+class Content(msgspec.Struct, frozen=True):
+    """What a message says, and to whom."""
+
+    recipient: str
+    sender: str
+    text: str
+    ucs2: bool
+    flash: bool
+    traffic_class: TrafficClass
+
+
+class Flight(msgspec.Struct, frozen=True):
+    """A submission that is written, or in doubt."""
+
+    connector_id: int
+    account_id: int
+    message_id: int
+    attempt: int
+    part: int
+    try_no: int
+    courier_id: int
+    recipient: str
+    sender: str
+    traffic_class: TrafficClass
+    written_at: datetime
+
+    @property
+    def key(self) -> Key:
+        """The message it belongs to."""
+        return (self.account_id, self.message_id)
+
+
+class Doubtful(msgspec.Struct, frozen=True):
+    """A submission in doubt whose class's policy is to decide now."""
+
+    flight: Flight
+    expires_at: datetime
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A submission that a receipt's id may name."""
+
+    connector_id: int
+    upstream_key: str
+    account_id: int
+    message_id: int
+    attempt: int
+    part: int
+    recipient: str
+    written_at: datetime
+
+    @property
+    def key(self) -> Key:
+        """The message it belongs to."""
+        return (self.account_id, self.message_id)
+
+
+class Orphan(msgspec.Struct, frozen=True):
+    """A receipt that waits for a submission to belong to."""
+
+    connector_id: int
+    id: int
+    upstream_key: str | None
+    tries: int
+    received_at: datetime
+    receipt: Receipt
+
+
+class CounterMove(msgspec.Struct):
+    """How one task's counters move."""
+
+    handed_over: int = 0
+    price: Units = 0
+    buckets: dict[Bucket, int] = {}
+
+
+class MoneyMove(msgspec.Struct):
+    """How one account's money moves in one transaction."""
+
+    hold: Units = 0
+    charge: Units = 0
+    release: Units = 0
+    held_messages: int = 0
+    charged_messages: int = 0
+    released_messages: int = 0
+
+
+class OwedReport(msgspec.Struct, frozen=True):
+    """A report that a customer is owed from now on."""
+
+    account_id: int
+    message_id: int
+    number: int
+    delivery: Delivery
+    price: Units
+    owed_at: datetime
+
+
+class FoldTx(Protocol):
+    """Status and all that moves with it."""
+
+    async def lock_deliveries(self, keys: Iterable[Key]) -> dict[Key, Held]:
+        """The deliveries, locked in one order until the transaction ends."""
+        ...
+
+    async def save_deliveries(self, rows: Sequence[Held]) -> None:
+        """Write what `lock_deliveries` gave and the fold changed."""
+        ...
+
+    async def add_evidence(self, rows: Sequence[tuple[Key, int, Evidence, bytes | None]]) -> None:
+        """Append evidence: key, seq, evidence, fingerprint."""
+        ...
+
+    async def move_counters(self, moves: dict[Key, CounterMove]) -> None:
+        """Move counters of tasks, by (account id, task id)."""
+        ...
+
+    async def move_money(self, moves: dict[int, MoneyMove], at: datetime) -> None:
+        """Move balances and write the ledger, by account."""
+        ...
+
+    async def owe_reports(self, rows: Sequence[OwedReport]) -> None:
+        """Write the reports."""
+        ...
+
+    async def set_settle_timers(self, rows: Sequence[tuple[Key, datetime]]) -> None:
+        """Look at these messages again at these times."""
+        ...
+
+
+class AcceptTx(FoldTx, Protocol):
+    """Taking orders."""
+
+    async def lock_accounts(self, account_ids: Iterable[int]) -> tuple[dict[int, Funds], int]:
+        """The accounts, locked until the transaction ends, and the catalog's version."""
+        ...
+
+    async def load_catalog(self) -> Catalog:
+        """Routes, prices and tariffs."""
+        ...
+
+    async def keys_taken(self, keys: Sequence[tuple[int, str, str]]) -> set[tuple[int, str, str]]:
+        """Which of (account id, kind, key) are used already."""
+        ...
+
+    async def add_orders(self, tasks: Sequence[NewTask], messages: Sequence[NewMessage]) -> None:
+        """Write tasks, counters, messages, deliveries, evidence, keys and what waits for connectors."""
+        ...
+
+
+class DispatchTx(FoldTx, Protocol):
+    """Handing over."""
+
+    async def due(self, connector_id: int, *, now: datetime, limit: int) -> list[Waiting]:
+        """What may go to a connector now, most urgent first; locked, others skip it."""
+        ...
+
+    async def take_from_outbox(self, rows: Sequence[Waiting]) -> None:
+        """Remove what is written now."""
+        ...
+
+    async def put_in_outbox(self, rows: Sequence[Waiting]) -> None:
+        """Queue again."""
+        ...
+
+    async def overdue(self, *, now: datetime, limit: int) -> list[Waiting]:
+        """What still waits although its validity is over; locked."""
+        ...
+
+    async def contents(self, keys: Sequence[Key]) -> dict[Key, Content]:
+        """What the messages say."""
+        ...
+
+    async def add_flights(self, rows: Sequence[Flight]) -> None:
+        """The intent to write these submissions."""
+        ...
+
+    async def waiting_of(self, keys: Sequence[Key], lanes: dict[TrafficClass, int]) -> dict[Key, Waiting]:
+        """How these messages would stand in the outbox: lane and validity; the connector is the caller's."""
+        ...
+
+    async def end_flights(self, rows: Sequence[Flight]) -> set[Flight]:
+        """Remove the submissions whose fate is known; those that were still there."""
+        ...
+
+    async def doubt_flights(self, rows: Sequence[tuple[Flight, datetime]], *, since: datetime) -> None:
+        """Mark submissions as in doubt; the policy decides at the given time."""
+        ...
+
+    async def add_submissions(self, rows: Sequence[Match]) -> None:
+        """Submissions that were taken, under the key their receipts will name."""
+        ...
+
+    async def orphans_named(self, connector_id: int, keys: Sequence[str]) -> list[Orphan]:
+        """Receipts that came before the answers to these upstream keys; locked."""
+        ...
+
+    async def drop_orphans(self, rows: Sequence[Orphan]) -> None:
+        """They are matched."""
+        ...
+
+    async def deserted(self, *, limit: int) -> list[Flight]:
+        """Submissions written by couriers that are no more; locked."""
+        ...
+
+    async def undecided(self, *, now: datetime, limit: int) -> list[Doubtful]:
+        """Submissions in doubt whose wait is over; locked."""
+        ...
+
+    async def decide_flights(self, rows: Sequence[Flight]) -> None:
+        """Their policy has decided; they stay matchable."""
+        ...
+
+
+class ReceiveTx(DispatchTx, Protocol):
+    """Receipts."""
+
+    async def matches(self, connector_id: int, keys: Sequence[str]) -> list[Match]:
+        """Submissions under these keys, newest first."""
+        ...
+
+    async def doubtful_to(self, connector_id: int, tails: Sequence[str]) -> list[Flight]:
+        """Submissions in doubt to recipients that end in these digits."""
+        ...
+
+    async def known_fingerprints(self, keys: Sequence[Key]) -> set[tuple[int, int, bytes]]:
+        """(account id, message id, fingerprint) of the receipts these messages have already."""
+        ...
+
+    async def keep_orphans(self, rows: Sequence[tuple[Orphan, bytes, datetime]]) -> None:
+        """Keep receipts nobody claims: orphan, fingerprint, next retry."""
+        ...
+
+    async def orphans_due(self, connector_id: int, *, now: datetime, limit: int) -> list[Orphan]:
+        """Orphans to try again; locked."""
+        ...
+
+    async def retry_orphans(self, rows: Sequence[tuple[Orphan, datetime | None]]) -> None:
+        """When to try these again; None = not by itself."""
+        ...
+
+
+class CloseTx(DispatchTx, Protocol):
+    """Deadlines."""
+
+    async def silent(self, *, expired_before: datetime, after: datetime, limit: int) -> list[Key]:
+        """Messages that left us, are open, and whose validity ended in the window."""
+        ...
+
+    async def swept_to(self, name: str) -> datetime | None:
+        """How far a sweep has come."""
+        ...
+
+    async def sweep_reached(self, name: str, at: datetime) -> None:
+        """Remember how far a sweep has come."""
+        ...
+
+    async def settle_due(self, *, now: datetime, limit: int) -> list[Key]:
+        """Messages whose settle wait is over; their timers are removed."""
+        ...
+
+
+class Named(msgspec.Struct, frozen=True):
+    """Which message ids a messageId and a bulkId stand for; None = no such condition."""
+
+    ids: list[int] | None = None
+    ranges: list[tuple[int, int]] | None = None
+
+
+class ReadTx(Protocol):
+    """Questions that change nothing."""
+
+    async def callers_by_hash(self, hashes: list[bytes]) -> list[KnownCaller]:
+        """Who these hashed keys belong to; revoked ones and closed accounts are left out."""
+        ...
+
+    async def callers_by_name(self, usernames: list[str]) -> list[KnownCaller]:
+        """Who these user names belong to."""
+        ...
+
+    async def callers_by_id(self, credential_ids: list[int]) -> list[KnownCaller]:
+        """Who these credentials belong to."""
+        ...
+
+    async def balance(self, account_id: int) -> Balance:
+        """What an account has."""
+        ...
+
+    async def messages_by_id(self, keys: Sequence[Key]) -> dict[Key, Message]:
+        """The messages of these keys that exist."""
+        ...
+
+    async def ids_by_key(self, keys: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str, str], int]:
+        """Message ids of customers' own (account id, kind, key)."""
+        ...
+
+    async def tasks_by_id(self, keys: Sequence[Key]) -> dict[Key, Task]:
+        """The tasks of these keys that exist, with their counters."""
+        ...
+
+    async def ranges_by_bulk(self, account_id: int, bulk_key: str) -> list[tuple[int, int]]:
+        """First and last message id of each task with this bulkId, newest first; at most 1,000."""
+        ...
+
+    async def page(
+        self, account_id: int, where: MessageFilter, *, sort: Sort, limit: int, offset: int
+    ) -> MessagePage:
+        """A slice of the messages that meet a filter."""
+        ...
+
+    async def ids_by_recipient(self, account_id: int, recipient: str, *, limit: int) -> list[int]:
+        """The newest messages to a number."""
+        ...
+
+    async def log_of(self, account_id: int, message_id: int) -> list[Evidence]:
+        """A message's evidence, oldest first."""
+        ...
+
+    async def installation(self) -> tuple[bytes, bytes]:
+        """The secrets of this installation: for tokens, and for generated ids."""
+        ...
+
+
+class ReportTx(ReadTx, Protocol):
+    """One-time reports."""
+
+    async def claim_reports(
+        self,
+        account_id: int,
+        where: ReportFilter,
+        *,
+        named: Named,
+        since: datetime,
+        now: datetime,
+        limit: int,
+    ) -> list[Report]:
+        """Take up to `limit` owed reports for this caller alone, newest first."""
+        ...
+
+
+class Tx(AcceptTx, ReceiveTx, CloseTx, ReportTx, Protocol):
+    """One transaction."""
+
+
+class Database(Protocol):
+    """Where transactions come from."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Tx]:
+        """A transaction: committed at the end of the block, rolled back if it raises.
+
+        Raises Unavailable when the database cannot be reached or ended the connection.
+        """
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[ReadTx]:
+        """A connection for questions, without a transaction of their own. Raises Unavailable."""
+        ...

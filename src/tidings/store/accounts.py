@@ -1,0 +1,97 @@
+"""Accounts, their credentials and their money."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from tidings.domain.message import Balance
+from tidings.domain.order import Account, Caller, TrafficClass
+from tidings.flows.transaction import Funds, KnownCaller, MoneyMove
+from tidings.store.rows import Rows, columns
+
+LOCK_ACCOUNTS = """
+select id, balance, credit_limit, closed_at is not null as closed,
+       (select version from catalog) as catalog_version
+from account where id = any($1::integer[]) order by id for no key update"""
+
+MOVE_MONEY = """
+update account set balance = balance + moved.delta
+from unnest($1::integer[], $2::bigint[]) as moved (id, delta)
+where account.id = moved.id and moved.delta <> 0"""
+
+ADD_LEDGER = """
+insert into ledger (account_id, at, kind, amount, messages)
+select account_id, $1, kind, amount, messages
+from unnest($2::integer[], $3::ledger_kind[], $4::bigint[], $5::integer[]) as t (account_id, kind, amount, messages)"""
+
+CALLERS = """
+select c.id as credential_id, c.test, c.secret_hash, c.username,
+       a.id, a.name, a.currency, a.senders, a.traffic_class::text, a.settings
+from credential c join account a on a.id = c.account_id
+where c.revoked_at is null and a.closed_at is null"""
+
+CALLERS_BY_HASH = CALLERS + " and c.kind = 'key' and c.secret_hash = any($1::bytea[])"
+CALLERS_BY_NAME = CALLERS + " and c.kind = 'password' and c.username = any($1::text[])"
+CALLERS_BY_ID = CALLERS + " and c.id = any($1::integer[])"
+
+BALANCE = "select balance, credit_limit, currency from account where id = $1"
+
+
+class AccountRows(Rows):
+    """Statements on accounts."""
+
+    async def lock_accounts(self, account_ids: Iterable[int]) -> tuple[dict[int, Funds], int]:
+        """The accounts, locked in one order until the transaction ends, and the catalog's version."""
+        rows = await self._connection.fetch(LOCK_ACCOUNTS, sorted(account_ids))
+        funds = {row["id"]: Funds(row["balance"], row["credit_limit"], row["closed"]) for row in rows}
+        return funds, rows[0]["catalog_version"] if rows else 0
+
+    async def move_money(self, moves: dict[int, MoneyMove], at: datetime) -> None:
+        """Move balances and write the ledger, by account."""
+        deltas = [(account_id, move.release - move.hold) for account_id, move in sorted(moves.items())]
+        if not any(delta for _, delta in deltas) and not any(move.charge for move in moves.values()):
+            return
+        await self._connection.execute(MOVE_MONEY, *columns(deltas, 2))
+        entries = [
+            (account_id, kind, amount, messages)
+            for account_id, move in sorted(moves.items())
+            for kind, amount, messages in (
+                ("hold", move.hold, move.held_messages),
+                ("charge", move.charge, move.charged_messages),
+                ("release", move.release, move.released_messages),
+            )
+            if amount
+        ]
+        await self._connection.execute(ADD_LEDGER, at, *columns(entries, 4))
+
+    async def callers_by_hash(self, hashes: list[bytes]) -> list[KnownCaller]:
+        """Who these hashed keys belong to; revoked ones and closed accounts are left out."""
+        return [_known(row) for row in await self._connection.fetch(CALLERS_BY_HASH, hashes)]
+
+    async def callers_by_name(self, usernames: list[str]) -> list[KnownCaller]:
+        """Who these user names belong to."""
+        return [_known(row) for row in await self._connection.fetch(CALLERS_BY_NAME, usernames)]
+
+    async def callers_by_id(self, credential_ids: list[int]) -> list[KnownCaller]:
+        """Who these credentials belong to."""
+        return [_known(row) for row in await self._connection.fetch(CALLERS_BY_ID, credential_ids)]
+
+    async def balance(self, account_id: int) -> Balance:
+        """What the account has now."""
+        row = await self._connection.fetchrow(BALANCE, account_id)
+        return Balance(row["balance"], row["credit_limit"], row["currency"])
+
+
+def _known(row: asyncpg.Record) -> KnownCaller:
+    account = Account(
+        id=row["id"],
+        name=row["name"],
+        currency=row["currency"],
+        senders=tuple(row["senders"]),
+        traffic_class=TrafficClass(row["traffic_class"]),
+        settings=msgspec.json.decode(row["settings"]),
+    )
+    caller = Caller(account, row["credential_id"], row["test"])
+    return KnownCaller(caller, row["secret_hash"], row["username"])

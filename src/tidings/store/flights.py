@@ -1,0 +1,176 @@
+"""Submissions: written and unanswered ones, and the ones the next hop took."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+
+from tidings.domain.order import TrafficClass
+from tidings.flows.transaction import Doubtful, Flight, Match
+from tidings.store.rows import Rows, columns
+
+ADD = """
+insert into in_flight (connector_id, account_id, message_id, attempt, part, try, courier_id, recipient, sender,
+                       traffic_class, written_at)
+select * from unnest($1::integer[], $2::integer[], $3::bigint[], $4::smallint[], $5::smallint[], $6::smallint[],
+                     $7::integer[], $8::text[], $9::text[], $10::traffic_class[], $11::timestamptz[])"""
+
+END = """
+delete from in_flight f
+using unnest($1::integer[], $2::bigint[], $3::smallint[], $4::smallint[], $5::smallint[])
+      as t (connector_id, message_id, attempt, part, try)
+where f.connector_id = t.connector_id and f.message_id = t.message_id and f.attempt = t.attempt
+  and f.part = t.part and f.try = t.try
+returning f.connector_id, f.message_id, f.attempt, f.part, f.try"""
+
+DOUBT = """
+update in_flight f set doubt_since = $1, decide_at = t.decide_at
+from unnest($2::integer[], $3::bigint[], $4::smallint[], $5::smallint[], $6::smallint[], $7::timestamptz[])
+     as t (connector_id, message_id, attempt, part, try, decide_at)
+where f.connector_id = t.connector_id and f.message_id = t.message_id and f.attempt = t.attempt
+  and f.part = t.part and f.try = t.try and f.doubt_since is null"""
+
+DECIDED = """
+update in_flight f set decide_at = null
+from unnest($1::integer[], $2::bigint[], $3::smallint[], $4::smallint[], $5::smallint[])
+     as t (connector_id, message_id, attempt, part, try)
+where f.connector_id = t.connector_id and f.message_id = t.message_id and f.attempt = t.attempt
+  and f.part = t.part and f.try = t.try"""
+
+FIELDS = """f.connector_id, f.account_id, f.message_id, f.attempt, f.part, f.try, f.courier_id, f.recipient,
+       f.sender, f.traffic_class::text, f.written_at"""
+
+# A courier holds an advisory lock of its own number for as long as it lives.
+DESERTED = f"""
+with gone as materialized (
+    select courier_id from (select distinct courier_id from in_flight where doubt_since is null) c
+    where pg_try_advisory_xact_lock({0x7D1}, courier_id))
+select {FIELDS} from in_flight f
+where f.doubt_since is null and f.courier_id in (select courier_id from gone)
+order by f.account_id, f.message_id limit $1
+for update skip locked"""
+
+UNDECIDED = f"""
+select {FIELDS}, m.expires_at
+from in_flight f join message m on m.account_id = f.account_id and m.id = f.message_id
+where f.decide_at <= $1 order by f.decide_at limit $2
+for update of f skip locked"""
+
+DOUBTFUL_TO = f"""
+select {FIELDS} from in_flight f
+where f.connector_id = $1 and f.doubt_since is not null and right(f.recipient, $3) = any($2::text[])"""
+
+ADD_SUBMISSIONS = """
+insert into submission (connector_id, upstream_key, account_id, message_id, attempt, part, recipient, written_at)
+select * from unnest($1::integer[], $2::text[], $3::integer[], $4::bigint[], $5::smallint[], $6::smallint[],
+                     $7::text[], $8::timestamptz[])"""
+
+MATCHES = """
+select connector_id, upstream_key, account_id, message_id, attempt, part, recipient, written_at
+from submission where connector_id = $1 and upstream_key = any($2::text[])
+order by written_at desc"""
+
+NEW_COURIER = "select nextval('courier_id')::integer"
+HOLD_COURIER = f"select pg_try_advisory_lock({0x7D1}, $1)"
+
+
+class FlightRows(Rows):
+    """Statements on submissions."""
+
+    async def add_flights(self, rows: Sequence[Flight]) -> None:
+        """The intent to write these submissions."""
+        if rows:
+            await self._connection.execute(ADD, *columns([_stored(row) for row in rows], 11))
+
+    async def end_flights(self, rows: Sequence[Flight]) -> set[Flight]:
+        """Remove the submissions whose fate is known; those that were still there."""
+        if not rows:
+            return set()
+        by_key = {_natural(row): row for row in rows}
+        ended = await self._connection.fetch(END, *columns(list(by_key), 5))
+        return {by_key[tuple(row)] for row in ended}
+
+    async def doubt_flights(self, rows: Sequence[tuple[Flight, datetime]], *, since: datetime) -> None:
+        """Mark submissions as in doubt; the policy decides at the given time."""
+        if rows:
+            flat = [(*_natural(row), decide_at) for row, decide_at in rows]
+            await self._connection.execute(DOUBT, since, *columns(flat, 6))
+
+    async def decide_flights(self, rows: Sequence[Flight]) -> None:
+        """Their policy has decided; they stay matchable."""
+        if rows:
+            await self._connection.execute(DECIDED, *columns([_natural(row) for row in rows], 5))
+
+    async def deserted(self, *, limit: int) -> list[Flight]:
+        """Submissions written by couriers that are no more; locked."""
+        return [_flight(row) for row in await self._connection.fetch(DESERTED, limit)]
+
+    async def undecided(self, *, now: datetime, limit: int) -> list[Doubtful]:
+        """Submissions in doubt whose wait is over; locked."""
+        rows = await self._connection.fetch(UNDECIDED, now, limit)
+        return [Doubtful(_flight(row), row["expires_at"]) for row in rows]
+
+    async def doubtful_to(self, connector_id: int, tails: Sequence[str]) -> list[Flight]:
+        """Submissions in doubt to recipients that end in these digits, which are all of one length."""
+        longest = max(map(len, tails))
+        rows = await self._connection.fetch(DOUBTFUL_TO, connector_id, list(tails), longest)
+        return [_flight(row) for row in rows]
+
+    async def add_submissions(self, rows: Sequence[Match]) -> None:
+        """Submissions that were taken, under the key their receipts will name."""
+        if rows:
+            flat = [
+                (
+                    row.connector_id,
+                    row.upstream_key,
+                    row.account_id,
+                    row.message_id,
+                    row.attempt,
+                    row.part,
+                    row.recipient,
+                    row.written_at,
+                )
+                for row in rows
+            ]
+            await self._connection.execute(ADD_SUBMISSIONS, *columns(flat, 8))
+
+    async def matches(self, connector_id: int, keys: Sequence[str]) -> list[Match]:
+        """Submissions under these keys, newest first."""
+        return [Match(*tuple(row)) for row in await self._connection.fetch(MATCHES, connector_id, list(keys))]
+
+
+async def become_courier(connection: asyncpg.Connection) -> int:
+    """A courier number of one's own, held by this connection for as long as it lives."""
+    courier_id: int = await connection.fetchval(NEW_COURIER)
+    await hold_courier(connection, courier_id)
+    return courier_id
+
+
+async def hold_courier(connection: asyncpg.Connection, courier_id: int) -> bool:
+    """Hold a courier's number on a new connection; False if somebody clears up after it just now."""
+    held: bool = await connection.fetchval(HOLD_COURIER, courier_id)
+    return held
+
+
+def _natural(row: Flight) -> tuple[int, int, int, int, int]:
+    return (row.connector_id, row.message_id, row.attempt, row.part, row.try_no)
+
+
+def _stored(row: Flight) -> tuple[object, ...]:
+    return (
+        row.connector_id,
+        row.account_id,
+        row.message_id,
+        row.attempt,
+        row.part,
+        row.try_no,
+        row.courier_id,
+        row.recipient,
+        row.sender,
+        row.traffic_class,
+        row.written_at,
+    )
+
+
+def _flight(row: asyncpg.Record) -> Flight:
+    return Flight(*tuple(row)[:9], TrafficClass(row["traffic_class"]), row["written_at"])

@@ -1,0 +1,328 @@
+-- Accounts, what they send, and what became of it.
+--
+-- The account stands first in the keys, except in the tables that are found by connector (outbox, in_flight,
+-- submission, orphan). Ids of tasks and messages come from one counter, handed out in blocks; the messages of a
+-- task have the ids that follow the task's own, so a task needs no index to find its messages. What grows without
+-- end is partitioned by message id; store/partitions.py makes the partitions ahead of need.
+
+create type delivery_state as enum (
+    'scheduled', 'moderation', 'queued', 'sending', 'in_doubt', 'sent', 'enroute', 'at_carrier', 'delivered',
+    'read', 'no_receipt', 'expired', 'undeliverable', 'rejected', 'failed', 'not_service_user', 'cancelled'
+);
+create type delivery_stage as enum ('intake', 'dispatch', 'submit', 'network', 'closing');
+create type delivery_confirmation as enum ('none', 'carrier', 'handset', 'read');
+create type traffic_class as enum ('otp', 'transactional', 'promotional');
+create type ledger_kind as enum ('topup', 'hold', 'release', 'charge');
+create type key_kind as enum ('reference', 'message');
+
+-- One row: the signing key of our tokens, and the key that generated ids are sealed with.
+create table installation (
+    only_one boolean primary key default true check (only_one),
+    token_secret bytea not null check (length(token_secret) >= 32),
+    id_secret bytea not null check (length(id_secret) >= 16),
+    created_at timestamptz not null default now()
+);
+
+create table id_counter (
+    name text primary key,
+    next bigint not null check (next > 0 and next < 9007199254740992) -- ids fit in 53 bits
+);
+insert into id_counter values ('id', 1);
+
+-- Bumped by whoever changes routes, prices, tariffs, connectors or accounts: cached copies are checked against it.
+create table catalog (
+    only_one boolean primary key default true check (only_one),
+    version bigint not null
+);
+insert into catalog values (true, 1);
+
+create table account (
+    id integer generated always as identity primary key,
+    name text not null unique check (name ~ '^[A-Za-z0-9._-]{1,64}$'),
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    balance bigint not null default 0, -- top-ups - charges - open holds, in 10^-7 of the currency
+    credit_limit bigint not null default 0 check (credit_limit >= 0),
+    plan text not null default 'accepted' check (plan in ('accepted', 'delivered_only')),
+    traffic_class traffic_class not null default 'transactional',
+    senders text[] not null default '{}',
+    settings jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    closed_at timestamptz
+) with (fillfactor = 50);
+
+create table credential (
+    account_id integer not null references account (id),
+    id integer generated always as identity unique,
+    kind text not null check (kind in ('key', 'password')),
+    test boolean not null,
+    shown text not null, -- a key's first characters, or the user name: what a person may recognise it by
+    username text unique check ((kind = 'password') = (username is not null)),
+    secret_hash bytea not null unique check (length(secret_hash) = 32),
+    created_at timestamptz not null default now(),
+    revoked_at timestamptz,
+    primary key (account_id, id)
+);
+
+create table tariff (
+    account_id integer not null references account (id),
+    code smallint not null check (code between 0 and 999),
+    active boolean not null default true,
+    primary key (account_id, code)
+);
+
+create table price (
+    account_id integer not null,
+    tariff smallint not null,
+    prefix text not null check (prefix ~ '^[0-9]{0,15}$'), -- empty = everywhere else
+    per_part bigint not null check (per_part >= 0),
+    primary key (account_id, tariff, prefix),
+    foreign key (account_id, tariff) references tariff (account_id, code)
+);
+
+create table connector (
+    id integer generated always as identity primary key,
+    name text not null unique check (name ~ '^[A-Za-z0-9._-]{1,64}$'),
+    kind text not null check (kind in ('smpp')),
+    simulator boolean not null default false, -- test keys reach only these
+    enabled boolean not null default true,
+    settings jsonb not null,
+    created_at timestamptz not null default now()
+);
+
+create table route (
+    id integer generated always as identity primary key,
+    account_id integer references account (id), -- null = everybody
+    prefix text not null check (prefix ~ '^[0-9]{0,15}$'),
+    connector_id integer not null references connector (id),
+    position smallint not null default 0,
+    created_at timestamptz not null default now()
+);
+
+create table task (
+    account_id integer not null,
+    id bigint not null,
+    total integer not null check (total > 0), -- its messages are id + 1 .. id + total
+    dialect text not null,
+    source text not null,
+    test boolean not null,
+    bulk_key text not null,
+    name text,
+    validity_s integer not null,
+    created_at timestamptz not null,
+    scheduled_for timestamptz,
+    primary key (account_id, id)
+);
+create index task_bulk_key on task (account_id, bulk_key);
+
+-- Only for tasks of more than one message: the counters of one are its own status.
+create table task_counter (
+    account_id integer not null,
+    task_id bigint not null,
+    handed_over integer not null default 0,
+    waiting integer not null default 0,
+    sent integer not null default 0,
+    delivered integer not null default 0,
+    expired integer not null default 0,
+    undeliverable integer not null default 0,
+    rejected integer not null default 0,
+    unknown integer not null default 0,
+    price bigint not null,
+    primary key (account_id, task_id),
+    check (least(waiting, sent, delivered, expired, undeliverable, rejected, unknown, handed_over) >= 0)
+) with (fillfactor = 50);
+
+-- Written once.
+create table message (
+    account_id integer not null,
+    id bigint not null,
+    task_id bigint not null,
+    reference text not null,
+    message_key text not null,
+    recipient text not null,
+    sender text not null,
+    text text not null,
+    parts smallint not null check (parts > 0),
+    ucs2 boolean not null,
+    flash boolean not null,
+    traffic_class traffic_class not null,
+    price bigint not null check (price >= 0),
+    country text,
+    created_at timestamptz not null,
+    scheduled_for timestamptz,
+    expires_at timestamptz not null,
+    extras jsonb,
+    primary key (account_id, id)
+) partition by range (id);
+create index message_expires on message using brin (expires_at);
+create index message_recipient on message (account_id, recipient);
+
+-- Narrow and hot: nothing that changes is indexed, so that updates stay on their page.
+create table delivery (
+    account_id integer not null,
+    message_id bigint not null,
+    version integer not null,
+    state delivery_state not null,
+    reason text,
+    stage delivery_stage,
+    confirmation delivery_confirmation not null default 'none',
+    inferred boolean not null default false,
+    network_error integer,
+    flags text[],
+    first_written_at timestamptz,
+    sent_at timestamptz,
+    delivered_at timestamptz,
+    done_at timestamptz,
+    report_at timestamptz,
+    read_at timestamptz,
+    negative_at timestamptz,
+    price bigint not null check (price >= 0), -- what it may cost; 0 for test traffic
+    held bigint not null check (held >= 0), -- open hold; nothing once it is final
+    counted_task bigint, -- the task whose counters it moves; null where the task is this one message
+    charged bigint not null default 0 check (charged >= 0),
+    reports smallint not null default 0, -- how many were owed so far
+    attempts json not null,
+    primary key (account_id, message_id),
+    check ((done_at is not null) = (state >= 'delivered')),
+    check (held = 0 or state < 'delivered')
+) partition by range (message_id);
+
+-- Append-only: folding a message's evidence in order of seq gives its delivery.
+create table evidence (
+    account_id integer not null,
+    message_id bigint not null,
+    seq integer not null,
+    kind text not null,
+    at timestamptz not null,
+    body json not null,
+    raw bytea,
+    fingerprint bytea, -- the same for a receipt that is sent twice
+    primary key (account_id, message_id, seq)
+) partition by range (message_id);
+
+-- Customers' own references and messageIds: unique per account for ever.
+create table external_key (
+    account_id integer not null,
+    kind key_kind not null,
+    key text not null,
+    message_id bigint not null,
+    primary key (account_id, kind, key)
+);
+
+-- What waits for a connector. A row is taken by deleting it in the transaction that writes the intent.
+create table outbox (
+    connector_id integer not null,
+    lane smallint not null, -- 0 before 1 before 2
+    due_at timestamptz not null,
+    message_id bigint not null,
+    part smallint not null, -- 0 = all parts of the attempt
+    attempt smallint not null,
+    account_id integer not null,
+    parts smallint not null,
+    expires_at timestamptz not null,
+    primary key (connector_id, lane, due_at, message_id, part)
+);
+create index outbox_expires on outbox (expires_at);
+
+-- Submissions whose answer is not known: written now, or in doubt.
+create table in_flight (
+    connector_id integer not null,
+    message_id bigint not null,
+    attempt smallint not null,
+    part smallint not null,
+    try smallint not null,
+    account_id integer not null,
+    courier_id integer not null,
+    recipient text not null,
+    sender text not null,
+    traffic_class traffic_class not null,
+    written_at timestamptz not null,
+    doubt_since timestamptz,
+    decide_at timestamptz, -- when the traffic class's policy decides; null once it has
+    primary key (connector_id, message_id, attempt, part, try)
+);
+create index in_flight_doubt on in_flight (connector_id, recipient) where doubt_since is not null;
+create index in_flight_decide on in_flight (decide_at) where decide_at is not null;
+create index in_flight_courier on in_flight (courier_id) where doubt_since is null;
+
+create sequence courier_id as integer;
+
+-- Submissions that the next hop took, under the key its receipts will name.
+create table submission (
+    connector_id integer not null,
+    upstream_key text not null,
+    message_id bigint not null,
+    attempt smallint not null,
+    part smallint not null,
+    account_id integer not null,
+    recipient text not null,
+    written_at timestamptz not null
+) partition by range (message_id);
+create index submission_upstream on submission (connector_id, upstream_key);
+
+-- Receipts that match no submission yet. Acknowledged, retried, kept, visible.
+create table orphan (
+    connector_id integer not null,
+    id bigint generated always as identity,
+    upstream_key text,
+    recipient text not null,
+    sender text not null,
+    received_at timestamptz not null,
+    tries smallint not null default 0,
+    retry_at timestamptz, -- null = no more by itself
+    fingerprint bytea not null,
+    receipt json not null,
+    raw bytea not null,
+    primary key (connector_id, id),
+    unique (connector_id, fingerprint)
+);
+create index orphan_upstream on orphan (connector_id, upstream_key);
+create index orphan_retry on orphan (retry_at) where retry_at is not null;
+
+-- When to look at a message again although nobody said anything.
+create table timer (
+    account_id integer not null,
+    message_id bigint not null,
+    kind text not null check (kind in ('settle')),
+    due_at timestamptz not null,
+    primary key (account_id, message_id, kind)
+);
+create index timer_due on timer (due_at);
+
+-- How far a sweep over a growing table has come.
+create table sweep (
+    name text primary key,
+    reached timestamptz not null
+);
+
+-- A final status owed to the customer, as it stood. Handed out once.
+create table report (
+    account_id integer not null,
+    message_id bigint not null,
+    number smallint not null, -- 1, then corrections
+    state delivery_state not null,
+    reason text,
+    stage delivery_stage,
+    confirmation delivery_confirmation not null,
+    inferred boolean not null,
+    network_error integer,
+    sent_at timestamptz not null,
+    done_at timestamptz not null,
+    price bigint not null,
+    owed_at timestamptz not null,
+    pulled_at timestamptz,
+    primary key (account_id, message_id, number)
+) partition by range (message_id);
+create index report_due on report (account_id, done_at desc, message_id desc) where pulled_at is null;
+
+-- Money that moved, one row per account, kind and transaction; what a message was held for and charged stands
+-- in its delivery and its evidence.
+create table ledger (
+    account_id integer not null,
+    id bigint generated always as identity,
+    at timestamptz not null,
+    kind ledger_kind not null,
+    amount bigint not null check (amount > 0),
+    messages integer not null check (messages >= 0),
+    note text,
+    primary key (account_id, id)
+);

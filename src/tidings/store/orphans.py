@@ -1,0 +1,95 @@
+"""Receipts that match no submission yet."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from tidings.domain.receipt import Receipt
+from tidings.flows.transaction import Orphan
+from tidings.store.rows import Rows, columns
+
+# The same receipt may come again, and again while it is an orphan: one row stands for all.
+KEEP = """
+insert into orphan (connector_id, upstream_key, recipient, sender, received_at, retry_at, fingerprint, receipt, raw)
+select * from unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+                     $7::bytea[], $8::json[], $9::bytea[])
+on conflict (connector_id, fingerprint) do nothing"""
+
+FIELDS = "connector_id, id, upstream_key, tries, received_at, receipt, raw"
+
+NAMED = f"""
+select {FIELDS} from orphan where connector_id = $1 and upstream_key = any($2::text[])
+order by id for update skip locked"""
+
+DUE = f"""
+select {FIELDS} from orphan where connector_id = $1 and retry_at <= $2 order by retry_at limit $3
+for update skip locked"""
+
+RETRY = """
+update orphan o set tries = o.tries + 1, retry_at = t.retry_at
+from unnest($1::integer[], $2::bigint[], $3::timestamptz[]) as t (connector_id, id, retry_at)
+where o.connector_id = t.connector_id and o.id = t.id"""
+
+DROP = """
+delete from orphan o using unnest($1::integer[], $2::bigint[]) as t (connector_id, id)
+where o.connector_id = t.connector_id and o.id = t.id"""
+
+
+class OrphanRows(Rows):
+    """Statements on orphans."""
+
+    async def keep_orphans(self, rows: Sequence[tuple[Orphan, bytes, datetime]]) -> None:
+        """Keep receipts nobody claims: orphan, fingerprint, next retry."""
+        if rows:
+            flat = [_stored(orphan, fingerprint, retry_at) for orphan, fingerprint, retry_at in rows]
+            await self._connection.execute(KEEP, *columns(flat, 9))
+
+    async def orphans_named(self, connector_id: int, keys: Sequence[str]) -> list[Orphan]:
+        """Receipts that came before the answers to these upstream keys; locked."""
+        return [_orphan(row) for row in await self._connection.fetch(NAMED, connector_id, list(keys))]
+
+    async def orphans_due(self, connector_id: int, *, now: datetime, limit: int) -> list[Orphan]:
+        """Orphans to try again; locked."""
+        return [_orphan(row) for row in await self._connection.fetch(DUE, connector_id, now, limit)]
+
+    async def retry_orphans(self, rows: Sequence[tuple[Orphan, datetime | None]]) -> None:
+        """When to try these again; None = not by itself."""
+        if rows:
+            flat = [(orphan.connector_id, orphan.id, retry_at) for orphan, retry_at in rows]
+            await self._connection.execute(RETRY, *columns(flat, 3))
+
+    async def drop_orphans(self, rows: Sequence[Orphan]) -> None:
+        """They are matched."""
+        if rows:
+            flat = [(orphan.connector_id, orphan.id) for orphan in rows]
+            await self._connection.execute(DROP, *columns(flat, 2))
+
+
+def _stored(orphan: Orphan, fingerprint: bytes, retry_at: datetime) -> tuple[object, ...]:
+    receipt = orphan.receipt
+    body = msgspec.json.encode({**msgspec.to_builtins(receipt), "raw": ""}).decode()
+    return (
+        orphan.connector_id,
+        orphan.upstream_key,
+        receipt.recipient,
+        receipt.sender,
+        orphan.received_at,
+        retry_at,
+        fingerprint,
+        body,
+        receipt.raw,
+    )
+
+
+def _orphan(row: asyncpg.Record) -> Orphan:
+    receipt = msgspec.convert({**msgspec.json.decode(row["receipt"]), "raw": row["raw"]}, Receipt)
+    return Orphan(
+        connector_id=row["connector_id"],
+        id=row["id"],
+        upstream_key=row["upstream_key"],
+        tries=row["tries"],
+        received_at=row["received_at"],
+        receipt=receipt,
+    )

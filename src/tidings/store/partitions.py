@@ -1,0 +1,38 @@
+"""Partitions by message id, made ahead of need: retention is dropping one, and a lookup by id touches one."""
+
+import asyncpg
+
+SIZE = 4_000_000
+"""Ids in one partition."""
+
+TABLES = ("message", "delivery", "evidence", "submission", "report")
+_HOT = {"delivery": "with (fillfactor = 70)"}
+
+LOCK = "select pg_advisory_xact_lock(7230519)"
+EXISTING = "select to_regclass($1) is not null"
+BY = {"message": "id"}
+
+
+async def ensure(connection: asyncpg.Connection, *, up_to_id: int) -> int:
+    """Make every partition that ids up to `up_to_id`, and one partition beyond, need; the first id without one."""
+    last = up_to_id // SIZE + 1
+    async with connection.transaction():
+        await connection.execute(LOCK)
+        for number in range(last + 1):
+            for table in TABLES:
+                await _ensure_one(connection, table, number)
+    return (last + 1) * SIZE
+
+
+async def _ensure_one(connection: asyncpg.Connection, table: str, number: int) -> None:
+    name = f"{table}_p{number:04d}"
+    if await connection.fetchval(EXISTING, name):
+        return
+    # Made apart and then attached: making it in place would lock out every reader of the whole table.
+    await connection.execute(
+        f"create table {name} (like {table} including defaults including constraints) {_HOT.get(table, '')}"
+    )
+    await connection.execute(
+        f"alter table {table} attach partition {name}"
+        f" for values from ({max(number * SIZE, 1)}) to ({(number + 1) * SIZE})"
+    )

@@ -1,0 +1,72 @@
+"""Fixtures that every folder shares: a real PostgreSQL, and a small world around the gateway."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+from world import World, open_world
+
+from tidings.store.embedded import EmbeddedPostgres
+from tidings.store.migrate import migrate
+
+TEMPLATE = "tidings_template"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server with one migrated template database; one per test worker."""
+    folder = Path(tempfile.mkdtemp(prefix="tidings-test-", dir="/tmp"))
+    folder.chmod(0o755)
+    server = EmbeddedPostgres(
+        folder / "pg",
+        extra_settings={"fsync": "off", "full_page_writes": "off", "shared_buffers": "32MB"},
+    )
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def database_url(server_url: str, name: str) -> str:
+    """The URL of another database of the same server."""
+    head, _, query = server_url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}?{query}"
+
+
+@asynccontextmanager
+async def fresh_database(server_url: str) -> AsyncIterator[str]:
+    """A migrated database of its own, copied from the template."""
+    name = f"t{os.urandom(6).hex()}"
+    admin = await asyncpg.connect(database_url(server_url, "postgres"))
+    try:
+        if not await admin.fetchval("select true from pg_database where datname = $1", TEMPLATE):
+            await admin.execute(f"create database {TEMPLATE}")
+            await migrate(database_url(server_url, TEMPLATE))
+        await admin.execute(f"create database {name} template {TEMPLATE}")
+        try:
+            yield database_url(server_url, name)
+        finally:
+            await admin.execute(f"drop database {name} with (force)")
+    finally:
+        await admin.close()
+
+
+@pytest.fixture
+async def empty_database(postgres: str) -> AsyncIterator[str]:
+    """A database that nothing but the migrations touched."""
+    async with fresh_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture
+async def world(empty_database: str) -> AsyncIterator[World]:
+    """A gateway on its own database, a customer with money and keys, and a carrier that does as it is told."""
+    async with open_world(empty_database) as opened:
+        yield opened
