@@ -54,6 +54,17 @@ class Connector(Protocol):
         """
         ...
 
+    def stored_key(self, upstream_id: str) -> str:
+        """The key to store a submission under, from the id in its answer."""
+        ...
+
+    def lookup_keys(self, upstream_id: str) -> list[str]:
+        """The keys that the submission named by a receipt's id may be stored under, the surest first.
+
+        A hit counts only if the recipient agrees: carriers use ids again.
+        """
+        ...
+
     async def run(self) -> None:
         """Keep the binds up until `close`; reconnect with backoff. Never raises for what a peer may do."""
         ...
