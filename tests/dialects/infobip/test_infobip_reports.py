@@ -139,14 +139,6 @@ def test_the_price_is_that_of_one_part_as_a_plain_number(units, parts, shown):
     assert b'"pricePerMessage":' + shown + b"," in written(report)
 
 
-def test_the_latest_done_comes_first():
-    early, late = a_report(done_at=AT - timedelta(hours=1), id=7), a_report(id=3)
-
-    rows = msgspec.json.decode(written(early, late))["results"]
-
-    assert [row["doneAt"] for row in rows] == ["2019-11-09T16:00:00.000+0000", "2019-11-09T15:00:00.000+0000"]
-
-
 def test_an_empty_pull_still_has_results():
     assert written() == b'{"results":[]}'
 

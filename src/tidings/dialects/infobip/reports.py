@@ -50,9 +50,8 @@ def filter_of(query: QueryParams) -> ReportFilter | None:
 
 
 def response(reports: Sequence[Report], preferences: Preferences) -> ReportResponse:
-    """The reports, the latest `doneAt` first."""
-    latest_first = sorted(reports, key=lambda report: (report.done_at, report.id), reverse=True)
-    return ReportResponse([_row(report, preferences) for report in latest_first])
+    """The answer that hands these reports out, in their order: the gateway gives the latest `doneAt` first."""
+    return ReportResponse([_row(report, preferences) for report in reports])
 
 
 def _row(report: Report, preferences: Preferences) -> ReportRow:
