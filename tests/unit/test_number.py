@@ -86,6 +86,9 @@ def test_national_lengths_are_left_to_the_carrier(digits: str) -> None:
         ("61412345678", "AU"),
         ("61891621234", "CC"),
         ("38349123456", "XK"),
+        ("262262123456", "RE"),
+        ("262269041636", "YT"),  # told apart by digits that only some number plans fill
+        ("262639196322", "YT"),
         ("881612345678", None),  # satellite
         ("80012345678", None),  # international freephone
     ],

@@ -11,7 +11,11 @@ GSM, UCS2 = Alphabet.GSM7, Alphabet.UCS2
 EXTENSION = "\f^{}\\[~]|€"
 BASIC = "".join(decode_gsm(bytes([code])) for code in range(128) if code != 0x1B)
 
-gsm_text = st.text(st.sampled_from(BASIC + EXTENSION * 3), max_size=700)
+# Runs reach the boundaries of third and fourth parts, which a text of single draws hardly ever does.
+gsm_runs = st.lists(st.tuples(st.sampled_from("a1€{"), st.integers(1, 160)), max_size=6)
+gsm_text = st.text(st.sampled_from(BASIC + EXTENSION * 3), max_size=700) | gsm_runs.map(
+    lambda runs: "".join(char * times for char, times in runs)
+)
 any_text = st.text(
     st.one_of(
         st.sampled_from(BASIC + EXTENSION),
@@ -86,10 +90,14 @@ def test_any_octets_decode_to_some_text(octets: bytes) -> None:
         ("a" * 159 + "€", GSM, [152 + 1, 7]),  # 161 septets although 160 characters
         ("a" * 152 + "€" + "a" * 10, GSM, [152, 11]),  # the escape would have been the 153rd septet
         ("a" * 151 + "€" + "a" * 10, GSM, [152, 10]),  # the pair just fits
+        ("a" * 152 + "€" + "a" * 152, GSM, [152, 152, 1]),  # the pair's escape weighs in the second part
         ("a" * 158 + "€", GSM, [159]),  # alone, 160 septets are one part
         ("😀" * 35, UCS2, [35]),
         ("😀" * 36, UCS2, [33, 3]),  # 67 is odd: the last unit of a part stays free
         ("ж" * 66 + "😀" + "ж" * 10, UCS2, [66, 11]),  # the high surrogate would have been the 67th unit
+        ("ж" * 66 + "\U0010ffff" + "ж" * 10, UCS2, [66, 11]),
+        ("ж" * 66 + "\U00010000" + "ж" * 10, UCS2, [66, 11]),
+        ("ж" * 66 + "\ue000" + "ж" * 10, UCS2, [67, 10]),  # just above the surrogates
         ("ж" * 65 + "😀" + "ж" * 10, UCS2, [66, 10]),  # the pair just fits
     ],
 )

@@ -97,14 +97,12 @@ def _shared_country(telling: str, length: int, code: str) -> str | None:
     Asked for the leading digits only, so that the answer does not depend on which number came first. The rest
     is filled with digits of which, over today's shared plans, one makes a valid number wherever any does.
     """
-    for digit in "520":
+    for digit in "50":
         national = telling[len(code) :] + digit * (length - len(telling))
-        zeros = len(national) - len(national.lstrip("0"))
         probe = PhoneNumber(
             country_code=int(code),
             national_number=int(national),
-            italian_leading_zero=zeros > 0 or None,
-            number_of_leading_zeros=zeros or None,
+            italian_leading_zero=national.startswith("0") or None,  # in +39 it belongs to the number
         )
         if region := region_code_for_number(probe):
             return region
