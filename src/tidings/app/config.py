@@ -102,13 +102,15 @@ def load(
     *,
     environ: Mapping[str, str] = os.environ,
     flags: Mapping[str, object] | None = None,
+    fallbacks: Mapping[str, object] | None = None,
 ) -> Config:
     """The configuration: flags win over the environment, that over the file, the file over the defaults.
 
-    `flags` are named as `section.key`. Raises Misconfigured, naming the key and where its value came from.
+    `flags`, and `fallbacks` (a command's own defaults), are named as `section.key`. Raises Misconfigured,
+    naming the key and where its value came from.
     """
     shape = sections()
-    given: Given = {}
+    given: Given = from_flags(fallbacks or {}, shape)
     path = _file_to_read(file, environ)
     if path is not None:
         given |= from_file(path, shape)
@@ -121,11 +123,6 @@ def load(
 def sections() -> dict[str, type[msgspec.Struct]]:
     """The tables of the configuration by their names."""
     return {part.name: part.type for part in msgspec.structs.fields(Config)}
-
-
-def file_in_use(file: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The configuration file that `load` reads with the same arguments."""
-    return _file_to_read(file, environ)
 
 
 def _file_to_read(file: Path | None, environ: Mapping[str, str]) -> Path | None:

@@ -41,7 +41,10 @@ def configure(*, level: str, format: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*chain[:-2], structlog.stdlib.ExtraAdder(), *chain[-2:]],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(format)],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _renderer(format),
+            ],
         )
     )
     root = logging.getLogger()

@@ -115,7 +115,7 @@ class EmbeddedPostgres:
     def starting(self) -> Iterator[float]:
         """`start` in steps: yields how long to pause before going on. For callers with an event loop."""
         assert self.pid is None, "this server runs already"
-        self._take_lock()
+        self.claim()
         try:
             runner = runner_for(self.data_dir)
             check_place(self.data_dir, runner)
@@ -142,9 +142,10 @@ class EmbeddedPostgres:
 
     # -- one Tidings per data directory ----------------------------------------------------------------------
 
-    def _take_lock(self) -> None:
+    def claim(self) -> None:
+        """Make the data ours until `stop`; `start` does it too. Raises Misconfigured if another Tidings has them."""
         if self._lock is not None:
-            return  # started before and died: the data are still ours
+            return
         passable(self._lock_file.parent)
         lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

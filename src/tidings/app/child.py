@@ -1,0 +1,137 @@
+"""One child process: started, heard until it is ready, stopped within a deadline."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from tidings.app.parent import FAILED, PARENT_PID, READY_FD, READY_LINE_MAX
+from tidings.domain.errors import Misconfigured
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run. `environ` is added to ours; `inherit` are file descriptors that the child gets."""
+
+    name: str
+    module: str  # run as `python -m`
+    arguments: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    inherit: tuple[int, ...] = ()
+    stop_rank: int = 0  # at a stop, lower ranks end before higher ones are asked to
+    ready_within_s: float = 60.0
+    stop_within_s: float = 10.0
+
+    @property
+    def command(self) -> list[str]:
+        """The command line."""
+        return [sys.executable, "-m", self.module, *self.arguments]
+
+
+class Child:
+    """A running program. It has a session of its own: Ctrl-C in the terminal reaches only the supervisor."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    async def start(self) -> str:
+        """Run the program; returns what it said when it was ready. Raises Misconfigured if it never was."""
+        reading, writing = os.pipe()
+        try:
+            self._spawn(writing)
+        finally:
+            os.close(writing)
+        said = await _first_line(reading, within_s=self.program.ready_within_s)
+        if said is not None and not said.startswith(FAILED):
+            log.info("started", child=self.program.name, pid=self.pid)
+            return said
+        await self.stop(within_s=1)
+        raise Misconfigured(self._why(said))
+
+    def _spawn(self, ready_fd: int) -> None:
+        known = {PARENT_PID: str(os.getpid()), READY_FD: str(ready_fd)}
+        self._process = subprocess.Popen(  # noqa: S603
+            self.program.command,
+            env={**os.environ, **self.program.environ, **known},
+            pass_fds=(ready_fd, *self.program.inherit),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _why(self, said: str | None) -> str:
+        if said is not None:
+            return said.removeprefix(FAILED)
+        code = self._process.returncode if self._process else None
+        if code is not None and code >= 0:
+            return f"{self.program.name} ended with exit code {code} before it was ready; what it said stands above"
+        return f"{self.program.name} was not ready within {self.program.ready_within_s:g} s"
+
+    async def ended(self) -> int:
+        """Wait for its end; its exit code, negative for a signal."""
+        assert self._process is not None, "not started"
+        if self._process.poll() is None:
+            await process_ended(self._process.pid)
+        return self._process.wait()
+
+    async def stop(self, *, within_s: float | None = None) -> None:
+        """Ask it to stop; when the time is over, make it."""
+        if self._process is None or self.pid is None:
+            return
+        allowed_s = self.program.stop_within_s if within_s is None else within_s
+        self._process.terminate()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(allowed_s):
+                await self.ended()
+        if self.pid is not None:
+            log.warning("killed", child=self.program.name, pid=self.pid, allowed_s=allowed_s)
+            self.kill()
+            await self.ended()
+
+    def kill(self) -> None:
+        """End it now, and whatever it started."""
+        if self.pid is not None:
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+async def process_ended(pid: int) -> None:
+    """Return when a child of ours has ended, without reaping it and without polling."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    handle = os.pidfd_open(pid)
+    loop.add_reader(handle, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+
+
+async def _first_line(reading: int, *, within_s: float) -> str | None:
+    """The line that comes through the pipe; None if it was closed without one, or in time there was none."""
+    loop = asyncio.get_running_loop()
+    stream = asyncio.StreamReader(limit=READY_LINE_MAX)
+    transport, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", buffering=0)
+    )
+    try:
+        async with asyncio.timeout(within_s):
+            line = await stream.readline()
+    except (TimeoutError, ValueError):
+        return None
+    finally:
+        transport.close()
+    return line.decode("utf-8", "replace").strip() if line else None
