@@ -11,9 +11,10 @@ import asyncpg
 import httpx
 
 from tidings.app import http
-from tidings.app.dialects import dialect_routes
+from tidings.app.config import Config
 from tidings.app.house import House
 from tidings.app.keys import create_key, create_password
+from tidings.app.served import served
 from tidings.connectors.smpp import words
 from tidings.domain.lifecycle import Delivery, replay
 from tidings.domain.message import Message
@@ -160,7 +161,7 @@ class World:
             self.database,
             clock=self.clock,
             connector_id=self.connector_id,
-            courier_id=self.courier_id,
+            courier_id=lambda: self.courier_id,
             waits=WAITS,
         )
 
@@ -258,7 +259,7 @@ async def open_world(url: str) -> AsyncIterator[World]:
         await world.admin.add_route(world.connector_id)
         world.customer = await world.account("acme")
         world.gateway = await House.on(database, clock)
-        app = http.build(dialect_routes(world.gateway, clock=clock), ready=_always)
+        app = http.build(served(world.gateway, clock=clock, config=Config()), ready=_always)
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app), base_url="http://tidings"
         ) as world.http:

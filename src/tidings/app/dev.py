@@ -28,7 +28,7 @@ async def run(gateway: Gateway) -> None:
         smsc_host=sim.host,
         smsc_port=smsc_port,
         smsc_system_id=sim.system_id,
-        smsc_password_file=password_file,
+        smsc_password_file=str(password_file),
     )
     await gateway.open()
     facts = _facts(gateway, demo, smsc=f"{sim.host}:{smsc_port}")

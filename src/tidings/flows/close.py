@@ -181,8 +181,20 @@ def _verdict(one: Doubtful, *, resent_before: bool, now: datetime) -> Evidence:
     attempt, part = one.flight.attempt, one.flight.part
     if verdict is doubt.Verdict.RESEND:
         return Evidence(
-            Kind.RESENT, now, State.QUEUED, attempt=attempt, part=part, inferred=True, word=f"policy:{one.flight.traffic_class}"
+            Kind.RESENT,
+            now,
+            State.QUEUED,
+            attempt=attempt,
+            part=part,
+            inferred=True,
+            word=f"policy:{one.flight.traffic_class}",
         )
     return Evidence(
-        Kind.HELD, now, State.SENT, attempt=attempt, part=part, inferred=True, word=f"policy:{one.flight.traffic_class}"
+        Kind.HELD,
+        now,
+        State.SENT,
+        attempt=attempt,
+        part=part,
+        inferred=True,
+        word=f"policy:{one.flight.traffic_class}",
     )

@@ -4,7 +4,7 @@ The intent to write a submission is committed before its bytes leave, and only f
 now: a death between the commit and the answer leaves at most one window in doubt, never a silent second copy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,7 +64,13 @@ class Dispatch:
     """The flow, for one connector of one courier."""
 
     def __init__(
-        self, database: Database, *, clock: Clock, connector_id: int, courier_id: int, waits: Waits
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        connector_id: int,
+        courier_id: Callable[[], int],
+        waits: Waits,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -124,7 +130,7 @@ class Dispatch:
             attempt=row.attempt,
             part=part,
             try_no=try_no,
-            courier_id=self._courier_id,
+            courier_id=self._courier_id(),
             recipient=content.recipient,
             sender=content.sender,
             traffic_class=content.traffic_class,
@@ -206,7 +212,8 @@ def _answer_evidence(answer: Answer) -> Evidence:
                 Kind.ANSWERED,
                 answer.at,
                 State.SENT,
-                attempt=attempt, part=part,
+                attempt=attempt,
+                part=part,
                 upstream_id=outcome.upstream_id,
                 raw=outcome.raw or None,
             )
@@ -216,7 +223,8 @@ def _answer_evidence(answer: Answer) -> Evidence:
                 Kind.REFUSED,
                 answer.at,
                 facts.state,
-                attempt=attempt, part=part,
+                attempt=attempt,
+                part=part,
                 reason=outcome.reason,
                 stage=facts.stage if facts.stage is not Stage.INTAKE else Stage.SUBMIT,
                 word=outcome.code,
@@ -232,17 +240,24 @@ def _answer_evidence(answer: Answer) -> Evidence:
                 Kind.REFUSED,
                 answer.at,
                 State.FAILED,
-                attempt=attempt, part=part,
+                attempt=attempt,
+                part=part,
                 reason=reason,
                 stage=Stage.SUBMIT,
                 word=outcome.code,
             )
         case Refused():
-            return Evidence(Kind.REQUEUED, answer.at, State.QUEUED, attempt=attempt, part=part, word=outcome.code)
+            return Evidence(
+                Kind.REQUEUED, answer.at, State.QUEUED, attempt=attempt, part=part, word=outcome.code
+            )
         case Unwritten():
-            return Evidence(Kind.REQUEUED, answer.at, State.QUEUED, attempt=attempt, part=part, word="unwritten")
+            return Evidence(
+                Kind.REQUEUED, answer.at, State.QUEUED, attempt=attempt, part=part, word="unwritten"
+            )
         case Unknown():
-            return Evidence(Kind.DOUBT, answer.at, State.IN_DOUBT, attempt=attempt, part=part, word=outcome.cause)
+            return Evidence(
+                Kind.DOUBT, answer.at, State.IN_DOUBT, attempt=attempt, part=part, word=outcome.cause
+            )
 
 
 async def _queue_again(
@@ -283,6 +298,6 @@ def _wait(answer: Answer) -> timedelta:
         case Refused(next=Next.HOLD):
             return HOLD_WAIT
         case Refused():
-            return RETRY_FIRST * (2 ** (answer.flight.try_no - 1))
+            return RETRY_FIRST * (1 << (answer.flight.try_no - 1))
         case _:
             return timedelta(0)

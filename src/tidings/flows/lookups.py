@@ -1,19 +1,14 @@
 """Questions that change nothing, grouped per tick of the loop: one statement answers all that were asked meanwhile."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 from hmac import compare_digest
-from typing import TypeVar
 
 from tidings.domain import ids
 from tidings.domain.lifecycle import Evidence
 from tidings.domain.message import Balance, Message, MessageFilter, MessagePage, ReportFilter, Sort, Task
 from tidings.domain.order import Caller
 from tidings.flows.batcher import Batcher
-from tidings.flows.transaction import Database, Key, KnownCaller, Named, ReadTx
-
-Asked = TypeVar("Asked")
-Found = TypeVar("Found")
+from tidings.flows.transaction import Database, Key, KnownCaller, Named
 
 MAX_KEY = 200
 """No key or name of ours or a customer's is longer."""
@@ -33,20 +28,10 @@ class Lookups:
     def __init__(self, database: Database, *, id_secret: bytes) -> None:
         self._database = database
         self._id_secret = id_secret
-        self._messages: Batcher[Key, Message | None] = Batcher(self._each(ReadTx.messages_by_id))
-        self._tasks: Batcher[Key, Task | None] = Batcher(self._each(ReadTx.tasks_by_id))
-        self._keys: Batcher[tuple[int, str, str], int | None] = Batcher(self._each(ReadTx.ids_by_key))
+        self._messages: Batcher[Key, Message | None] = Batcher(self._messages_by_id)
+        self._tasks: Batcher[Key, Task | None] = Batcher(self._tasks_by_id)
+        self._keys: Batcher[tuple[int, str, str], int | None] = Batcher(self._ids_by_key)
         self._by_hash: Batcher[bytes, KnownCaller | None] = Batcher(self._callers_by_hash)
-
-    def _each(
-        self, ask: Callable[[ReadTx, Sequence[Asked]], Awaitable[dict[Asked, Found]]]
-    ) -> Callable[[list[Asked]], Awaitable[list[Found | None]]]:
-        async def run(batch: list[Asked]) -> list[Found | None]:
-            async with self._database.reading() as tx:
-                found = await getattr(tx, ask.__name__)(sorted(set(batch)))  # type: ignore[type-var]
-            return [found.get(one) for one in batch]
-
-        return run
 
     async def caller_by_key(self, key: str) -> Caller | None:
         """Who an API key belongs to."""
@@ -156,6 +141,21 @@ class Lookups:
         if not 0 < len(key) <= MAX_KEY or "\x00" in key:
             return None
         return ids.unseal(self._id_secret, key) or await self._keys.put((account_id, kind, key))
+
+    async def _messages_by_id(self, keys: list[Key]) -> list[Message | None]:
+        async with self._database.reading() as tx:
+            found = await tx.messages_by_id(sorted(set(keys)))
+        return [found.get(key) for key in keys]
+
+    async def _tasks_by_id(self, keys: list[Key]) -> list[Task | None]:
+        async with self._database.reading() as tx:
+            found = await tx.tasks_by_id(sorted(set(keys)))
+        return [found.get(key) for key in keys]
+
+    async def _ids_by_key(self, keys: list[tuple[int, str, str]]) -> list[int | None]:
+        async with self._database.reading() as tx:
+            found = await tx.ids_by_key(sorted(set(keys)))
+        return [found.get(key) for key in keys]
 
     async def _callers_by_hash(self, hashes: list[bytes]) -> list[KnownCaller | None]:
         async with self._database.reading() as tx:

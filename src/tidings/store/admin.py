@@ -34,6 +34,8 @@ CREDENTIALS = """
 select id, kind, test, shown, created_at, revoked_at from credential where account_id = $1 order by id"""
 REVOKE = """
 update credential set revoked_at = now() where account_id = $1 and id = $2 and revoked_at is null returning id"""
+OPENS = """
+select exists (select from credential where account_id = $1 and secret_hash = $2 and revoked_at is null)"""
 REVOKE_ALL = "update credential set revoked_at = now() where account_id = $1 and revoked_at is null"
 
 SET_TARIFF = """
@@ -133,6 +135,11 @@ class Admin:
         async with self._changing():
             return await self._connection.fetchval(REVOKE, account_id, credential_id) is not None
 
+    async def opens(self, account_id: int, secret_hash: bytes) -> bool:
+        """Whether a secret is a valid credential of the account."""
+        opens: bool = await self._connection.fetchval(OPENS, account_id, secret_hash)
+        return opens
+
     async def revoke_all(self, account_id: int) -> None:
         """Refuse all credentials of the account."""
         async with self._changing():
@@ -189,7 +196,9 @@ class Admin:
     ) -> int:
         """A new route; its id."""
         async with self._changing():
-            route_id: int = await self._connection.fetchval(ADD_ROUTE, account_id, prefix, connector_id, position)
+            route_id: int = await self._connection.fetchval(
+                ADD_ROUTE, account_id, prefix, connector_id, position
+            )
         return route_id
 
     async def routes(self) -> list[dict[str, Any]]:
@@ -210,7 +219,9 @@ class _Changing:
     async def __aenter__(self) -> None:
         await self._transaction.start()
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
         if error is None:
             await self._connection.execute(BUMP)
             await self._transaction.commit()

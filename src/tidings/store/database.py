@@ -98,6 +98,15 @@ class PostgresDatabase:
         except LOST as error:
             raise Unavailable(f"the database went away: {type(error).__name__}") from error
 
+    async def answers(self) -> bool:
+        """Whether the database can be asked right now."""
+        try:
+            async with self.reading() as tx:
+                await tx.installation()
+        except Unavailable:
+            return False
+        return True
+
     async def connect(self) -> asyncpg.Connection:
         """A connection of its own, for what lives as long as a process: locks and LISTEN. Raises Unavailable."""
         try:

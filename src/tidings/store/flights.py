@@ -173,4 +173,16 @@ def _stored(row: Flight) -> tuple[object, ...]:
 
 
 def _flight(row: asyncpg.Record) -> Flight:
-    return Flight(*tuple(row)[:9], TrafficClass(row["traffic_class"]), row["written_at"])
+    return Flight(
+        connector_id=row["connector_id"],
+        account_id=row["account_id"],
+        message_id=row["message_id"],
+        attempt=row["attempt"],
+        part=row["part"],
+        try_no=row["try"],
+        courier_id=row["courier_id"],
+        recipient=row["recipient"],
+        sender=row["sender"],
+        traffic_class=TrafficClass(row["traffic_class"]),
+        written_at=row["written_at"],
+    )

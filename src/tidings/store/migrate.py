@@ -69,8 +69,8 @@ async def _install(connection: asyncpg.Connection) -> None:
 def _files() -> list[tuple[int, str, str]]:
     """Number, name and text of the migrations that ship with this version."""
     folder = resources.files("tidings.store") / "migrations"
-    found = []
-    for entry in folder.iterdir():
-        if match := _NAME.match(entry.name):
-            found.append((int(match[1]), entry.name.removesuffix(".sql"), entry.read_text("utf-8")))
-    return sorted(found)
+    return sorted(
+        (int(match[1]), entry.name.removesuffix(".sql"), entry.read_text("utf-8"))
+        for entry in folder.iterdir()
+        if (match := _NAME.match(entry.name))
+    )

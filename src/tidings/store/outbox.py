@@ -88,7 +88,17 @@ class OutboxRows(Rows):
     async def contents(self, keys: Sequence[Key]) -> dict[Key, Content]:
         """What the messages say."""
         rows = await self._connection.fetch(CONTENTS, *columns(keys, 2))
-        return {(row[0], row[1]): Content(*row[2:7], TrafficClass(row[7])) for row in map(tuple, rows)}
+        return {
+            (row["account_id"], row["id"]): Content(
+                recipient=row["recipient"],
+                sender=row["sender"],
+                text=row["text"],
+                ucs2=row["ucs2"],
+                flash=row["flash"],
+                traffic_class=TrafficClass(row["traffic_class"]),
+            )
+            for row in rows
+        }
 
     async def waiting_of(self, keys: Sequence[Key], lanes: dict[TrafficClass, int]) -> dict[Key, Waiting]:
         """How these messages would stand in the outbox."""

@@ -56,12 +56,14 @@ create table credential (
     kind text not null check (kind in ('key', 'password')),
     test boolean not null,
     shown text not null, -- a key's first characters, or the user name: what a person may recognise it by
-    username text unique check ((kind = 'password') = (username is not null)),
+    username text check ((kind = 'password') = (username is not null)),
     secret_hash bytea not null unique check (length(secret_hash) = 32),
     created_at timestamptz not null default now(),
     revoked_at timestamptz,
     primary key (account_id, id)
 );
+
+create unique index credential_username on credential (username) where revoked_at is null;
 
 create table tariff (
     account_id integer not null references account (id),

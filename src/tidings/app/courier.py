@@ -1,0 +1,166 @@
+"""The courier: a line for every enabled connector, and a number that tells others it lives."""
+
+import asyncio
+import contextlib
+import random
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import structlog
+
+from tidings.app import connectors
+from tidings.app.config import Config
+from tidings.app.line import PAUSE_S, Line
+from tidings.domain.errors import Misconfigured, Unavailable
+from tidings.flows.close import Close
+from tidings.flows.dispatch import Dispatch, Waits
+from tidings.flows.ports import Clock
+from tidings.flows.receive import Receive
+from tidings.store.admin import Admin
+from tidings.store.database import PostgresDatabase
+from tidings.store.flights import become_courier, hold_courier
+
+RELOAD_S = 30.0
+"""How often connectors are looked at again although nobody said they changed."""
+
+log = structlog.get_logger("courier")
+
+
+def waits(config: Config) -> Waits:
+    """How long the outside world is waited for."""
+    return Waits(
+        doubt=timedelta(seconds=config.courier.doubt_wait_s),
+        doubt_otp=timedelta(seconds=config.courier.doubt_wait_otp_s),
+        receipt_grace=timedelta(seconds=config.courier.receipt_grace_s),
+    )
+
+
+class Courier:
+    """Runs until cancelled."""
+
+    def __init__(self, database: PostgresDatabase, config: Config, clock: Clock) -> None:
+        self._database = database
+        self._config = config
+        self._clock = clock
+        self._held = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._number = 0
+        self._lines: dict[int, tuple[dict[str, Any], Line, asyncio.Task[None]]] = {}
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Keep the number held and the lines up; drain them when cancelled."""
+        close = Close(self._database, clock=self._clock, waits=waits(self._config))
+        try:
+            async with asyncio.TaskGroup() as work:
+                work.create_task(self._stay_alive())
+                await self._held.wait()
+                await close.recover()
+                work.create_task(self._keep_lines())
+        finally:
+            tasks = [task for _, _, task in self._lines.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _stay_alive(self) -> None:
+        """Hold our number on a connection of its own, and listen there; take it up again when it breaks."""
+        while True:
+            try:
+                connection = await self._database.connect()
+            except Unavailable as away:
+                log.warning("database_away", why=str(away))
+                await asyncio.sleep(PAUSE_S)
+                continue
+            lost = asyncio.Event()
+            connection.add_termination_listener(lambda _, lost=lost: lost.set())
+            try:
+                await self._introduce(connection)
+                self._held.set()
+                await lost.wait()
+            finally:
+                self._held.clear()
+                await _close_quietly(connection)
+
+    async def _introduce(self, connection: asyncpg.Connection) -> None:
+        if not (self._number and await hold_courier(connection, self._number)):
+            self._number = await become_courier(connection)
+        await connection.add_listener("tidings_outbox", lambda *_: self._wake_all())
+        await connection.add_listener("tidings_connectors", lambda *_: self._changed.set())
+        log.info("courier", number=self._number)
+
+    def _wake_all(self) -> None:
+        for _, line, _ in self._lines.values():
+            line.wake.set()
+
+    async def _keep_lines(self) -> None:
+        """Start, stop and restart lines as the connectors in the database say."""
+        while True:
+            self._changed.clear()
+            try:
+                connection = await self._database.connect()
+                try:
+                    rows = await Admin(connection).connectors()
+                finally:
+                    await _close_quietly(connection)
+            except Unavailable as away:
+                log.warning("database_away", why=str(away))
+                await asyncio.sleep(PAUSE_S)
+                continue
+            await self._arrange({row["id"]: row for row in rows if row["enabled"]})
+            self.ready.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RELOAD_S):
+                    await self._changed.wait()
+
+    async def _arrange(self, wanted: dict[int, dict[str, Any]]) -> None:
+        for connector_id, (row, _, task) in list(self._lines.items()):
+            if task.done() and not task.cancelled():
+                task.result()  # a line that broke stops the courier, loudly; recovery takes over
+            if wanted.get(connector_id) != row:
+                del self._lines[connector_id]
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        for connector_id, row in wanted.items():
+            if connector_id not in self._lines:
+                self._start(connector_id, row)
+
+    def _start(self, connector_id: int, row: dict[str, Any]) -> None:
+        dispatch = Dispatch(
+            self._database,
+            clock=self._clock,
+            connector_id=connector_id,
+            courier_id=lambda: self._number,
+            waits=waits(self._config),
+        )
+        line = Line(
+            row["name"],
+            dispatch=dispatch,
+            receive=Receive(self._database, clock=self._clock, connector_id=connector_id),
+            clock=self._clock,
+            claim_limit=self._config.courier.claim_limit,
+            poll_s=self._config.courier.poll_s,
+        )
+        try:
+            connector = connectors.build(
+                row,
+                clock=self._clock,
+                random=random.Random(),  # noqa: S311 - spreads reconnects, guards nothing
+                upstream=line,
+                answer_timeout_s=self._config.courier.answer_timeout_s,
+            )
+        except Misconfigured as wrong:
+            log.error("connector_misconfigured", connector=row["name"], why=str(wrong))
+            return
+        task = asyncio.create_task(line.run(connector, held=self._held, drain_s=self._config.courier.drain_s))
+        task.add_done_callback(lambda _: self._changed.set())
+        self._lines[connector_id] = (row, line, task)
+
+
+async def _close_quietly(connection: asyncpg.Connection) -> None:
+    if not connection.is_closed():
+        try:
+            await connection.close(timeout=2)
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection.terminate()

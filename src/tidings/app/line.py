@@ -1,0 +1,186 @@
+"""One connector at work: what is due goes out, answers are recorded, receipts come in."""
+
+import asyncio
+import contextlib
+from collections import deque
+from functools import partial
+
+import structlog
+
+from tidings.domain.errors import Unavailable
+from tidings.domain.outcome import Outcome, Taken, Unknown, Unwritten
+from tidings.domain.receipt import Receipt
+from tidings.flows.batcher import Batcher
+from tidings.flows.dispatch import Answer, Dispatch, Handover
+from tidings.flows.ports import Clock, Connector
+from tidings.flows.receive import Incoming, Receive
+from tidings.flows.transaction import Flight
+
+PAUSE_S = 1.0
+"""How long a step waits when the database is away."""
+
+MAX_BATCH = 1_000
+MAX_LATE = 10_000
+"""Submissions without an answer that are still remembered for a late one."""
+
+log = structlog.get_logger("courier")
+
+
+class Line:
+    """Ties a connector to the flows. Implements `flows.ports.Upstream`."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        dispatch: Dispatch,
+        receive: Receive,
+        clock: Clock,
+        claim_limit: int,
+        poll_s: float,
+    ) -> None:
+        self.name = name
+        self.wake = asyncio.Event()
+        self._dispatch = dispatch
+        self._receive = receive
+        self._clock = clock
+        self._claim_limit = claim_limit
+        self._poll_s = poll_s
+        self._connector: Connector
+        self._stopping = False
+        self._flights: dict[int, Flight] = {}
+        self._answers: deque[Answer] = deque()
+        self._answered = asyncio.Event()
+        self._receipts: Batcher[Incoming, None] = Batcher(self._receive, max_weight=MAX_BATCH)
+
+    async def receipt(self, receipt: Receipt) -> None:
+        """Store a receipt; returns after the commit. Raises Unavailable."""
+        keys = self._connector.lookup_keys(receipt.upstream_id) if receipt.upstream_id else []
+        await self._receipts.put(Incoming(receipt, self._clock.now(), keys))
+
+    def late_answer(self, submission_id: int, outcome: Outcome) -> None:
+        """An answer after its submission was given up as unknown."""
+        self._note(submission_id, outcome, forget=True)
+
+    async def run(self, connector: Connector, *, held: asyncio.Event, drain_s: float) -> None:
+        """Work until cancelled; then drain: take nothing more, wait for answers, record them."""
+        self._connector = connector
+        binding = asyncio.create_task(connector.run())
+        recording = asyncio.create_task(self._record())
+        try:
+            async with asyncio.TaskGroup() as work:
+                work.create_task(self._hand_over(held))
+                work.create_task(self._retry_orphans())
+                work.create_task(_fail_with(binding, recording))
+        finally:
+            await connector.close(drain_s)
+            await asyncio.wait([binding])
+            self._stopping = True
+            self._answered.set()
+            await recording
+            await self._receipts.close()
+
+    async def _hand_over(self, held: asyncio.Event) -> None:
+        """What is due goes out as the connector has room. `held`: our courier number is ours."""
+        while True:
+            await held.wait()
+            await self._connector.wait_room()
+            self.wake.clear()
+            room = min(self._connector.room, self._claim_limit)
+            try:
+                handovers = await self._take(room) if room > 0 else []
+            except Unavailable as away:
+                log.warning("take_failed", connector=self.name, why=str(away))
+                await asyncio.sleep(PAUSE_S)
+                continue
+            for one in handovers:
+                self._write(one)
+            if not handovers:
+                await self._sleep_until_woken()
+
+    def _write(self, handover: Handover) -> None:
+        """Give one message's parts to the connector, and note each answer when it comes."""
+        for flight, part in zip(handover.flights, handover.parts, strict=True):
+            self._flights[part.submission_id] = flight
+        futures = self._connector.submit(handover.parts)
+        for part, future in zip(handover.parts, futures, strict=True):
+            future.add_done_callback(partial(self._answered_by, part.submission_id))
+
+    def _answered_by(self, submission_id: int, future: "asyncio.Future[Outcome]") -> None:
+        self._note(submission_id, future.result())
+
+    async def _take(self, room: int) -> list[Handover]:
+        """A claim, once begun, is finished: what a stop keeps from being written goes back to the queue."""
+        taking = asyncio.ensure_future(self._dispatch.take(room))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            now = self._clock.now()
+            for one in await taking:
+                self._answers += [Answer(flight, Unwritten("stopping"), now, None) for flight in one.flights]
+            self._answered.set()
+            raise
+
+    async def _sleep_until_woken(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._poll_s):
+                await self.wake.wait()
+
+    def _note(self, submission_id: int, outcome: Outcome, *, forget: bool = False) -> None:
+        """Queue an answer to be recorded. An unknown one may still be followed by a late one."""
+        flight = self._flights.get(submission_id)
+        if flight is None:
+            return
+        if forget or not _may_change(outcome):
+            del self._flights[submission_id]
+        elif len(self._flights) > MAX_LATE:
+            del self._flights[next(iter(self._flights))]
+        taken = isinstance(outcome, Taken) and outcome.upstream_id
+        key = (
+            self._connector.stored_key(outcome.upstream_id) if isinstance(outcome, Taken) and taken else None
+        )
+        self._answers.append(Answer(flight, outcome, self._clock.now(), key))
+        self._answered.set()
+
+    async def _record(self) -> None:
+        """Answers are recorded in the order they came; while the database is away they wait."""
+        while True:
+            await self._answered.wait()
+            self._answered.clear()
+            while self._answers:
+                batch = [self._answers.popleft() for _ in range(min(len(self._answers), MAX_BATCH))]
+                await self._record_batch(batch)
+            if self._stopping and not self._answers:
+                return
+
+    async def _record_batch(self, batch: list[Answer]) -> None:
+        """Again until it is done: recording twice does no harm."""
+        while True:
+            try:
+                await self._dispatch.record(batch)
+                return
+            except Unavailable as away:
+                log.warning("record_failed", connector=self.name, waiting=len(batch), why=str(away))
+                if self._stopping:
+                    return  # what is not recorded is recovered as in doubt
+                await asyncio.sleep(PAUSE_S)
+
+    async def _retry_orphans(self) -> None:
+        while True:
+            await asyncio.sleep(PAUSE_S)
+            try:
+                await self._receive.retry_orphans()
+            except Unavailable as away:
+                log.warning("orphans_failed", connector=self.name, why=str(away))
+
+
+def _may_change(outcome: Outcome) -> bool:
+    """Whether another answer may still come."""
+    return isinstance(outcome, Unknown)
+
+
+async def _fail_with(*tasks: "asyncio.Task[None]") -> None:
+    """Fail as soon as one of the tasks does."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    for task in done:
+        task.result()
