@@ -8,6 +8,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -32,6 +33,15 @@ RESERVED = frozenset({"", "price", "prices", "getStatus"})
 _MAX_KEY_CHARS = 128
 _MAX_ID = 2**63 - 1
 _NUMBER = re.compile(r"[0-9]{1,20}")
+
+
+class _Anything(PathConvertor):
+    """The rest of a path, line breaks and all: a client may put any name there and is owed an answer."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("anything", _Anything())
 
 
 class Call(NamedTuple):
@@ -59,7 +69,7 @@ def routes(gateway: Gateway, *, clock: Clock, settings: Settings) -> list[BaseRo
     return [
         Route(f"{prefix}/{{module}}{function}", api)
         for prefix in PREFIXES
-        for function in ("", "/{function:path}")
+        for function in ("", "/{function:anything}")
     ]
 
 
