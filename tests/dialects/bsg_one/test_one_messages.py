@@ -3,7 +3,6 @@
 import json
 from datetime import timedelta
 
-import pytest
 from one_client_rules import check_message, check_message_list
 from one_customer import FIRST, bracketed, login
 
@@ -64,29 +63,51 @@ async def test_a_message_is_followed_to_its_delivery(world, customer):
     check_message(row)
 
 
-@pytest.mark.parametrize(
-    ("word", "err", "status"),
-    [
-        ("DELIVRD", None, "delivered"),
-        ("EXPIRED", None, "expired"),
-        ("UNDELIV", "001", "undelivered"),
-        ("UNDELIV", "027", "expired"),  # the phone was off: the number is good
-        ("REJECTD", None, "undelivered"),
-        ("DELETED", None, "undelivered"),
-        ("ACCEPTD", None, "sent"),
-        ("ENROUTE", None, "sent"),
-        ("UNKNOWN", None, "sent"),
-        ("NONSENSE", None, "sent"),
-    ],
-)
-async def test_what_the_carrier_says_has_its_word(world, customer, word, err, status):
-    await customer.send()
+SAID = [
+    ("DELIVRD", None, "delivered"),
+    ("EXPIRED", None, "expired"),
+    ("UNDELIV", "001", "undelivered"),
+    ("UNDELIV", "027", "expired"),  # the phone was off: the number is good
+    ("REJECTD", None, "undelivered"),
+    ("DELETED", None, "undelivered"),
+    ("ACCEPTD", None, "sent"),
+    ("ENROUTE", None, "sent"),
+    ("UNKNOWN", None, "sent"),
+    ("NONSENSE", None, "sent"),
+]
+
+
+async def test_what_the_carrier_says_has_its_word(world, customer):
+    sent = await customer.send(phones=len(SAID))
     await world.dispatch()
-    await world.says((await customer.only())["id"], word, err=err)
+    rows = (await customer.messages(filter__campaign_id=sent["id"]))["data"]
+    for row, (word, err, _) in zip(rows, SAID, strict=True):
+        await world.says(row["id"], word, err=err)
+    page = await customer.messages(filter__campaign_id=sent["id"])
+    check_message_list(page)
+    assert [row["status"] for row in page["data"]] == [status for _, _, status in SAID]
+    for row in page["data"]:
+        assert (row["delivered_at"] is not None) == (row["status"] != "sent")
+
+
+async def test_silence_ends_unknown_and_without_a_time_of_report(world, customer):
+    await customer.send(validity=1)
+    await world.dispatch()
+    world.clock.advance(26 * 3600)
+    await world.sweep()
     row = await customer.only()
-    assert row["status"] == status
-    final = status != "sent"
-    assert (row["delivered_at"] is not None) == final
+    assert (row["status"], row["delivered_at"]) == ("unknown", None)
+    assert row["sent_at"] is not None
+    check_message(row)
+
+
+async def test_what_was_never_sent_expires_without_a_time_of_report(world, customer):
+    await customer.send(validity=1)
+    world.clock.advance(2 * 3600)
+    await world.sweep()
+    row = await customer.only()
+    assert (row["status"], row["sent_at"], row["delivered_at"]) == ("expired", None, None)
+    assert row["amount"]["value"] == "0.0000000"
     check_message(row)
 
 
@@ -238,26 +259,26 @@ async def test_what_is_older_than_three_months_is_not_shown(world, customer):
     assert len((await customer.messages(**window))["data"]) == 1
 
 
-@pytest.mark.parametrize(
-    ("params", "errors"),
-    [
-        ({"page__limit": 14}, {"pagelimit"}),
-        ({"page__limit": 501}, {"pagelimit"}),
-        ({"page__offset": -1}, {"pageoffset"}),
-        ({"filter__id": 0}, {"filterid"}),
-        ({"filter__campaign_id": "x"}, {"filtercampaign_id"}),
-        ({"sort": "status"}, {"sort"}),
-        ({"way": "sideways"}, {"way"}),
-        ({"filter__from": "2020-01-01 00:00:00"}, {"filterfrom"}),
-        ({"filter__from": "soon"}, {"filterfrom"}),
-        ({"filter__to": "2999-01-01 00:00:00"}, {"filterto"}),
-        ({"page__limit": 1, "sort": "x", "way": "y"}, {"pagelimit", "sort", "way"}),
-    ],
-)
-async def test_a_parameter_out_of_its_bounds_is_refused_by_name(customer, params, errors):
-    answer = await customer.refused("GET", "/api/messages", params=bracketed(params))
-    assert answer["message"] == "The given data was invalid."
-    assert set(answer["errors"]) == errors
+OUT_OF_BOUNDS = [
+    ({"page__limit": 14}, {"pagelimit"}),
+    ({"page__limit": 501}, {"pagelimit"}),
+    ({"page__offset": -1}, {"pageoffset"}),
+    ({"filter__id": 0}, {"filterid"}),
+    ({"filter__campaign_id": "x"}, {"filtercampaign_id"}),
+    ({"sort": "status"}, {"sort"}),
+    ({"way": "sideways"}, {"way"}),
+    ({"filter__from": "2020-01-01 00:00:00"}, {"filterfrom"}),
+    ({"filter__from": "soon"}, {"filterfrom"}),
+    ({"filter__to": "2999-01-01 00:00:00"}, {"filterto"}),
+    ({"page__limit": 1, "sort": "x", "way": "y"}, {"pagelimit", "sort", "way"}),
+]
+
+
+async def test_a_parameter_out_of_its_bounds_is_refused_by_name(customer):
+    for params, errors in OUT_OF_BOUNDS:
+        answer = await customer.refused("GET", "/api/messages", params=bracketed(params))
+        assert answer["message"] == "The given data was invalid."
+        assert set(answer["errors"]) == errors
 
 
 async def test_the_price_stays_when_delivered_and_goes_when_refused(world, customer):
@@ -269,19 +290,6 @@ async def test_the_price_stays_when_delivered_and_goes_when_refused(world, custo
     assert (await customer.only())["amount"]["value"] == "0.0200000"  # a carrier took it
 
 
-async def test_every_answer_of_a_life_is_readable_by_the_strictest_client(world, customer):
-    await customer.send(phones=20, text="€" * 100)
-    check_message_list(await customer.messages())
-    await world.dispatch()
-    check_message_list(await customer.messages())
-    rows = (await customer.messages())["data"]
-    for row, word in zip(
-        rows, ("DELIVRD", "EXPIRED", "UNDELIV", "REJECTD", "DELETED", "ACCEPTD"), strict=False
-    ):
-        await world.says(row["id"], word)
-    check_message_list(await customer.messages())
-
-
 async def test_an_answer_holds_no_float(customer):
     await customer.send()
     answer = await customer.ask("GET", "/api/messages")
@@ -290,3 +298,19 @@ async def test_an_answer_holds_no_float(customer):
         raise AssertionError("a float in a list of messages")
 
     json.loads(answer.content, parse_float=no_float)
+
+
+async def test_what_came_by_another_api_is_shown_too(world, customer):
+    destinations = [{"to": str(FIRST), "messageId": "MESSAGE-ID-1"}, {"to": "nobody"}]
+    body = {"messages": [{"from": "BSG", "destinations": destinations, "text": "Hi"}]}
+    headers = {"Authorization": f"App {world.key}"}
+    answer = await world.http.post("/sms/2/text/advanced", json=body, headers=headers)
+    assert answer.status_code == 200
+    page = await customer.messages()
+    check_message_list(page)
+    taken, refused = page["data"]
+    assert (taken["phone"], taken["status"], taken["source"]) == (FIRST, "accepted", "rest")
+    assert await customer.only(filter__reference_id="MESSAGE-ID-1") == taken
+    assert (refused["phone"], refused["status"]) == (None, "failed")
+    campaign = await customer.get(f"/api/campaigns/{taken['campaign_id']}")
+    assert campaign["data"]["id"] == taken["campaign_id"]
