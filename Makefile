@@ -1,0 +1,35 @@
+# `make` lists what there is. Every target makes the environment it needs (scripts/bootstrap), once.
+.DEFAULT_GOAL := help
+.PHONY: help dev test lint types check bench clean
+
+# make test ARGS="-k receipts"; make dev ARGS="--port 9000"
+ARGS ?=
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' Makefile
+
+dev:  ## run everything on this machine, with a simulated SMSC and a demo account
+	@scripts/bootstrap run && exec .venv/bin/tidings dev $(ARGS)
+
+test:  ## run the tests
+	@scripts/bootstrap dev
+	@.venv/bin/pytest $(ARGS)
+
+lint:  ## check style, formatting and the arrows between the layers
+	@scripts/bootstrap dev
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/lint-imports
+
+types:  ## check types
+	@scripts/bootstrap dev
+	@.venv/bin/mypy
+
+check: lint types test  ## all of them
+
+bench:  ## measure the speed on this machine
+	@scripts/bootstrap dev
+	@.venv/bin/python -m bench $(ARGS)
+
+clean:  ## remove what was built; the data in .tidings stay
+	rm -rf .venv .tools .sdks dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
