@@ -31,7 +31,7 @@ def main(role: str) -> None:
     """Run a role until SIGTERM or SIGINT, or until the supervisor is gone."""
     parent.tie_to_parent()
     config = load()
-    logs.configure(config.log)
+    logs.configure(level=config.log.level, format=config.log.format)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(role, config))
