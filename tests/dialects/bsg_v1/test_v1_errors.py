@@ -2,7 +2,12 @@
 
 from decimal import Decimal
 
+import httpx
+from starlette.applications import Starlette
 from v1_customer import FIRST, Customer, phone, phones
+
+from tidings.dialects.bsg_v1.routes import routes
+from tidings.dialects.bsg_v1.settings import Settings
 
 
 def error(answer):
@@ -217,3 +222,22 @@ async def test_names_that_cannot_be_and_names_that_are_not(customer):
         for path in paths.split(" "):
             answer = await customer.get(f"sms/{path}")
             assert error(answer) == (code, texts.get(code, "2way_sms service is not active")), path
+
+
+async def test_a_database_that_is_away_is_11_and_our_own_fault_is_a_500(world, customer):
+    app = Starlette(routes=routes(world.gateway, clock=world.clock, settings=Settings()))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://tidings", headers={"X-API-KEY": world.key}
+    ) as http:
+        assert (await http.get("/rest/sms/1")).json()["error"] == 20
+        await world.sql.execute("alter table message rename to elsewhere")
+        for broken in (await http.get("/rest/sms/1"), await http.post("/rest/sms/create", json=phone())):
+            assert broken.status_code == 500
+            assert broken.content == (
+                b'{"error":5,"errorDescription":"Unknown error","code":500,"message":"Unknown error"}'
+            )
+        await world.database.close()
+        busy = "Exceeded limit for messages processed simultaneously"
+        for away in (await http.get("/rest/sms/1"), await http.post("/rest/sms/create", json=phone())):
+            assert (away.status_code, error(away.json())) == (200, (11, busy))
