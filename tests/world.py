@@ -25,15 +25,13 @@ from tidings.flows.close import Close
 from tidings.flows.dispatch import Answer, Dispatch, Waits
 from tidings.flows.ports import Outgoing
 from tidings.flows.receive import Incoming, Receive
-from tidings.flows.transaction import Flight
+from tidings.flows.records import Flight
 from tidings.store.admin import Admin
 from tidings.store.database import PostgresDatabase
 from tidings.store.flights import become_courier
 
 BORN = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-WAITS = Waits(
-    doubt=timedelta(seconds=60), doubt_otp=timedelta(seconds=15), receipt_grace=timedelta(hours=24)
-)
+WAITS = Waits(doubt=timedelta(seconds=60), doubt_otp=timedelta(seconds=15), receipt_grace=timedelta(hours=24))
 TRUST = words.Trust(words.ReceiptClass.HANDSET, err_is_map=True)
 
 
@@ -174,7 +172,9 @@ class World:
         """Hand over everything that is due, and record what the carrier says; how many submissions."""
         total = 0
         while pairs := await self.take():
-            answers = [self.answer(flight, self.carrier.submit(part, flight.message_id)) for flight, part in pairs]
+            answers = [
+                self.answer(flight, self.carrier.submit(part, flight.message_id)) for flight, part in pairs
+            ]
             await self.record(answers)
             total += len(pairs)
         return total

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 
 from tidings.domain.lifecycle import Evidence
-from tidings.domain.message import Balance, Message, MessageFilter, MessagePage, Report, ReportFilter, Sort, Task
+from tidings.domain.message import (
+    Balance,
+    Message,
+    MessageFilter,
+    MessagePage,
+    Report,
+    ReportFilter,
+    Sort,
+    Task,
+)
 from tidings.domain.order import Caller, Order, Receipted
 from tidings.flows.accept import Accept
 from tidings.flows.lookups import Lookups

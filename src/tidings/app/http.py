@@ -53,7 +53,9 @@ def build(routes: Iterable[BaseRoute], *, ready: Callable[[], Awaitable[bool]]) 
 
     async def readiness(_: Request) -> Response:
         is_ready = await ready()
-        return JSONResponse({"status": "ready" if is_ready else "unready"}, status_code=200 if is_ready else 503)
+        return JSONResponse(
+            {"status": "ready" if is_ready else "unready"}, status_code=200 if is_ready else 503
+        )
 
     async def broke(request: Request, error: Exception) -> Response:
         log.error("request_failed", path=request.url.path, method=request.method, exc_info=error)

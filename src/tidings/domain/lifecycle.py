@@ -85,6 +85,7 @@ class Part(msgspec.Struct, array_like=True, omit_defaults=True):
     tries: int = 0  # submissions written
     resent: bool = False  # queued again after a doubt
     network_error: int | None = None
+    arrived_at: datetime | None = None  # of one part of several: the last to arrive dates the message
 
 
 class Attempt(msgspec.Struct, array_like=True):
@@ -178,6 +179,7 @@ def apply(delivery: Delivery, evidence: Evidence) -> Applied:
         attempt.left_us = False
     _mark(delivery, evidence, named)
     delivery.standing = _combine(delivery, evidence)
+    _date(delivery, evidence, named if len(attempt.parts) > 1 else [])
     _times(delivery, evidence, before)
     return Applied(delivery.standing != before, contradiction, before)
 
@@ -237,18 +239,23 @@ def _combine(delivery: Delivery, evidence: Evidence) -> Standing:
     standings = [_attempt_standing(attempt, settled=settled) for attempt in delivery.attempts]
     left_us = any(attempt.left_us for attempt in delivery.attempts)
     state = status.any_of([standing.state for standing in standings], left_us=left_us)
-    if truth(delivery.standing.state) is Truth.NO and truth(state) is Truth.OPEN:
-        return delivery.standing  # published after the settle wait; only a yes may change it
     _flag_partial(delivery, state)
-    for standing in reversed(standings):
-        if standing.state is state:
-            return standing
-    return Standing(state)
+    standing = next((one for one in reversed(standings) if one.state is state), Standing(state))
+    return standing if _may_replace(delivery.standing, standing) else delivery.standing
+
+
+def _may_replace(published: Standing, new: Standing) -> bool:
+    """A published no gives way to a yes, and an inferred one to one that a peer asserts; to nothing else."""
+    if truth(published.state) is not Truth.NO:
+        return True
+    asserted = published.inferred and not new.inferred and truth(new.state) is Truth.NO
+    return truth(new.state) is Truth.YES or asserted
 
 
 def _attempt_standing(attempt: Attempt, *, settled: bool) -> Standing:
     """The attempt's state, with the reason of the part that decided it."""
-    parts = attempt.parts
+    # A part that was never sent because another was refused says nothing of the attempt.
+    parts = [part for part in attempt.parts if part.reason is not Reason.SUPERSEDED] or attempt.parts
     state = status.all_of([part.state for part in parts], left_us=attempt.left_us, settled=settled)
     decisive = next((part for part in parts if part.state is state), None)
     if decisive is None:
@@ -272,6 +279,13 @@ def _flag_partial(delivery: Delivery, state: State) -> None:
         delivery.flags -= {Flag.PARTIAL}
 
 
+def _date(delivery: Delivery, evidence: Evidence, named: list[Part]) -> None:
+    """When each of several parts arrived."""
+    for part in named:
+        if truth(part.state) is Truth.YES and part.arrived_at is None:
+            part.arrived_at = _believable(evidence.provider_at, delivery.sent_at, evidence.at) or evidence.at
+
+
 def _times(delivery: Delivery, evidence: Evidence, before: Standing) -> None:
     """The times that the new standing sets."""
     after = delivery.standing
@@ -282,6 +296,9 @@ def _times(delivery: Delivery, evidence: Evidence, before: Standing) -> None:
     if before.state in status.FINAL and after.state is not State.READ:
         delivery.flags |= {Flag.CORRECTED}
     done_at = _believable(evidence.provider_at, delivery.sent_at, evidence.at) or evidence.at
+    if truth(after.state) is Truth.YES:
+        arrived = [p.arrived_at for p in delivery.attempts[evidence.attempt - 1].parts if p.arrived_at]
+        done_at = max(arrived, default=done_at)
     if after.state is State.READ:
         delivery.read_at = done_at
     if truth(after.state) is Truth.YES:

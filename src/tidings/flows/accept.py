@@ -22,7 +22,8 @@ from tidings.domain.status import Stage, State
 from tidings.domain.text import Alphabet, Segments, segment
 from tidings.flows.batcher import Batcher
 from tidings.flows.ports import Clock
-from tidings.flows.transaction import AcceptTx, Catalog, Database, Funds, MoneyMove, NewMessage, NewTask
+from tidings.flows.records import Catalog, Funds, MoneyMove, NewMessage, NewTask
+from tidings.flows.transaction import AcceptTx, Database
 
 _RANK = {fault: rank for rank, fault in enumerate(Fault)}
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,50}\Z")

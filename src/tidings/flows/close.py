@@ -14,7 +14,8 @@ from tidings.domain.status import LIVE, Stage, State
 from tidings.flows.dispatch import Waits, queue_parts
 from tidings.flows.fold import fold
 from tidings.flows.ports import Clock
-from tidings.flows.transaction import CloseTx, Database, Doubtful, Flight, Key
+from tidings.flows.records import Doubtful, Flight, Key
+from tidings.flows.transaction import CloseTx, Database
 
 OVERLAP = timedelta(minutes=10)
 """How far a sweep looks back behind where it was: a slow transaction may commit into the past."""

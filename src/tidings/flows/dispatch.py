@@ -19,7 +19,8 @@ from tidings.domain.text import Alphabet, segment
 from tidings.flows.fold import fold
 from tidings.flows.ports import Clock, Outgoing
 from tidings.flows.receive import named, receipt_evidence
-from tidings.flows.transaction import Content, Database, DispatchTx, Flight, Key, Match, Waiting
+from tidings.flows.records import Content, Flight, Key, Match, Waiting
+from tidings.flows.transaction import Database, DispatchTx
 
 MIN_REMAINING = timedelta(seconds=1)
 """With less validity left than this a message is not submitted any more: it ends as expired."""

@@ -14,7 +14,8 @@ from tidings.domain.lifecycle import SETTLE_AFTER, Delivery, Evidence, apply
 from tidings.domain.message import Standing
 from tidings.domain.money import Units
 from tidings.domain.status import FINAL, State
-from tidings.flows.transaction import CounterMove, FoldTx, Held, Key, MoneyMove, OwedReport
+from tidings.flows.records import CounterMove, Held, Key, MoneyMove, OwedReport
+from tidings.flows.transaction import FoldTx
 
 MAX_REPORTS = 3
 """A final and at most two corrections."""

@@ -8,7 +8,8 @@ from tidings.domain.lifecycle import Evidence
 from tidings.domain.message import Balance, Message, MessageFilter, MessagePage, ReportFilter, Sort, Task
 from tidings.domain.order import Caller
 from tidings.flows.batcher import Batcher
-from tidings.flows.transaction import Database, Key, KnownCaller, Named
+from tidings.flows.records import Key, KnownCaller, Named
+from tidings.flows.transaction import Database
 
 MAX_KEY = 200
 """No key or name of ours or a customer's is longer."""

@@ -16,7 +16,8 @@ from tidings.domain.receipt import Receipt
 from tidings.domain.status import Stage, State
 from tidings.flows.fold import fold
 from tidings.flows.ports import Clock
-from tidings.flows.transaction import Database, Flight, Key, Match, Orphan, ReceiveTx
+from tidings.flows.records import Flight, Key, Match, Orphan
+from tidings.flows.transaction import Database, ReceiveTx
 
 TAIL = 8
 """How many last digits of a recipient a carrier leaves as they were."""

@@ -9,10 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-import msgspec
-
-from tidings.domain.bucket import Bucket
-from tidings.domain.lifecycle import Delivery, Evidence
+from tidings.domain.lifecycle import Evidence
 from tidings.domain.message import (
     Balance,
     Message,
@@ -23,219 +20,26 @@ from tidings.domain.message import (
     Sort,
     Task,
 )
-from tidings.domain.money import Units
-from tidings.domain.order import Caller, TrafficClass
-from tidings.domain.receipt import Receipt
-from tidings.domain.routing import PriceTable, RouteTable
-from tidings.domain.settlement import Plan
-
-Key = tuple[int, int]
-"""(account id, message id)."""
-
-
-class Funds(msgspec.Struct):
-    """An account under lock: what it may spend and what it pays for."""
-
-    balance: Units
-    credit_limit: Units
-    closed: bool
-
-    @property
-    def available(self) -> Units:
-        """What a new hold may take."""
-        return self.balance + self.credit_limit
-
-
-class KnownCaller(msgspec.Struct, frozen=True):
-    """A caller and what proves it."""
-
-    caller: Caller
-    secret_hash: bytes
-    username: str | None
-
-
-class Catalog(msgspec.Struct, frozen=True):
-    """Routes, prices and tariffs as of one version."""
-
-    version: int
-    routes: RouteTable
-    prices: dict[int, PriceTable]  # by account
-    tariffs: dict[int, dict[int, bool]]  # account -> code -> active
-
-
-class NewTask(msgspec.Struct, frozen=True):
-    """A task's row."""
-
-    account_id: int
-    id: int
-    total: int
-    dialect: str
-    source: str
-    test: bool
-    bulk_key: str
-    name: str | None
-    validity_s: int
-    created_at: datetime
-    scheduled_for: datetime | None
-
-
-class NewMessage(msgspec.Struct, frozen=True):
-    """A message's row, its opening evidence, and where it waits (connector 0: nowhere)."""
-
-    account_id: int
-    id: int
-    task_id: int
-    reference: str
-    message_key: str
-    own_reference: bool  # chosen by the customer: kept unique for ever
-    own_message_key: bool
-    recipient: str
-    sender: str
-    text: str
-    parts: int
-    ucs2: bool
-    flash: bool
-    traffic_class: TrafficClass
-    price: Units
-    billed: Units  # 0 for test traffic and for what was refused
-    country: str | None
-    created_at: datetime
-    scheduled_for: datetime | None
-    expires_at: datetime
-    extras: bytes | None  # JSON
-    connector_id: int
-    lane: int
-    accepted: Evidence
-    counted: bool  # its task keeps counters
-
-
-class Held(msgspec.Struct):
-    """A delivery under lock, with the money and counters that move with it."""
-
-    delivery: Delivery
-    plan: Plan
-    price: Units
-    held: Units
-    charged: Units
-    reports: int
-    counted_task: int | None
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """A row of the outbox: what waits for a connector. `part` 0 = all parts of the attempt."""
-
-    account_id: int
-    message_id: int
-    attempt: int
-    part: int
-    parts: int
-    lane: int
-    due_at: datetime
-    expires_at: datetime
-    connector_id: int
-
-    @property
-    def key(self) -> Key:
-        """The message it belongs to."""
-        return (self.account_id, self.message_id)
-
-
-class Content(msgspec.Struct, frozen=True):
-    """What a message says, and to whom."""
-
-    recipient: str
-    sender: str
-    text: str
-    ucs2: bool
-    flash: bool
-    traffic_class: TrafficClass
-
-
-class Flight(msgspec.Struct, frozen=True):
-    """A submission that is written, or in doubt."""
-
-    connector_id: int
-    account_id: int
-    message_id: int
-    attempt: int
-    part: int
-    try_no: int
-    courier_id: int
-    recipient: str
-    sender: str
-    traffic_class: TrafficClass
-    written_at: datetime
-
-    @property
-    def key(self) -> Key:
-        """The message it belongs to."""
-        return (self.account_id, self.message_id)
-
-
-class Doubtful(msgspec.Struct, frozen=True):
-    """A submission in doubt whose class's policy is to decide now."""
-
-    flight: Flight
-    expires_at: datetime
-
-
-class Match(msgspec.Struct, frozen=True):
-    """A submission that a receipt's id may name."""
-
-    connector_id: int
-    upstream_key: str
-    account_id: int
-    message_id: int
-    attempt: int
-    part: int
-    recipient: str
-    written_at: datetime
-
-    @property
-    def key(self) -> Key:
-        """The message it belongs to."""
-        return (self.account_id, self.message_id)
-
-
-class Orphan(msgspec.Struct, frozen=True):
-    """A receipt that waits for a submission to belong to."""
-
-    connector_id: int
-    id: int
-    upstream_key: str | None
-    tries: int
-    received_at: datetime
-    receipt: Receipt
-
-
-class CounterMove(msgspec.Struct):
-    """How one task's counters move."""
-
-    handed_over: int = 0
-    price: Units = 0
-    buckets: dict[Bucket, int] = {}
-
-
-class MoneyMove(msgspec.Struct):
-    """How one account's money moves in one transaction."""
-
-    hold: Units = 0
-    charge: Units = 0
-    release: Units = 0
-    held_messages: int = 0
-    charged_messages: int = 0
-    released_messages: int = 0
-
-
-class OwedReport(msgspec.Struct, frozen=True):
-    """A report that a customer is owed from now on."""
-
-    account_id: int
-    message_id: int
-    number: int
-    delivery: Delivery
-    price: Units
-    owed_at: datetime
+from tidings.domain.order import TrafficClass
+from tidings.flows.records import (
+    Catalog,
+    Content,
+    CounterMove,
+    Doubtful,
+    Flight,
+    Funds,
+    Held,
+    Key,
+    KnownCaller,
+    Match,
+    MoneyMove,
+    Named,
+    NewMessage,
+    NewTask,
+    Orphan,
+    OwedReport,
+    Waiting,
+)
 
 
 class FoldTx(Protocol):
@@ -400,13 +204,6 @@ class CloseTx(DispatchTx, Protocol):
     async def settle_due(self, *, now: datetime, limit: int) -> list[Key]:
         """Messages whose settle wait is over; their timers are removed."""
         ...
-
-
-class Named(msgspec.Struct, frozen=True):
-    """Which message ids a messageId and a bulkId stand for; None = no such condition."""
-
-    ids: list[int] | None = None
-    ranges: list[tuple[int, int]] | None = None
 
 
 class ReadTx(Protocol):

@@ -8,7 +8,7 @@ import msgspec
 
 from tidings.domain.message import Balance
 from tidings.domain.order import Account, Caller, TrafficClass
-from tidings.flows.transaction import Funds, KnownCaller, MoneyMove
+from tidings.flows.records import Funds, KnownCaller, MoneyMove
 from tidings.store.rows import Rows, columns
 
 LOCK_ACCOUNTS = """

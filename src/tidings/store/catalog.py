@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from tidings.domain.routing import ConnectorFacts, Price, PriceTable, Route, RouteTable
-from tidings.flows.transaction import Catalog
+from tidings.flows.records import Catalog
 from tidings.store.rows import Rows
 
 VERSION = "select version from catalog"

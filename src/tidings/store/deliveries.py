@@ -11,7 +11,7 @@ from tidings.domain.message import Standing
 from tidings.domain.reason import Reason
 from tidings.domain.settlement import Plan
 from tidings.domain.status import Confirmation, Stage, State
-from tidings.flows.transaction import CounterMove, Held, Key, OwedReport
+from tidings.flows.records import CounterMove, Held, Key, OwedReport
 from tidings.store.orders import encode_body
 from tidings.store.rows import Rows, columns
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import asyncpg
 
 from tidings.domain.order import TrafficClass
-from tidings.flows.transaction import Doubtful, Flight, Match
+from tidings.flows.records import Doubtful, Flight, Match
 from tidings.store.rows import Rows, columns
 
 ADD = """

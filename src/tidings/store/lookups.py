@@ -11,7 +11,7 @@ from tidings.domain.message import Message, MessageFilter, MessagePage, Sort, Ta
 from tidings.domain.money import Units
 from tidings.domain.order import NO_EXTRAS, Dialect, Extras
 from tidings.domain.status import FINAL
-from tidings.flows.transaction import Key
+from tidings.flows.records import Key
 from tidings.store.deliveries import standing_of
 from tidings.store.rows import Rows, columns
 

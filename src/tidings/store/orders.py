@@ -7,7 +7,7 @@ import msgspec
 from tidings.domain.bucket import Bucket, bucket
 from tidings.domain.lifecycle import Evidence, begin
 from tidings.domain.message import Standing
-from tidings.flows.transaction import NewMessage, NewTask
+from tidings.flows.records import NewMessage, NewTask
 from tidings.store.rows import Rows, columns
 
 KEYS_TAKEN = """

@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from tidings.domain.receipt import Receipt
-from tidings.flows.transaction import Orphan
+from tidings.flows.records import Orphan
 from tidings.store.rows import Rows, columns
 
 # The same receipt may come again, and again while it is an orphan: one row stands for all.

@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from tidings.domain.order import TrafficClass
-from tidings.flows.transaction import Content, Key, Waiting
+from tidings.flows.records import Content, Key, Waiting
 from tidings.store.rows import Rows, columns
 
 FIELDS = "account_id, message_id, attempt, part, parts, lane, due_at, expires_at, connector_id"

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from tidings.domain.message import Report, ReportFilter
-from tidings.flows.transaction import Named
+from tidings.flows.records import Named
 from tidings.store.deliveries import standing_of
 from tidings.store.lookups import MESSAGE_FIELDS, MESSAGE_TABLES, message_of
 from tidings.store.rows import Rows
