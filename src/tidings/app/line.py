@@ -14,7 +14,7 @@ from tidings.flows.batcher import Batcher
 from tidings.flows.dispatch import Answer, Dispatch, Handover
 from tidings.flows.ports import Clock, Connector
 from tidings.flows.receive import Incoming, Receive
-from tidings.flows.transaction import Flight
+from tidings.flows.records import Flight
 
 PAUSE_S = 1.0
 """How long a step waits when the database is away."""
