@@ -170,6 +170,10 @@ class Session(Generic[Token]):
             self.phase, self._deadline = Phase.UNBINDING, now + self._timers.unbind_s
             self._send(wire.Unbind(self._next_sequence()))
 
+    def heard(self, now: float) -> None:
+        """The peer counts as alive: the client knows better than its silence, having not listened."""
+        self._heard_at, self._probed_at = now, None
+
     def take(self) -> bytes:
         """The octets to write now. From here on the submissions among them count as written.
 
@@ -201,7 +205,7 @@ class Session(Generic[Token]):
             return events
         try:
             for frame in self._framer.feed(chunk):
-                self._heard_at, self._probed_at = now, None
+                self.heard(now)
                 events += self._frame(frame, now)
                 if self.phase is Phase.CLOSED:
                     break

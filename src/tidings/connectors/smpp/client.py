@@ -1,0 +1,345 @@
+"""The SMPP connector: keeps the binds of one carrier account up, submits over them and takes its receipts."""
+
+import asyncio
+import ssl
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from random import Random
+
+import structlog
+
+from tidings.connectors.smpp import ids, words
+from tidings.connectors.smpp.codes import Status, command_name, status_name
+from tidings.connectors.smpp.compose import compose
+from tidings.connectors.smpp.config import SmppConfig
+from tidings.connectors.smpp.events import Answered, Bound, Delivered, Event, Lost, Overdue, Stray
+from tidings.connectors.smpp.intake import Intake
+from tidings.connectors.smpp.link import Link, Submission
+from tidings.connectors.smpp.pace import Pace
+from tidings.connectors.smpp.pdu import GenericNack, SubmitSmResp
+from tidings.connectors.smpp.receipt_text import VALUE_CHARS_MAX
+from tidings.connectors.smpp.slot import slots
+from tidings.domain.errors import Misconfigured
+from tidings.domain.outcome import Next, Outcome, Refused, Taken, Unknown, Unwritten
+from tidings.domain.reason import Reason
+from tidings.flows.ports import Clock, Outgoing, Upstream
+
+_SESSION_BROKEN = (Status.ESME_RINVCMDLEN, Status.ESME_RINVBNDSTS)
+"""Answers to a submission that say the session itself is out of step: a new one is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How a connector stands: for health checks and for people."""
+
+    binds: int  # configured sessions
+    bound: int
+    in_flight: int  # submissions written and unanswered
+    queued: int  # submissions that wait for the window or the pace
+    window: int  # of all sessions that are up
+    rate_per_s: float | None  # now; None = no limit
+    receipts_in_hand: int
+    trouble: str | None  # why sessions are missing, if any are
+    counts: dict[str, int]  # since the start
+
+
+class SmppConnector:
+    """A `flows.ports.Connector` over SMPP 3.4. Make it and use it within one event loop.
+
+    `name` is for the log. Raises Misconfigured if the settings cannot work on this machine.
+    """
+
+    def __init__(
+        self, config: SmppConfig, *, name: str, upstream: Upstream, clock: Clock, random: Random
+    ) -> None:
+        self.bound = asyncio.Event()  # set while something is up that can do this connector's work
+        self._config = config
+        self._upstream = upstream
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._log = structlog.get_logger("tidings.smpp").bind(connector=name)
+        self._slots = slots(config, tls=_tls(config), random=random)
+        self._intake = Intake(
+            upstream,
+            config.reading(),
+            clock=clock,
+            log=self._log,
+            listen=self._listen,
+            settled=lambda: self._moved(None),
+        )
+        self._rules = config.rules()
+        self._pace = Pace(config.rate_per_s, now=self._loop.time())
+        self._links: list[Link] = []  # those whose session is up
+        self._keepers: list[asyncio.Task[None]] = []
+        self._wants_room: list[asyncio.Future[None]] = []
+        self._wakes: asyncio.TimerHandle | None = None  # when the pace has a token again
+        self._idle: asyncio.Future[None] | None = None  # somebody waits for the last answer
+        self._closing = False
+        self._counts: Counter[str] = Counter()
+        self._alarmed: set[tuple[str, str]] = set()
+
+    # -- flows.ports.Connector -----------------------------------------------------------------------------------
+
+    @property
+    def room(self) -> int:
+        """How many submissions may be written at this moment: bound, window free, rate not used up."""
+        if self._closing:
+            return 0
+        places = sum(max(0, link.free - len(link.queue)) for link in self._links)
+        tokens = self._pace.room(self._loop.time())
+        return places if tokens == inf else min(places, max(0, int(tokens) - self._queued()))
+
+    async def wait_room(self) -> None:
+        """Return once `room` is above zero."""
+        while self.room <= 0:
+            waiter = self._loop.create_future()
+            self._wants_room.append(waiter)
+            self._wake_by_pace()
+            await waiter
+
+    def submit(self, parts: Sequence[Outgoing]) -> list[asyncio.Future[Outcome]]:
+        """Write the parts of one message, in order, on one bind; a future each, which never raises."""
+        promises: list[asyncio.Future[Outcome]] = [self._loop.create_future() for _ in parts]
+        link = self._least_busy()
+        if link is None:
+            return _all(promises, Unwritten("closing" if self._closing else "not_bound"))
+        try:
+            now = self._clock.now()
+            messages = [compose(part, self._config, now=now) for part in parts]
+        except ValueError:
+            return _all(promises, Refused(Reason.BAD_CONTENT, Next.GIVE_UP, "cannot be encoded"))
+        for message, part, promise in zip(messages, parts, promises, strict=True):
+            link.queue.append((message, Submission(part.submission_id, promise)))
+        self._counts["submitted"] += len(parts)
+        self._pump(link)
+        return promises
+
+    def stored_key(self, upstream_id: str) -> str:
+        """The key to store a submission under, from the id in its answer."""
+        return ids.stored_key(upstream_id, self._config.id_form)
+
+    def lookup_keys(self, upstream_id: str) -> list[str]:
+        """The keys that the submission named by a receipt's id may be stored under, the surest first."""
+        return ids.lookup_keys(upstream_id, self._config.id_form)
+
+    async def run(self) -> None:
+        """Keep the binds up until `close`; reconnect with backoff. Never raises for what a peer may do."""
+        self._keepers = [asyncio.create_task(slot.keep(self, self._log)) for slot in self._slots]
+        try:
+            done, _ = await asyncio.wait(self._keepers, return_when=asyncio.FIRST_EXCEPTION)
+            for keeper in done:
+                if not keeper.cancelled():
+                    keeper.result()
+        finally:
+            for keeper in self._keepers:
+                keeper.cancel()
+            await asyncio.gather(*self._keepers, return_exceptions=True)
+
+    async def close(self, drain_within_s: float) -> None:
+        """Stop taking, wait for answers, unbind, close. What is unanswered then becomes Unknown."""
+        self._closing = True
+        for slot in self._slots:
+            slot.stop()
+        await self._drain(drain_within_s)
+        leaving = list(self._links)
+        for link in leaving:
+            link.unbind()
+        if leaving:
+            await asyncio.wait([link.over for link in leaving], timeout=2 * self._config.unbind_within_s)
+        for keeper in self._keepers:
+            keeper.cancel()
+        self._intake.cancel()
+
+    def status(self) -> Snapshot:
+        """How the connector stands now."""
+        rate = self._pace.rate_per_s
+        missing = [slot.trouble for slot in self._slots if not slot.terms.up.is_set() and slot.trouble]
+        return Snapshot(
+            binds=len(self._slots),
+            bound=len(self._links),
+            in_flight=self._in_flight(),
+            queued=self._queued(),
+            window=sum(link.terms.window for link in self._links if link.terms.submits),
+            rate_per_s=None if rate == inf else rate,
+            receipts_in_hand=self._intake.in_hand,
+            trouble=missing[0] if missing else None,
+            counts=dict(self._counts + self._intake.counts),
+        )
+
+    # -- what links report ---------------------------------------------------------------------------------------
+
+    def happened(self, link: Link, event: Event[Submission]) -> None:
+        """Something of a session."""
+        match event:
+            case Answered(submission, answer, raw, late):
+                self._answered(submission, self._outcome(answer, raw), late=late)
+                if answer.status in _SESSION_BROKEN:
+                    link.unbind()
+            case Delivered():
+                self._intake.take(link, event)
+            case Overdue(submission):
+                self._counts["unanswered"] += 1
+                _resolve(submission, Unknown("timeout"))
+            case Bound():
+                self._came_up(link)
+            case Stray(command_id, status, sequence):
+                self._counts["stray"] += 1
+                self._log.warning(
+                    "smpp_stray_pdu",
+                    pdu=command_name(command_id),
+                    status=status_name(status),
+                    sequence=sequence,
+                )
+            case _:
+                pass
+        self._moved(link)
+
+    def ended(self, link: Link, cause: str, lost: list[Lost[Submission]]) -> None:
+        """A session is over: every promise it held is kept now."""
+        if link in self._links:
+            self._links.remove(link)
+        for one in lost:
+            _resolve(one.token, Unknown("link_lost") if one.written else Unwritten(cause))
+        while link.queue:
+            _resolve(link.queue.popleft()[1], Unwritten(cause))
+        self._counts["unanswered"] += sum(one.written for one in lost)
+        self._set_bound()
+        self._moved(None)
+
+    # -- submissions -----------------------------------------------------------------------------------------------
+
+    def _least_busy(self) -> Link | None:
+        """The bind with the most places left; its queue counts against it."""
+        able = [] if self._closing else [link for link in self._links if link.bound and link.terms.submits]
+        return max(able, key=lambda link: link.free - len(link.queue), default=None)
+
+    def _pump(self, link: Link) -> None:
+        """Write of a bind's queue what its window and the pace let through."""
+        now = self._loop.time()
+        while link.queue and link.free and self._pace.take(now):
+            message, submission = link.queue.popleft()
+            try:
+                link.submit(message, submission)
+            except ValueError:
+                _resolve(submission, Refused(Reason.BAD_CONTENT, Next.GIVE_UP, "cannot be encoded"))
+        if link.queue:
+            self._wake_by_pace()
+
+    def _outcome(self, answer: SubmitSmResp | GenericNack, raw: bytes) -> Outcome:
+        if answer.status == Status.ESME_ROK and isinstance(answer, SubmitSmResp):
+            if not answer.message_id:
+                self._alarm("smpp_answer_without_id", "its receipts will find nobody")
+            return Taken((answer.message_id or "")[:VALUE_CHARS_MAX], raw)
+        nack = isinstance(answer, GenericNack)
+        refusal = words.refused(answer.status, raw, nack=nack, rules=self._rules)
+        if words.needs_operator(refusal):
+            self._alarm("smpp_submission_refused", refusal.code)
+        return refusal
+
+    def _answered(self, submission: Submission, outcome: Outcome, *, late: bool) -> None:
+        if isinstance(outcome, Refused) and outcome.next is Next.THROTTLE:
+            self._counts["throttled"] += 1
+            self._pace.throttled(self._loop.time())
+        else:
+            self._counts["taken" if isinstance(outcome, Taken) else "refused"] += 1
+            self._pace.answered()
+        if late:
+            self._counts["late"] += 1
+            self._upstream.late_answer(submission.submission_id, outcome)
+        else:
+            _resolve(submission, outcome)
+
+    # -- room, pace and the end ------------------------------------------------------------------------------------
+
+    def _came_up(self, link: Link) -> None:
+        self._links.append(link)
+        self._counts["binds"] += 1
+        self._log.info("smpp_bound", kind=type(link.terms.bind).__name__)
+        link.read(self._intake.listening)
+        self._set_bound()
+
+    def _set_bound(self) -> None:
+        able = any(link.terms.submits for link in self._links)
+        if able or (self._links and self._config.bind_mode == "receiver"):
+            self.bound.set()
+        else:
+            self.bound.clear()
+
+    def _listen(self, listening: bool) -> None:
+        for link in self._links:
+            link.read(listening)
+
+    def _moved(self, link: Link | None) -> None:
+        """Something was answered, stored or lost: let the next ones go, and tell who waits."""
+        for one in (link,) if link else self._links:
+            if one.queue:
+                self._pump(one)
+        if self._wants_room and self.room > 0:
+            waiters, self._wants_room = self._wants_room, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+        if self._idle and not self._idle.done() and not self._busy():
+            self._idle.set_result(None)
+
+    def _wake_by_pace(self) -> None:
+        """Come back when the pace has a token, if that is what there is none of."""
+        wait_s = self._pace.wait_s(self._loop.time())
+        if wait_s > 0 and self._wakes is None:
+            self._wakes = self._loop.call_later(wait_s, self._paced)
+
+    def _paced(self) -> None:
+        self._wakes = None
+        self._moved(None)
+        if self._wants_room:
+            self._wake_by_pace()
+
+    def _in_flight(self) -> int:
+        return sum(link.in_flight for link in self._links)
+
+    def _queued(self) -> int:
+        return sum(len(link.queue) for link in self._links)
+
+    def _busy(self) -> bool:
+        return bool(self._in_flight() or self._queued() or self._intake.in_hand)
+
+    async def _drain(self, within_s: float) -> None:
+        """Wait for what is on its way; what is still queued then was certainly not sent."""
+        if self._busy():
+            self._idle = self._loop.create_future()
+            await asyncio.wait([self._idle], timeout=within_s)
+        for link in self._links:
+            while link.queue:
+                _resolve(link.queue.popleft()[1], Unwritten("closing"))
+
+    def _alarm(self, event: str, detail: str) -> None:
+        """Somebody must look at the settings or the account. Said once, not for every message."""
+        if (event, detail) not in self._alarmed:
+            self._alarmed.add((event, detail))
+            self._log.error(event, detail=detail)
+
+
+def _resolve(submission: Submission, outcome: Outcome) -> None:
+    if not submission.outcome.done():  # the caller may have given it up
+        submission.outcome.set_result(outcome)
+
+
+def _all(promises: list[asyncio.Future[Outcome]], outcome: Outcome) -> list[asyncio.Future[Outcome]]:
+    for promise in promises:
+        promise.set_result(outcome)
+    return promises
+
+
+def _tls(config: SmppConfig) -> ssl.SSLContext | None:
+    if not config.tls:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=config.tls_ca_file)
+    except OSError as trouble:
+        raise Misconfigured(f"SMPP connector: `tls_ca_file` cannot be used: {trouble}") from None
+    if not config.tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,67 @@
+"""Makes one part of a message into the submit_sm that carries it."""
+
+from datetime import datetime, timedelta
+
+from tidings.connectors.smpp import address
+from tidings.connectors.smpp.codes import EsmClass
+from tidings.connectors.smpp.config import SmppConfig
+from tidings.connectors.smpp.pdu import SubmitSm
+from tidings.domain.text import Alphabet, encode
+from tidings.flows.ports import Outgoing
+
+RECEIPT_ALWAYS = 1
+"""registered_delivery: a receipt of success or failure. Without it nobody could say what became of a message."""
+
+ADDRESS_OCTETS_MAX = 20
+
+_DATA_CODING = {
+    (Alphabet.GSM7, False): 0x00,
+    (Alphabet.UCS2, False): 0x08,
+    (Alphabet.GSM7, True): 0x10,  # message class 0: shown at once, not stored
+    (Alphabet.UCS2, True): 0x18,
+}
+
+
+def compose(part: Outgoing, config: SmppConfig, *, now: datetime) -> SubmitSm:
+    """The PDU, without a sequence number. Raises ValueError if this carrier cannot be told it.
+
+    Parts of a long message start with a user data header of the 8-bit kind, which every handset joins.
+    """
+    source = address.source(part.sender, ton=config.source_ton, npi=config.source_npi)
+    destination = address.destination(part.recipient, ton=config.dest_ton, npi=config.dest_npi)
+    for field in (source.digits, destination.digits):
+        if len(field.encode("latin-1")) > ADDRESS_OCTETS_MAX or "\0" in field:
+            raise ValueError("an address does not fit")
+    header = bytes((5, 0, 3, part.reference, part.parts, part.part)) if part.parts > 1 else b""
+    return SubmitSm(
+        service_type=config.service_type,
+        source_addr_ton=source.ton,
+        source_addr_npi=source.npi,
+        source_addr=source.digits,
+        dest_addr_ton=destination.ton,
+        dest_addr_npi=destination.npi,
+        destination_addr=destination.digits,
+        esm_class=int(EsmClass.UDHI) if header else 0,
+        validity_period=_validity(part.validity_s, config.validity_form, now),
+        registered_delivery=RECEIPT_ALWAYS,
+        data_coding=_DATA_CODING[part.alphabet, part.flash],
+        short_message=header + _octets(part, config.gsm_alphabet),
+    )
+
+
+def _octets(part: Outgoing, gsm_alphabet: str) -> bytes:
+    """The text as carried: one octet for each GSM character, or what this carrier calls its default alphabet."""
+    if part.alphabet is Alphabet.GSM7 and gsm_alphabet == "latin1":
+        return part.text.encode("latin-1")
+    return encode(part.text, part.alphabet)
+
+
+def _validity(left_s: int, form: str, now: datetime) -> str:
+    """What is left of the validity, in the form YYMMDDhhmmsstnnp; it never starts anew with a submission."""
+    if form == "none":
+        return ""
+    left = timedelta(seconds=max(left_s, 1))
+    if form == "absolute_utc":
+        return f"{now + left:%y%m%d%H%M%S}000+"
+    hours, rest = divmod(left.seconds, 3600)
+    return f"0000{min(left.days, 99):02}{hours:02}{rest // 60:02}{rest % 60:02}000R"

@@ -1,0 +1,82 @@
+"""How fast one carrier account is submitted to: a token bucket that gives way when the carrier says "too fast"."""
+
+from math import inf
+
+BURST_S = 0.1
+"""How much of a second's tokens may be used at once: carriers count in short windows."""
+
+REACT_S = 1.0
+"""Refusals within this time are one event: a whole window of them was under way."""
+
+RECOVER_S = 10.0
+RECOVER_BY = 0.1
+"""Every RECOVER_S without a refusal the rate grows by this share of the configured one."""
+
+IN_A_ROW_MAX = 20
+PAUSE_S = 30.0
+"""After so many refusals in a row nothing is submitted for a while."""
+
+
+class Pace:
+    """Tokens for submissions. Without a configured rate there is no bucket, only pauses. Times in seconds."""
+
+    def __init__(self, rate_per_s: float, *, now: float) -> None:
+        self._limit = rate_per_s or inf
+        self._rate = self._limit
+        self._burst = max(1.0, rate_per_s * BURST_S)
+        self._tokens, self._at = self._burst, now
+        self._paused_until = now
+        self._reacted_at = -inf
+        self._in_a_row = 0
+
+    @property
+    def rate_per_s(self) -> float:
+        """The rate now; inf = no limit."""
+        return self._rate
+
+    def room(self, now: float) -> float:
+        """How many submissions may be written now; inf = as many as you like."""
+        if now < self._paused_until:
+            return 0
+        if self._limit == inf:
+            return inf
+        self._refill(now)
+        return int(self._tokens + 1e-9)
+
+    def take(self, now: float) -> bool:
+        """Use one token up, if there is one."""
+        if self.room(now) < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def wait_s(self, now: float) -> float:
+        """How long until there is a token; 0 = there is one."""
+        if now < self._paused_until:
+            return self._paused_until - now
+        return 0.0 if self.room(now) >= 1 else (1 - self._tokens) / self._rate
+
+    def throttled(self, now: float) -> None:
+        """The carrier refused a submission as too fast."""
+        self._in_a_row += 1
+        if self._in_a_row >= IN_A_ROW_MAX:
+            self._in_a_row, self._paused_until = 0, now + PAUSE_S
+        if now < self._reacted_at + REACT_S:
+            return
+        self._refill(now)
+        self._reacted_at = now
+        if self._limit == inf:
+            self._paused_until = max(self._paused_until, now + REACT_S)
+        self._rate = max(self._rate / 2, min(self._limit, 1.0))
+
+    def answered(self) -> None:
+        """The carrier answered a submission otherwise."""
+        self._in_a_row = 0
+
+    def _refill(self, now: float) -> None:
+        if self._rate < self._limit and now >= self._reacted_at + RECOVER_S:
+            steps = (now - self._reacted_at) // RECOVER_S
+            self._rate = min(self._limit, self._rate + steps * RECOVER_BY * self._limit)
+            self._reacted_at += steps * RECOVER_S
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
