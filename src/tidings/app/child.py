@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from tidings.app.parent import FAILED, PARENT_PID, READY_FD, READY_LINE_MAX
+from tidings.app.parent import FAILED, PARENT_PID, READY_FD
 from tidings.domain.errors import Misconfigured
 
 log = structlog.get_logger()
+
+STOP_FAILED_WITHIN_S = 1.0  # a child that never was ready has nothing to bring to an end
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,15 @@ class Child:
             self._spawn(writing)
         finally:
             os.close(writing)
-        said = await _first_line(reading, within_s=self.program.ready_within_s)
-        if said is not None and not said.startswith(FAILED):
+        try:
+            said = await _first_line(reading, within_s=self.program.ready_within_s)
+        except TimeoutError:
+            said = f"{FAILED}{self.program.name} was not ready within {self.program.ready_within_s:g} s"
+        if said and not said.startswith(FAILED):
             log.info("started", child=self.program.name, pid=self.pid)
             return said
-        await self.stop(within_s=1)
-        raise Misconfigured(self._why(said))
+        await self.stop(within_s=STOP_FAILED_WITHIN_S)
+        raise Misconfigured(said.removeprefix(FAILED) or self._ended_early())
 
     def _spawn(self, ready_fd: int) -> None:
         known = {PARENT_PID: str(os.getpid()), READY_FD: str(ready_fd)}
@@ -72,13 +77,11 @@ class Child:
             start_new_session=True,
         )
 
-    def _why(self, said: str | None) -> str:
-        if said is not None:
-            return said.removeprefix(FAILED)
+    def _ended_early(self) -> str:
         code = self._process.returncode if self._process else None
-        if code is not None and code >= 0:
-            return f"{self.program.name} ended with exit code {code} before it was ready; what it said stands above"
-        return f"{self.program.name} was not ready within {self.program.ready_within_s:g} s"
+        return (
+            f"{self.program.name} ended with exit code {code} before it was ready; what it said stands above"
+        )
 
     async def ended(self) -> int:
         """Wait for its end; its exit code, negative for a signal."""
@@ -120,18 +123,16 @@ async def process_ended(pid: int) -> None:
         os.close(handle)
 
 
-async def _first_line(reading: int, *, within_s: float) -> str | None:
-    """The line that comes through the pipe; None if it was closed without one, or in time there was none."""
+async def _first_line(reading: int, *, within_s: float) -> str:
+    """The line that comes through the pipe; empty if it is closed without one. Raises TimeoutError."""
     loop = asyncio.get_running_loop()
-    stream = asyncio.StreamReader(limit=READY_LINE_MAX)
+    stream = asyncio.StreamReader()
     transport, _ = await loop.connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", buffering=0)
     )
     try:
         async with asyncio.timeout(within_s):
             line = await stream.readline()
-    except (TimeoutError, ValueError):
-        return None
     finally:
         transport.close()
-    return line.decode("utf-8", "replace").strip() if line else None
+    return line.decode("utf-8", "replace").strip()
