@@ -18,6 +18,7 @@ from tidings.domain.status import State
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CALLER = Caller(Account(7, "acme", "EUR"), 1, test=False)
 TWO_DAYS_S = 48 * 3600
+WEEK = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
 
 
 def order_of(body: object, *, zone=UTC) -> Order:
@@ -130,11 +131,7 @@ def test_the_community_client_s_nulls_are_absent():
         {"transliteration": ""},
         {"regional": {}},
         {"regional": {"indiaDlt": None}},
-        {
-            "deliveryTimeWindow": {
-                "days": ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
-            }
-        },
+        {"deliveryTimeWindow": {"days": WEEK}},
         {"notifyUrl": ""},
         {"sendAt": ""},
         {"sendAt": "2020-01-01T00:00:00.000+0000"},
@@ -169,6 +166,8 @@ def test_an_envelope_that_changes_nothing_is_taken(harmless):
         ({"transliteration": "KLINGON"}, "transliteration"),
         ({"deliveryTimeWindow": {"days": ["MONDAY"]}}, "deliveryTimeWindow"),
         ({"deliveryTimeWindow": {}}, "deliveryTimeWindow"),
+        ({"deliveryTimeWindow": {"days": WEEK, "from": {"hour": 6, "minute": 0}}}, "deliveryTimeWindow"),
+        ({"deliveryTimeWindow": {"days": WEEK, "to": {"hour": 6, "minute": 0}}}, "deliveryTimeWindow"),
         ({"regional": {"indiaDlt": {"principalEntityId": "1"}}}, "regional.indiaDlt"),
         ({"regional": {"turkeyIys": {"recipientType": "TACIR"}}}, "regional.turkeyIys"),
         ({"regional": {"southKorea": {}}}, "regional.southKorea"),

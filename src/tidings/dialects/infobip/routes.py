@@ -55,7 +55,7 @@ class Handlers:
         wanted = reports.filter_of(request.query_params)
         limit = reports.limit_of(request.query_params, lenient=self._settings.lenient_limit)
         switches = preferences(caller.account)
-        if wanted is None or limit == 0:
+        if wanted is None:
             return ReportResponse([])
         owed = await self._gateway.pull_reports(caller.account.id, wanted, limit=limit)
         return reports.response(owed, switches)
