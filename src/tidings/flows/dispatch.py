@@ -89,8 +89,11 @@ class Dispatch:
             if not chosen:
                 return []
             await tx.take_from_outbox(chosen)
-            deliveries = await fold(tx, {row.key: _intent(row, now) for row in chosen}, now=now)
             contents = await tx.contents([row.key for row in chosen])
+            log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
+            for row in chosen:  # several of them may be parts of one message
+                log.setdefault(row.key, []).extend(_intent(row, contents[row.key], now))
+            deliveries = await fold(tx, log, now=now)
             handovers = [
                 self._handover(row, contents[row.key], deliveries[row.key].delivery, now=now)
                 for row in chosen
@@ -184,8 +187,13 @@ def _fitting(rows: Sequence[Waiting], room: int) -> list[Waiting]:
     return chosen
 
 
-def _intent(row: Waiting, now: datetime) -> list[tuple[Evidence, None]]:
-    return [(Evidence(Kind.WRITTEN, now, State.SENDING, attempt=row.attempt, part=row.part), None)]
+def _intent(row: Waiting, content: Content, now: datetime) -> list[tuple[Evidence, bytes | None]]:
+    """Written now; where a start was asked for, it has come. Only a first hand-over is of all parts at once."""
+    written = Evidence(Kind.WRITTEN, now, State.SENDING, attempt=row.attempt, part=row.part)
+    if not (content.scheduled and row.part == 0):
+        return [(written, None)]
+    start = Evidence(Kind.TIMER, now, State.QUEUED, attempt=row.attempt, inferred=True, word="start")
+    return [(start, None), (written, None)]
 
 
 def _match(answer: Answer) -> Match:

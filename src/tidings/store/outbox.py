@@ -35,7 +35,8 @@ select * from unnest($1::integer[], $2::bigint[], $3::smallint[], $4::smallint[]
                      $7::timestamptz[], $8::timestamptz[], $9::integer[])"""
 
 CONTENTS = """
-select m.account_id, m.id, m.recipient, m.sender, m.text, m.ucs2, m.flash, m.traffic_class::text
+select m.account_id, m.id, m.recipient, m.sender, m.text, m.ucs2, m.flash, m.traffic_class::text,
+       m.scheduled_for is not null as scheduled
 from unnest($1::integer[], $2::bigint[]) as wanted (account_id, id)
 join message m using (account_id, id)"""
 
@@ -95,6 +96,7 @@ class OutboxRows(Rows):
                 text=row["text"],
                 ucs2=row["ucs2"],
                 flash=row["flash"],
+                scheduled=row["scheduled"],
                 traffic_class=TrafficClass(row["traffic_class"]),
             )
             for row in rows
