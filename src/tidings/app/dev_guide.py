@@ -23,19 +23,20 @@ Tidings is running.
 BSG REST v1: send, then ask
   REF=hello-$$(date +%s)
   curl -sS $http/rest/sms/create -H 'X-API-KEY: $live_key' -H 'Content-Type: application/json' \\
-    -d '{"destination":"phone","msisdn":"$recipient","originator":"Tidings","body":"Hello","reference":"'$$REF'"}'; echo
+    -d '{"destination":"phone","msisdn":"$recipient","reference":"'$$REF'","originator":"Tidings","body":"Hello"}'
+  echo; sleep 1
   curl -sS $http/rest/sms/reference/$$REF -H 'X-API-KEY: $live_key'; echo
 
 Infobip: send, then fetch the delivery reports (each is handed out once); by key, by password
   curl -sS $http/sms/2/text/advanced -H 'Authorization: App $live_key' -H 'Content-Type: application/json' \\
-    -d '{"messages":[{"from":"Tidings","destinations":[{"to":"$recipient"}],"text":"Hello"}]}'; echo
-  curl -sS $http/sms/1/reports -H 'Authorization: App $live_key'; echo
-  curl -sS $http/sms/1/reports -u '$basic_user:$basic_password'; echo
+    -d '{"messages":[{"from":"Tidings","destinations":[{"to":"$recipient"}],"text":"Hello"}]}'; echo; sleep 1
+  curl -sS "$http/sms/1/reports?limit=3" -H 'Authorization: App $live_key'; echo
+  curl -sS "$http/sms/1/reports?limit=3" -u '$basic_user:$basic_password'; echo
 
-BSG One API: log in, then list the messages
+BSG One API: log in, then list the newest messages
   TOKEN=$$(curl -sS $http/api/auth/login -H 'Content-Type: application/json' -d '{"api_key":"$live_key"}' \\
     | sed 's/.*"bearer":"\\([^"]*\\)".*/\\1/')
-  curl -sS "$http/api/messages" -H "Authorization: Bearer $$TOKEN"; echo
+  curl -sS "$http/api/messages?sort=id&way=desc&limit=15" -H "Authorization: Bearer $$TOKEN"; echo
 
 Numbers that end in 9902 to 9909 fare worse: tidings dev --help. Ctrl-C stops everything; the data stay.
 """)

@@ -73,6 +73,7 @@ def _json(event: EventDict, **_: Any) -> str:
 
 def hide(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """The processor that takes out secrets by the name of their key, and hides most of each phone number."""
+    event.pop("color_message", None)  # uvicorn's line once more, with control characters
     for name, value in event.items():
         event[name] = _hidden(name, value, depth=0)
     if isinstance(text := event.get("exception"), str):  # a database's error quotes the row at fault
