@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tidings.connectors.smpp.config import SmppConfig, read_config
+from tidings.connectors.smpp.config import read_config
 from tidings.connectors.smpp.words import ReceiptClass, StatusRule
 from tidings.domain.errors import Misconfigured
 from tidings.domain.outcome import Next
@@ -73,11 +73,6 @@ def test_what_cannot_be_is_refused_by_its_name(key: str, value: Any) -> None:
 
 def test_a_secret_is_never_shown() -> None:
     assert "s3cr3t" not in repr(read_config(ENOUGH))
-    assert (
-        "s3cr3t" not in str(read_config(ENOUGH).__rich_repr__)
-        if hasattr(SmppConfig, "__rich_repr__")
-        else True
-    )
     for wrong in ({"port": 0}, {"password": "s3cr3t-and-longer"}):
         with pytest.raises(Misconfigured) as refused:
             read_config(ENOUGH | wrong)

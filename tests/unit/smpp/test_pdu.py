@@ -210,6 +210,65 @@ def test_a_bind_response_tells_the_peers_version() -> None:
     )
 
 
+# Written by another implementation (python-smpplib 2.2.4), so that neither side's habits decide alone.
+FOREIGN = {
+    "bind_transceiver": (
+        "0000002300000009000000000000000675736572007365637265740074003401017800",
+        BindTransceiver(
+            sequence=6,
+            system_id="user",
+            password="secret",
+            system_type="t",
+            addr_ton=1,
+            addr_npi=1,
+            address_range="x",
+        ),
+    ),
+    "submit_sm": (
+        "0000004f000000040000000000000007000500546964696e6773000101333830353031323334353637004000000030303030"
+        "3031303030303030303030520001000000" + "0568656c6c6f02040002004d",
+        SubmitSm(
+            sequence=7,
+            source_addr_ton=5,
+            source_addr="Tidings",
+            dest_addr_ton=1,
+            dest_addr_npi=1,
+            destination_addr="380501234567",
+            esm_class=0x40,
+            validity_period="000001000000000R",
+            registered_delivery=1,
+            short_message=b"hello",
+            tlvs={Tlv.USER_MESSAGE_REFERENCE: b"\x00\x4d"},
+        ),
+    ),
+    "deliver_sm": (
+        "00000052000000050000000000000008000100333830353031323334353637000500546964696e6773000400000000000000"
+        "001169643a3120737461743a44454c495652440427000102001e000461626300",
+        DeliverSm(
+            sequence=8,
+            source_addr_ton=1,
+            source_addr="380501234567",
+            dest_addr_ton=5,
+            destination_addr="Tidings",
+            esm_class=4,
+            short_message=b"id:1 stat:DELIVRD",
+            tlvs={Tlv.MESSAGE_STATE: b"\x02", Tlv.RECEIPTED_MESSAGE_ID: b"abc\0"},
+        ),
+    ),
+    "submit_sm_resp": ("00000014800000040000000000000008782d3100", SubmitSmResp(8, message_id="x-1")),
+    "deliver_sm_resp": ("0000001180000005000000000000000800", DeliverSmResp(8)),
+    "enquire_link": ("00000010000000150000000000000009", EnquireLink(9)),
+    "unbind": ("0000001000000006000000000000000a", wire.Unbind(10)),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_another_implementations_octets_are_read_and_written_alike(name: str) -> None:
+    octets, pdu = FOREIGN[name]
+    assert decode(bytes.fromhex(octets)) == pdu
+    assert encode(pdu) == bytes.fromhex(octets)
+
+
 def response(command: Command, status: int, body: bytes) -> bytes:
     return pack(">IIII", 16 + len(body), command, status, 7) + body
 

@@ -1,0 +1,56 @@
+"""What must hold whatever octets a carrier sends: shared by the hypothesis tests and the atheris target."""
+
+from datetime import UTC, datetime
+
+from tidings.connectors.smpp.codes import RESPONSE
+from tidings.connectors.smpp.events import Answered, Closed, Delivered, Event
+from tidings.connectors.smpp.frames import PDU_OCTETS_MAX, Framer
+from tidings.connectors.smpp.pdu import BindTransceiver, BindTransceiverResp, SubmitSm, decode, encode
+from tidings.connectors.smpp.receipts import Reading, read_receipt
+from tidings.connectors.smpp.session import Phase, Session, Timers
+from tidings.connectors.smpp.words import ReceiptClass, Trust
+from tidings.domain.status import State
+
+NOW = datetime(2026, 5, 17, tzinfo=UTC)
+CARRIER = Reading(Trust(ReceiptClass.CARRIER, err_is_map=True), guess=True)
+
+
+def bound_session(submissions: int = 3) -> Session[int]:
+    """A bound session with submissions under the numbers 2, 3, 4, ..."""
+    session: Session[int] = Session(Timers(), now=0)
+    session.bind(BindTransceiver(), now=0)
+    session.receive(encode(BindTransceiverResp(1)), now=0)
+    for token in range(submissions):
+        session.submit(SubmitSm(), token, now=0)
+    session.take()
+    return session
+
+
+def hear(chunks: list[bytes]) -> tuple[list[Event[int]], bytes]:
+    """Give a bound session these octets, then acknowledge what came; the events and the answers.
+
+    Acknowledging last keeps the answers' order independent of how the octets were cut.
+    """
+    session = bound_session()
+    events: list[Event[int]] = []
+    for chunk in chunks:
+        events += session.receive(chunk, now=0)
+        assert session._framer.held < PDU_OCTETS_MAX
+    for event in [one for one in events if isinstance(one, Delivered)]:
+        receipt = read_receipt(event.pdu, event.raw, CARRIER, now=NOW)
+        assert receipt is None or receipt.state is not State.DELIVERED, "no handset vouched for it"
+        events += session.acknowledge(event.pdu)
+    written = session.take()
+    check(session, events, written)
+    return events, written
+
+
+def check(session: Session[int], events: list[Event[int]], written: bytes) -> None:
+    """One fate for each submission; only whole answers on the wire; closed once, if at all."""
+    told = [event.token for event in events if isinstance(event, Answered)]
+    lost = [one.token for one in session.lose()]
+    assert sorted(told + lost) == [0, 1, 2]
+    closed = [event for event in events if isinstance(event, Closed)]
+    assert len(closed) <= 1 and session.phase is Phase.CLOSED
+    for frame in Framer().feed(written):
+        assert decode(frame).command_id & RESPONSE
