@@ -213,7 +213,7 @@ async def test_a_taken_port_names_the_setting(checkout: Path):
         assert re.fullmatch(rf"tidings: http\.port \(TIDINGS_HTTP__PORT\): .*127\.0\.0\.1:{port}.*\n", said)
 
         said = await refused(checkout, TIDINGS_SIM__PORT=str(port))
-        assert "TIDINGS_SIM__PORT" in said
+        assert re.fullmatch(rf"tidings: simulated SMSC: 127\.0\.0\.1:{port} .*TIDINGS_SIM__PORT.*\n", said)
 
 
 async def test_a_mistake_in_the_configuration_stops_the_start(checkout: Path):

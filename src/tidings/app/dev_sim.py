@@ -6,6 +6,7 @@ import signal
 import uvloop
 
 from tidings.app import config
+from tidings.app.config_sources import variable
 from tidings.app.parent import say_failed, say_ready, tie_to_parent, watch_parent
 from tidings.connectors.sandbox.settings import Settings
 from tidings.connectors.sandbox.smsc import SimulatedSmsc
@@ -32,8 +33,15 @@ def main() -> None:
     try:
         uvloop.run(simulate(config.load().sim))
     except Misconfigured as error:
-        say_failed(f"{error} (sim.port is TIDINGS_SIM__PORT)")
+        say_failed(f"simulated SMSC: {_as_settings(str(error))}")
         raise SystemExit(2) from None
+
+
+def _as_settings(text: str) -> str:
+    """The simulator's errors name the flags of `tidings sim smsc`; here the same are settings."""
+    for name in ("host", "port"):
+        text = text.replace(f"--{name}", f"sim.{name} ({variable(f'sim.{name}')})")
+    return text
 
 
 if __name__ == "__main__":

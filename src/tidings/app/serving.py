@@ -126,8 +126,9 @@ async def _until_signalled(start: Start, body: Body) -> None:
         supervisor.hurry() if signalled.is_set() else running.cancel()
         signalled.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # so nohup works
+            asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
         await running
     except asyncio.CancelledError:
