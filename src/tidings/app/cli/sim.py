@@ -1,0 +1,126 @@
+"""`tidings sim`: simulated carriers, each a process of its own."""
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+import uvloop
+
+from tidings.connectors.sandbox.settings import PASSWORD, IdForm, Settings
+from tidings.connectors.sandbox.smsc import SimulatedSmsc
+from tidings.domain.errors import Misconfigured
+
+DEFAULT = Settings()
+PARENT_CHECK_S = 0.5
+
+seconds = click.FloatRange(min=0)
+count = click.IntRange(min=1)
+
+
+@click.group("sim")
+def sim() -> None:
+    """Simulated carriers, for development, demonstrations and tests."""
+
+
+@sim.command("smsc", context_settings={"show_default": True})
+@click.option("--host", default=DEFAULT.host, help="Address to listen on.")
+@click.option("--port", default=DEFAULT.port, help="Port to listen on; 0 takes a free one and prints it.")
+@click.option("--system-id", default=DEFAULT.system_id, help="Who may bind.")
+@click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"File with the password (at most 8 octets); else TIDINGS_SIM_PASSWORD, else {PASSWORD!r}.",
+)
+@click.option(
+    "--response-delay", "response_delay_s", type=seconds, default=DEFAULT.response_delay_s,
+    help="Seconds until a submission is answered.",
+)  # fmt: skip
+@click.option(
+    "--receipt-delay", "receipt_delay_s", type=seconds, default=DEFAULT.receipt_delay_s,
+    help="Seconds from the answer to the delivery receipt.",
+)  # fmt: skip
+@click.option(
+    "--late-delay", "late_delay_s", type=seconds, default=DEFAULT.late_delay_s,
+    help="The same for numbers that end in 9903.",
+)  # fmt: skip
+@click.option(
+    "--early-by", "early_by_s", type=seconds, default=DEFAULT.early_by_s,
+    help="Seconds from receipt to answer for numbers that end in 9909.",
+)  # fmt: skip
+@click.option(
+    "--throughput", "throughput_per_s", type=count,
+    help="Submissions a second over all binds; more are answered ESME_RTHROTTLED. Default: no limit.",
+)  # fmt: skip
+@click.option(
+    "--id-form", type=click.Choice([form.value for form in IdForm]), default=DEFAULT.id_form.value,
+    help="How message ids are spelt; hex-dec: hexadecimal in answers, decimal in receipts.",
+)  # fmt: skip
+@click.option(
+    "--sessions", "sessions_max", type=count, default=DEFAULT.sessions_max,
+    help="Sessions bound at once; one more is answered ESME_RALYBND.",
+)  # fmt: skip
+@click.option(
+    "--deliver-window", type=count, default=DEFAULT.deliver_window,
+    help="Receipts a session may leave unacknowledged before the next ones wait.",
+)  # fmt: skip
+@click.option(
+    "--retry-after", "retry_after_s", type=seconds, default=DEFAULT.retry_after_s,
+    help="Seconds until a receipt is sent again that was answered 'not now'.",
+)  # fmt: skip
+@click.option(
+    "--resend-after", "resend_after_s", type=seconds, default=DEFAULT.resend_after_s,
+    help="Seconds until a receipt is sent again that was not answered.",
+)  # fmt: skip
+@click.option(
+    "--state", type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the truth in this file, and go on from it: open receipts survive a restart.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print where it listens as JSON.")
+def smsc(*, password_file: Path | None, as_json: bool, id_form: str, **options: Any) -> None:
+    """Run a simulated SMSC that speaks SMPP 3.4.
+
+    The last four digits of the destination choose what becomes of a message:
+
+    \b
+      9902  no receipt, ever             9906  undeliverable, err:001
+      9903  the receipt comes late       9907  expired
+      9904  the receipt comes twice      9908  rejected when submitted
+      9905  DELIVRD, then UNDELIV        9909  receipt before the answer
+      all others are delivered
+
+    Receipts that nobody acknowledges are kept and sent again. Ctrl-C or SIGTERM unbinds and stops.
+    """
+    try:
+        settings = Settings(password=_password(password_file), id_form=IdForm(id_form), **options)
+        uvloop.run(_serve(settings, as_json=as_json))
+    except Misconfigured as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _password(file: Path | None) -> str:
+    if file is not None:
+        return file.read_text(encoding="latin-1").rstrip("\r\n")
+    return os.environ.get("TIDINGS_SIM_PASSWORD", PASSWORD)
+
+
+async def _serve(settings: Settings, *, as_json: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with SimulatedSmsc(settings) as running:
+        click.echo(_where(settings, running.port, as_json=as_json))
+        running.failed.add_done_callback(lambda _: stop.set())
+        await stop.wait()
+    if running.failed.done():
+        raise Misconfigured(f"cannot write the state file {settings.state}: {running.failed.result()}")
+
+
+def _where(settings: Settings, port: int, *, as_json: bool) -> str:
+    if as_json:
+        return json.dumps({"host": settings.host, "port": port, "system_id": settings.system_id})
+    return f"smsc listening on {settings.host}:{port} system_id={settings.system_id}"
