@@ -3,8 +3,9 @@
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -56,6 +57,12 @@ async def fresh_database(server_url: str) -> AsyncIterator[str]:
             await admin.execute(f"drop database {name} with (force)")
     finally:
         await admin.close()
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: str) -> Callable[[], AbstractAsyncContextManager[str]]:
+    """Makes migrated databases, for tests that share one."""
+    return partial(fresh_database, postgres)
 
 
 @pytest.fixture

@@ -15,10 +15,12 @@ from tidings.flows.records import CounterMove, Held, Key, OwedReport
 from tidings.store.orders import encode_body
 from tidings.store.rows import Rows, columns
 
-LOCK_DELIVERIES = """
-select d.account_id, d.message_id, d.version, d.state::text, d.reason, d.stage::text, d.confirmation::text,
+FOLDED = """d.account_id, d.message_id, d.version, d.state::text, d.reason, d.stage::text, d.confirmation::text,
        d.inferred, d.network_error, d.flags, d.first_written_at, d.sent_at, d.delivered_at, d.done_at, d.report_at,
-       d.read_at, d.negative_at, d.price, d.held, d.charged, d.reports, d.counted_task, d.attempts, a.plan
+       d.read_at, d.negative_at, d.price, d.held, d.charged, d.reports, d.counted_task, d.attempts"""
+
+LOCK_DELIVERIES = f"""
+select {FOLDED}, a.plan
 from unnest($1::integer[], $2::bigint[]) as wanted (account_id, message_id)
 join delivery d using (account_id, message_id)
 join account a on a.id = d.account_id
@@ -106,7 +108,7 @@ class DeliveryRows(Rows):
     async def lock_deliveries(self, keys: Iterable[Key]) -> dict[Key, Held]:
         """The deliveries, locked in one order until the transaction ends."""
         rows = await self._connection.fetch(LOCK_DELIVERIES, *columns(sorted(keys), 2))
-        return {(row["account_id"], row["message_id"]): _held(row) for row in rows}
+        return {(row["account_id"], row["message_id"]): held_of(row) for row in rows}
 
     async def save_deliveries(self, rows: Sequence[Held]) -> None:
         """Write what `lock_deliveries` gave and the fold changed."""
@@ -149,7 +151,8 @@ class DeliveryRows(Rows):
             await self._connection.execute(SET_SETTLE_TIMERS, *columns(flat, 3))
 
 
-def _held(row: asyncpg.Record) -> Held:
+def held_of(row: asyncpg.Record) -> Held:
+    """The delivery, and the money that moves with it, from a row of FOLDED and its account's plan."""
     delivery = Delivery(
         account_id=row["account_id"],
         message_id=row["message_id"],

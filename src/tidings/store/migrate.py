@@ -33,19 +33,28 @@ async def migrate(url: str) -> list[str]:
         await connection.close()
 
 
-async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
-    await connection.execute(CREATE_HISTORY)
-    done = {row["number"] for row in await connection.fetch("select number from migration")}
+async def pending(connection: asyncpg.Connection) -> list[str]:
+    """The names of the migrations that a database lacks. Raises Misconfigured if a newer Tidings made it."""
+    return [name for _, name, _ in await _missing(connection)]
+
+
+async def _missing(connection: asyncpg.Connection) -> list[tuple[int, str, str]]:
     files = _files()
+    if not await connection.fetchval("select to_regclass('migration') is not null"):
+        return files
+    done = {row["number"] for row in await connection.fetch("select number from migration")}
     unknown = done - {number for number, _, _ in files}
     if unknown:
         raise Misconfigured(
             f"database.url: this database was migrated by a newer Tidings ({max(unknown):04d})"
         )
+    return [file for file in files if file[0] not in done]
+
+
+async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
+    await connection.execute(CREATE_HISTORY)
     applied = []
-    for number, name, sql in files:
-        if number in done:
-            continue
+    for number, name, sql in await _missing(connection):
         async with connection.transaction():
             await connection.execute(sql)
             await connection.execute("insert into migration (number, name) values ($1, $2)", number, name)

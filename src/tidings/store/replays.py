@@ -1,0 +1,128 @@
+"""Every message told again from its evidence: does it end where its row says, by legal steps, for the right money?"""
+
+from collections.abc import AsyncIterator, Iterator
+from itertools import groupby
+
+import asyncpg
+import msgspec
+
+from tidings.domain import settlement
+from tidings.domain.lifecycle import Delivery, Evidence, Kind, apply, begin
+from tidings.domain.status import Truth, step, truth
+from tidings.flows.records import Held, Key
+from tidings.store.deliveries import FOLDED, held_of
+
+BATCH = 1_000
+
+DELIVERIES = f"""
+select {FOLDED}, a.plan
+from delivery d join account a on a.id = d.account_id
+where (d.account_id, d.message_id) > ($1, $2) and d.message_id >= $3
+order by d.account_id, d.message_id limit {BATCH}"""
+
+LOGS = """
+select account_id, message_id, seq, body
+from unnest($1::integer[], $2::bigint[]) as wanted (account_id, message_id)
+join evidence using (account_id, message_id)
+order by account_id, message_id, seq"""
+
+OURS = frozenset({Kind.WRITTEN, Kind.RESENT, Kind.HELD, Kind.TIMER})
+"""What we decide ourselves must be a legal step. What a peer claims may be anything, and is not always obeyed."""
+
+Line = tuple[int, Evidence]
+"""seq and evidence."""
+
+_decode = msgspec.json.Decoder(Evidence).decode
+
+
+class Told(msgspec.Struct):
+    """What is wrong with one message; each list says it in words."""
+
+    key: Key
+    folded: list[str]  # its row is not what its evidence says
+    submitted: list[str]  # a part was written that was not waiting for it
+    billed: list[str]  # its money is not what its status costs
+
+
+async def replays(connection: asyncpg.Connection, *, from_id: int = 0) -> AsyncIterator[Told]:
+    """Every message from an id on that has something wrong with it, in batches of BATCH."""
+    after = (-1, 0)
+    while rows := await connection.fetch(DELIVERIES, *after, from_id):
+        held = [held_of(row) for row in rows]
+        logs = await _logs(connection, [_key(one) for one in held])
+        for one in held:
+            told = _tell(one, logs.get(_key(one), []))
+            if told.folded or told.submitted or told.billed:
+                yield told
+        after = _key(held[-1])
+
+
+async def _logs(connection: asyncpg.Connection, keys: list[Key]) -> dict[Key, list[asyncpg.Record]]:
+    rows = await connection.fetch(LOGS, [account for account, _ in keys], [message for _, message in keys])
+    by_message = groupby(rows, key=lambda row: (row["account_id"], row["message_id"]))
+    return {key: list(lines) for key, lines in by_message}
+
+
+def _key(held: Held) -> Key:
+    return (held.delivery.account_id, held.delivery.message_id)
+
+
+def _tell(held: Held, rows: list[asyncpg.Record]) -> Told:
+    told = Told(_key(held), [], [], list(_unpaid(held)))
+    try:
+        log = [(row["seq"], _decode(row["body"])) for row in rows]
+        told.folded += _gaps(log)
+        if not told.folded:
+            _replay(log, held.delivery, told)
+    except (msgspec.DecodeError, AssertionError, IndexError) as unreadable:
+        told.folded.append(f"its evidence cannot be folded ({type(unreadable).__name__})")
+    return told
+
+
+def _gaps(log: list[Line]) -> Iterator[str]:
+    """Evidence is numbered from 1 without a gap."""
+    if [seq for seq, _ in log] != list(range(1, len(log) + 1)) or not log:
+        yield "its evidence has gaps"
+
+
+def _replay(log: list[Line], stored: Delivery, told: Told) -> None:
+    """Fold the evidence, watching each step, and compare the end."""
+    now = begin(log[0][1], account_id=stored.account_id, message_id=stored.message_id)
+    for seq, evidence in log[1:]:
+        for problem in _illegal(now, evidence):
+            aim = told.submitted if evidence.kind is Kind.WRITTEN else told.folded
+            aim.append(f"{problem} (evidence {seq})")
+        arrived = truth(now.state) is Truth.YES
+        apply(now, evidence)
+        if arrived and truth(now.state) is not Truth.YES:
+            told.folded.append(f"a delivery was taken back (evidence {seq})")
+    told.folded += _differences(now, stored)
+
+
+def _illegal(now: Delivery, evidence: Evidence) -> Iterator[str]:
+    """Our own decisions that the transition table does not know."""
+    if evidence.kind not in OURS or evidence.claim is None:
+        return
+    parts = now.attempts[evidence.attempt - 1].parts
+    for number in [evidence.part] if evidence.part else range(1, len(parts) + 1):
+        part = parts[number - 1]
+        if not step(part.state, part.inferred, evidence.claim, evidence.inferred):
+            yield f"{evidence.kind}: part {number} went from {part.state} to {evidence.claim}"
+
+
+def _differences(replayed: Delivery, stored: Delivery) -> Iterator[str]:
+    for name in Delivery.__struct_fields__:
+        if getattr(replayed, name) != getattr(stored, name):
+            yield f"{name} is not what its evidence folds to"
+
+
+def _unpaid(held: Held) -> Iterator[str]:
+    """Open: only a hold. Final: what its status costs, and no hold."""
+    if not held.delivery.final:
+        owed, due = held.price, 0
+    else:
+        owed, due = 0, settlement.charge(held.delivery, plan=held.plan, price=held.price, charged=0)
+    if held.held != owed:
+        yield f"{held.held} is held instead of {owed}"
+    if held.charged != due:
+        yield f"{held.charged} was charged instead of {due}"

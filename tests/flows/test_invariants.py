@@ -1,0 +1,283 @@
+"""The invariants hold of a busy house, and each of them notices what breaks it."""
+
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+from world import open_world
+
+from tidings.domain.order import Draft, OnFault, Order
+from tidings.store.invariants import BILLED, CHECKS, COUNTERS, FOLDED, SUBMITTED, check, ended
+
+DAY_S = 86_400
+
+
+async def send(world, *recipients, text="hello", test=False, customer=None, **more):
+    """The ids of the messages of one order."""
+    customer = customer or world.customer
+    caller = await world.gateway.caller_by_key(customer.test_key if test else customer.key)
+    drafts = [Draft(recipient=one, sender="BSG", text=text) for one in recipients]
+    order = Order(
+        caller, "native", drafts, on_fault=more.pop("on_fault", OnFault.SKIP), validity_s=DAY_S, **more
+    )
+    return [row.id for row in (await world.gateway.accept(order)).rows]
+
+
+async def settled_story(world):
+    """Messages that came to every kind of end."""
+    other = await world.other_account(plan="delivered_only")
+    [single] = await send(world, "380972000001")
+    bulk = await send(world, "380972000002", "380972000003", "380972000004", "380972000005")
+    [long] = await send(world, "380972000006", text="x" * 400)
+    await send(world, "380972000007", test=True)
+    await send(world, "380972000008", "12", on_fault=OnFault.RECORD)
+    unpaid = await send(world, "380972000009", "380972000010", customer=other)
+    await world.dispatch()
+    await world.says(single, "DELIVRD", "000")
+    await world.says(bulk[0], "DELIVRD")
+    await world.says(bulk[1], "UNDELIV", "001")
+    await world.says(bulk[2], "EXPIRED")
+    await world.says(bulk[2], "DELIVRD")  # a correction
+    await world.says(long, "DELIVRD", part=1)
+    await world.says(long, "UNDELIV", "006", part=2)
+    await world.says(unpaid[0], "DELIVRD")
+    world.carrier.mood = "refuse"
+    await send(world, "380972000011", "380972000012")
+    await world.dispatch()
+    world.carrier.mood = "take"
+    world.clock.advance(601)
+    await world.sweep()  # the long one's open part is not waited for any longer
+
+
+async def open_story(world):
+    """Messages that wait for everything that can be waited for."""
+    later = world.clock.now() + timedelta(hours=1)
+    await send(world, "380972000021", scheduled_for=later)
+    [torn] = await send(world, "380972000022", text="x" * 400)
+    await send(world, "380972000023", "380972000024")
+    await world.dispatch()
+    await world.says(torn, "UNDELIV", part=1)
+    world.carrier.mood = "silent"
+    await send(world, "380972000025")
+    await world.dispatch()
+    world.carrier.mood = "throttle"
+    await send(world, "380972000026", text="x" * 400)
+    await world.dispatch()
+    await send(world, "380972000027")
+    world.carrier.mood = "take"
+    [(flight, _)] = await world.take()
+    await send(world, "380972000028", "380972000029")
+    return flight.message_id
+
+
+async def test_everything_holds_of_a_house_where_everything_happens(world):
+    assert await check(world.sql) == []
+    await settled_story(world)
+    assert await check(world.sql) == []
+    await open_story(world)
+    assert await check(world.sql) == []
+
+
+async def test_everything_ends_once_the_time_has_passed(world):
+    await settled_story(world)
+    written = await open_story(world)
+    assert [one.number for one in await ended(world.sql)] == [9]
+    world.clock.advance(3601)
+    await world.dispatch()
+    await world.sql.execute(
+        "update in_flight set courier_id = courier_id + 1000 where message_id = $1", written
+    )
+    for _ in range(3):  # recover, decide, and what decided again
+        await world.close_flow().recover()
+        world.clock.advance(DAY_S)
+        await world.sweep()
+        assert await check(world.sql) == []
+    world.clock.advance(DAY_S)
+    await world.sweep()
+    assert await ended(world.sql) == []
+    assert await check(world.sql) == []
+
+
+FINAL = "(account_id, message_id) = (select account_id, message_id from delivery where state = 'delivered' limit 1)"
+SENT = FINAL.replace("delivered", "sent")
+
+BROKEN = [
+    ("every task has its messages", "update task set total = total + 1 where total = 4"),
+    (
+        "every message has its task and its status",
+        "delete from delivery where FINAL",
+    ),
+    ("every open part waits where somebody will look at it", "delete from outbox where part = 0"),
+    ("every open part waits where somebody will look at it", "delete from outbox where part = 2"),
+    (
+        "every open part waits where somebody will look at it",
+        "delete from in_flight where doubt_since is null",
+    ),
+    (
+        "what was handed over is looked at again when its receipt is overdue",
+        "update sweep set reached = '2027-01-01Z'",
+    ),
+    ("a message with a failed part is settled at a set time", "delete from timer"),
+    (
+        "a part is queued once",
+        "insert into outbox select connector_id, lane, due_at, message_id, 1, attempt, account_id, parts, expires_at"
+        " from outbox where part = 0 limit 1",
+    ),
+    (
+        "only what has not left us is queued",
+        "insert into outbox select connector_id, 1, written_at, message_id, part, attempt, account_id, 1, written_at"
+        " from submission limit 1",
+    ),
+    (
+        "a status is what its evidence folds to, by legal steps",
+        "update delivery set state = 'read' where FINAL",
+    ),
+    (
+        "a status is what its evidence folds to, by legal steps",
+        "update delivery set delivered_at = delivered_at + interval '1 microsecond' where FINAL",
+    ),
+    (
+        "a status is what its evidence folds to, by legal steps",
+        "delete from evidence where seq = 2 and FINAL",
+    ),
+    (
+        "a status is what its evidence folds to, by legal steps",
+        "update evidence set body = '{}' where seq = 1 and message_id = (select min(message_id) from evidence)",
+    ),
+    (
+        "a part is written only when it was queued for that",
+        "with again as (update delivery set version = version + 1 where FINAL"
+        " returning account_id, message_id, version)"
+        " insert into evidence select account_id, message_id, version, 'written', '2026-03-03Z',"
+        ' \'{"kind": "written", "at": "2026-03-03T00:00:00Z", "claim": "sending"}\' from again',
+    ),
+    (
+        "a balance is top-ups - holds + releases",
+        "update account set balance = balance + 1 where name = 'other'",
+    ),
+    (
+        "what an account was charged is what its messages were",
+        "insert into ledger (account_id, at, kind, amount, messages)"
+        " select id, now(), kind, 5, 1 from account, unnest('{topup,hold,charge}'::ledger_kind[]) as kind"
+        " where name = 'other'",
+    ),
+    (
+        "holds = charges + releases + what open messages hold",
+        "insert into ledger (account_id, at, kind, amount, messages)"
+        " select id, now(), kind, 5, 1 from account, unnest('{hold,topup}'::ledger_kind[]) as kind"
+        " where name = 'other'",
+    ),
+    (
+        "a message's price is the one it was accepted for; test traffic is free",
+        "update message set price = price + 1 where id in (select message_id from delivery where FINAL)",
+    ),
+    (
+        "messages of a task of several are counted, and only they",
+        "update delivery set counted_task = null where state = 'delivered' and counted_task is not null",
+    ),
+    (
+        "a task's counters are a recount of its messages",
+        "update task_counter set handed_over = handed_over + 1",
+    ),
+    ("a task's counters are a recount of its messages", "update task_counter set waiting = waiting + 1"),
+    ("a task's counters are a recount of its messages", "update task_counter set price = price + 1"),
+    (
+        "an open message holds its price; a final one has paid what its status costs",
+        "update delivery set held = held + 1 where state = 'sent'",
+    ),
+    (
+        "an open message holds its price; a final one has paid what its status costs",
+        "update delivery set charged = charged + 1 where FINAL",
+    ),
+    (
+        "a final message owes its reports, numbered from 1; an open one none",
+        "delete from report where FINAL",
+    ),
+    (
+        "a final message owes its reports, numbered from 1; an open one none",
+        "update report set number = 3 where number = 2",
+    ),
+    (
+        "a final message owes its reports, numbered from 1; an open one none",
+        "update delivery set reports = 1 where SENT",
+    ),
+    ("the last report says what the message says now", "update report set state = 'expired' where FINAL"),
+    (
+        "an id is one message",
+        "insert into message select account_id + 1, id, task_id, reference, message_key, recipient, sender, text,"
+        " parts, ucs2, flash, traffic_class, price, country, created_at, scheduled_for, expires_at, extras"
+        " from message limit 1",
+    ),
+    (
+        "a key stands for the message that has it",
+        "insert into external_key select account_id, 'reference', 'no such', id from message limit 1",
+    ),
+    (
+        "what belongs to a message has that message's account",
+        "update submission set account_id = account_id + 1",
+    ),
+    (
+        "what belongs to a message has that message's account",
+        "update in_flight set account_id = account_id + 1 where decide_at is not null",
+    ),
+    ("money belongs to an account", "insert into ledger values (99, default, now(), 'charge', 1, 1)"),
+]
+
+
+FOLLOWS = {
+    "every message has its task and its status": {
+        "what an account was charged is what its messages were",
+        "a task's counters are a recount of its messages",
+        "what belongs to a message has that message's account",
+    },
+    "a part is written only when it was queued for that": {
+        "a status is what its evidence folds to, by legal steps"
+    },
+    "messages of a task of several are counted, and only they": {
+        "a task's counters are a recount of its messages"
+    },
+    "an open message holds its price; a final one has paid what its status costs": {
+        "what an account was charged is what its messages were",
+        "holds = charges + releases + what open messages hold",
+        "a task's counters are a recount of its messages",
+    },
+    "an id is one message": {"every message has its task and its status"},
+}
+"""What cannot but break with it."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def busy(new_database):
+    """A world in which everything has happened. Its data are the module's: changes must not be committed."""
+    async with new_database() as url, open_world(url) as world:
+        await settled_story(world)
+        await open_story(world)
+        yield world
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("promise", "breach"), BROKEN)
+async def test_a_broken_promise_is_noticed(busy, promise, breach):
+    transaction = busy.sql.transaction()
+    await transaction.start()
+    try:
+        await busy.sql.execute(breach.replace("FINAL", FINAL).replace("SENT", SENT))
+        found = {one.promise: one for one in await check(busy.sql)}
+    finally:
+        await transaction.rollback()
+    assert promise in found
+    assert found.keys() - {promise} <= FOLLOWS.get(promise, set())
+    assert found[promise].found >= len(found[promise].examples) > 0
+
+
+def test_every_promise_is_known_to_be_noticed():
+    told_again = {promise for _, promise in (FOLDED, SUBMITTED, BILLED, COUNTERS)}
+    assert {one.promise for one in CHECKS} | told_again == {promise for promise, _ in BROKEN}
+
+
+async def test_a_message_that_arrived_stays_arrived(world):
+    [message_id] = await send(world, "380972000001")
+    await world.dispatch()
+    await world.says(message_id, "DELIVRD")
+    await world.says(message_id, "UNDELIV")
+    assert await check(world.sql) == []
