@@ -21,10 +21,12 @@ from tidings.domain.message import Message
 from tidings.domain.outcome import Next, Outcome, Refused, Taken, Unknown
 from tidings.domain.reason import Reason
 from tidings.domain.receipt import Receipt
+from tidings.flows.answers import Answer, RecordAnswers
+from tidings.flows.catalog import CatalogCache
 from tidings.flows.close import Close
-from tidings.flows.dispatch import Answer, Dispatch, Waits
+from tidings.flows.dispatch import Dispatch, Waits
 from tidings.flows.ports import Outgoing
-from tidings.flows.receive import Incoming, Receive
+from tidings.flows.receive import EVERY_PART, Incoming, Receive
 from tidings.flows.records import Flight
 from tidings.store.admin import Admin
 from tidings.store.database import PostgresDatabase
@@ -99,6 +101,7 @@ class World:
         self.http: httpx.AsyncClient
         self.customer: Customer
         self.connector_id = 0
+        self.reading = EVERY_PART
         self.courier_id = 0
         self._connection: asyncpg.Connection
 
@@ -184,7 +187,14 @@ class World:
         return Answer(flight, outcome, self.clock.now(), stored)
 
     async def record(self, answers: list[Answer]) -> None:
-        await self.dispatcher().record(answers)
+        await RecordAnswers(
+            self.database,
+            clock=self.clock,
+            connector_id=self.connector_id,
+            waits=WAITS,
+            catalog=CatalogCache(),
+            reading=self.reading,
+        )(answers)
 
     async def says(self, message_id: int, word: str, err: str | None = None, part: int | None = None) -> None:
         """The carrier sends a receipt for each part of a message that it took, or for one part."""
@@ -211,7 +221,9 @@ class World:
         incoming = [
             Incoming(one, self.clock.now(), [one.upstream_id] if one.upstream_id else []) for one in receipts
         ]
-        await Receive(self.database, clock=self.clock, connector_id=self.connector_id)(incoming)
+        await Receive(self.database, clock=self.clock, connector_id=self.connector_id, reading=self.reading)(
+            incoming
+        )
 
     async def deliver_all(self) -> None:
         """Hand over all that is due and let every message of it be delivered."""

@@ -13,10 +13,12 @@ from tidings.app import connectors
 from tidings.app.config import Config
 from tidings.app.line import PAUSE_S, Line
 from tidings.domain.errors import Misconfigured, Unavailable
+from tidings.flows.answers import RecordAnswers
+from tidings.flows.catalog import CatalogCache
 from tidings.flows.close import Close
 from tidings.flows.dispatch import Dispatch, Waits
 from tidings.flows.ports import Clock
-from tidings.flows.receive import Receive
+from tidings.flows.receive import PartsReceipted, Reading, Receive
 from tidings.store.admin import Admin
 from tidings.store.database import PostgresDatabase
 from tidings.store.flights import become_courier, hold_courier
@@ -46,6 +48,7 @@ class Courier:
         self._held = asyncio.Event()
         self._changed = asyncio.Event()
         self._number = 0
+        self._catalog = CatalogCache()
         self._lines: dict[int, tuple[dict[str, Any], Line, asyncio.Task[None]]] = {}
         self.ready = asyncio.Event()
 
@@ -134,10 +137,20 @@ class Courier:
             courier_id=lambda: self._number,
             waits=waits(self._config),
         )
+        reading = Reading(PartsReceipted(row["settings"].get("receipt_parts", PartsReceipted.EACH)))
+        record = RecordAnswers(
+            self._database,
+            clock=self._clock,
+            connector_id=connector_id,
+            waits=waits(self._config),
+            catalog=self._catalog,
+            reading=reading,
+        )
         line = Line(
             row["name"],
             dispatch=dispatch,
-            receive=Receive(self._database, clock=self._clock, connector_id=connector_id),
+            record=record,
+            receive=Receive(self._database, clock=self._clock, connector_id=connector_id, reading=reading),
             clock=self._clock,
             claim_limit=self._config.courier.claim_limit,
             poll_s=self._config.courier.poll_s,

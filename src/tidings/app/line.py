@@ -10,8 +10,9 @@ import structlog
 from tidings.domain.errors import Unavailable
 from tidings.domain.outcome import Outcome, Taken, Unknown, Unwritten
 from tidings.domain.receipt import Receipt
+from tidings.flows.answers import Answer, RecordAnswers
 from tidings.flows.batcher import Batcher
-from tidings.flows.dispatch import Answer, Dispatch, Handover
+from tidings.flows.dispatch import Dispatch, Handover
 from tidings.flows.ports import Clock, Connector
 from tidings.flows.receive import Incoming, Receive
 from tidings.flows.records import Flight
@@ -34,6 +35,7 @@ class Line:
         name: str,
         *,
         dispatch: Dispatch,
+        record: RecordAnswers,
         receive: Receive,
         clock: Clock,
         claim_limit: int,
@@ -42,6 +44,7 @@ class Line:
         self.name = name
         self.wake = asyncio.Event()
         self._dispatch = dispatch
+        self._record_answers = record
         self._receive = receive
         self._clock = clock
         self._claim_limit = claim_limit
@@ -55,8 +58,10 @@ class Line:
 
     async def receipt(self, receipt: Receipt) -> None:
         """Store a receipt; returns after the commit. Raises Unavailable."""
-        keys = self._connector.lookup_keys(receipt.upstream_id) if receipt.upstream_id else []
-        await self._receipts.put(Incoming(receipt, self._clock.now(), keys))
+        named = receipt.upstream_id
+        keys = self._connector.lookup_keys(named) if named else []
+        suspects = self._connector.suspect_keys(named) if named else {}
+        await self._receipts.put(Incoming(receipt, self._clock.now(), keys, suspects))
 
     def late_answer(self, submission_id: int, outcome: Outcome) -> None:
         """An answer after its submission was given up as unknown."""
@@ -157,7 +162,7 @@ class Line:
         """Again until it is done: recording twice does no harm."""
         while True:
             try:
-                await self._dispatch.record(batch)
+                await self._record_answers(batch)
                 return
             except Unavailable as away:
                 log.warning("record_failed", connector=self.name, waiting=len(batch), why=str(away))

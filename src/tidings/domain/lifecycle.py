@@ -12,6 +12,7 @@ import msgspec
 
 from tidings.domain import status
 from tidings.domain.message import Standing
+from tidings.domain.money import Units
 from tidings.domain.reason import Reason
 from tidings.domain.status import Confirmation, Stage, State, Truth, truth
 
@@ -20,6 +21,9 @@ SETTLE_AFTER = timedelta(minutes=10)
 
 PLAUSIBLE = timedelta(minutes=15)
 """How far a provider's time may lie before the hand-over or after now and still be believed."""
+
+UNWRITTEN = "unwritten"
+"""The word of evidence that takes an intent back: the bytes never left."""
 
 DOWNSTREAM = frozenset(
     {State.SENT, State.ENROUTE, State.AT_CARRIER, State.DELIVERED, State.READ, State.NO_RECEIPT}
@@ -35,6 +39,8 @@ class Kind(StrEnum):
     ANSWERED = "answered"  # the next hop took it
     REFUSED = "refused"  # the next hop refused it
     REQUEUED = "requeued"  # back to the queue: a retryable refusal, or never written
+    DROPPED = "dropped"  # never written, because another part of the message was refused for good
+    REROUTED = "rerouted"  # refused for the route's sake: the next route tries from the start
     DOUBT = "doubt"  # written, and the answer is lost
     RESENT = "resent"  # in doubt for too long: queued again, as the class's policy says
     HELD = "held"  # in doubt for too long: not sent again, as the class's policy says
@@ -49,6 +55,7 @@ class Flag(StrEnum):
     UNCONFIRMED_SUBMIT = "unconfirmed_submit"
     PARTIAL = "partial"
     CORRECTED = "corrected"
+    ID_FORM_SUSPECT = "id_form_suspect"
 
 
 class Evidence(msgspec.Struct, omit_defaults=True):
@@ -66,8 +73,13 @@ class Evidence(msgspec.Struct, omit_defaults=True):
     provider_at: datetime | None = None  # the provider's time, where it gave one
     closes: bool = False  # the settle wait is over: an open rest no longer holds back a negative
     parts: int = 0  # ACCEPTED: how many parts
-    connector: int = 0  # ACCEPTED: where to
-    route: int = 0  # ACCEPTED: by which route
+    connector: int = 0  # ACCEPTED, REROUTED: where to
+    route: int = 0  # ACCEPTED, REROUTED: by which route
+    reference: int = 0  # WRITTEN: what joins the parts of a long message (1..255)
+    charged: Units = 0  # what this evidence cost the account
+    released: Units = 0  # what it gave back of the hold
+    suspect_form: str | None = None  # RECEIPT: matched only under another id form than the configured one
+    report: int = 0  # the number of the report it owed to the customer
     word: str | None = None  # the peer's own word or code, or what made us do it
     upstream_id: str | None = None
     network_error: int | None = None  # the network's own error number, where no reason stands for it
@@ -95,6 +107,7 @@ class Attempt(msgspec.Struct, array_like=True):
     route: int
     left_us: bool
     parts: list[Part]
+    reference: int = 0  # joins the parts at the handset; kept for parts that are sent again
 
 
 class Delivery(msgspec.Struct):
@@ -172,10 +185,14 @@ def apply(delivery: Delivery, evidence: Evidence) -> Applied:
     contradiction = False
     for part in named:
         contradiction |= _move(part, evidence)
-    if evidence.kind is Kind.WRITTEN:
+    if evidence.kind is Kind.REROUTED:
+        fresh = [Part(State.QUEUED) for _ in attempt.parts]
+        delivery.attempts.append(Attempt(evidence.connector, evidence.route, False, fresh))
+    elif evidence.kind is Kind.WRITTEN:
         attempt.left_us = True
+        attempt.reference = attempt.reference or evidence.reference
         delivery.first_written_at = delivery.first_written_at or evidence.at
-    elif evidence.word == "unwritten" and not any(p.tries for p in attempt.parts):
+    elif evidence.word == UNWRITTEN and not any(p.tries for p in attempt.parts):
         attempt.left_us = False
     _mark(delivery, evidence, named)
     delivery.standing = _combine(delivery, evidence)
@@ -188,7 +205,7 @@ def _move(part: Part, evidence: Evidence) -> bool:
     """Move one part; True if a peer's claim was not obeyed because of what is known already."""
     if evidence.kind is Kind.WRITTEN:
         part.tries += 1
-    elif evidence.word == "unwritten":
+    elif evidence.word == UNWRITTEN:
         part.tries -= 1
     elif evidence.kind is Kind.RESENT:
         part.resent = True
@@ -216,6 +233,8 @@ def _mark(delivery: Delivery, evidence: Evidence, named: list[Part]) -> None:
         flags.add(Flag.UNCONFIRMED_SUBMIT)
     elif evidence.kind in {Kind.ANSWERED, Kind.RECEIPT}:
         flags.discard(Flag.UNCONFIRMED_SUBMIT)
+    if evidence.suspect_form is not None:
+        flags.add(Flag.ID_FORM_SUSPECT)
     delivery.flags = frozenset(flags)
     if delivery.sent_at is None and any(_was_taken(part) for part in named):
         answered = evidence.kind is Kind.ANSWERED
@@ -309,7 +328,12 @@ def _times(delivery: Delivery, evidence: Evidence, before: Standing) -> None:
 
 
 def _believable(provider_at: datetime | None, sent_at: datetime | None, now: datetime) -> datetime | None:
-    """The provider's time if it can be true."""
+    """The provider's time if it can be true.
+
+    Many providers count in minutes: what they date before the hand-over, but nearly then, is dated at it.
+    """
     if provider_at is None or provider_at > now + PLAUSIBLE:
         return None
-    return provider_at if sent_at is None or provider_at >= sent_at - PLAUSIBLE else None
+    if sent_at is None or provider_at >= sent_at:
+        return provider_at
+    return sent_at if provider_at >= sent_at - PLAUSIBLE else None

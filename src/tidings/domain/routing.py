@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from tidings.domain.money import Units
+from tidings.domain.reason import Reason, ReasonClass
 
 Found = TypeVar("Found")
 
@@ -40,6 +41,15 @@ class Price(msgspec.Struct, frozen=True):
     tariff: int
     prefix: str
     per_part: Units
+
+
+_ROUTE_CLASSES = {ReasonClass.ROUTE, ReasonClass.SENDER}
+_ROUTE_REASONS = {Reason.ROUTE_CONFIG, Reason.SUBMIT_RETRIES_EXHAUSTED, Reason.DEST_QUEUE_FULL}
+
+
+def is_the_routes(reason: Reason) -> bool:
+    """Whether a refusal is the route's, so that another may take the message; a wrong number is wrong everywhere."""
+    return reason in _ROUTE_REASONS or reason.facts.reason_class in _ROUTE_CLASSES
 
 
 class RouteTable:

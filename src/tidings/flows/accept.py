@@ -21,9 +21,10 @@ from tidings.domain.order import LANE, NO_EXTRAS, Draft, OnFault, Order, Receipt
 from tidings.domain.status import Stage, State
 from tidings.domain.text import Alphabet, Segments, segment
 from tidings.flows.batcher import Batcher
+from tidings.flows.catalog import CatalogCache
 from tidings.flows.ports import Clock
 from tidings.flows.records import Catalog, Funds, MoneyMove, NewMessage, NewTask
-from tidings.flows.transaction import AcceptTx, Database
+from tidings.flows.transaction import Database
 
 _RANK = {fault: rank for rank, fault in enumerate(Fault)}
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,50}\Z")
@@ -90,7 +91,7 @@ class Accept:
         self._clock = clock
         self._ids = new_ids
         self._secret = id_secret
-        self._catalog: Catalog | None = None
+        self._catalog = CatalogCache()
         self._batcher: Batcher[Prepared, Receipted] = Batcher(self._run, weigh=lambda one: len(one.rows))
 
     async def __call__(self, order: Order) -> Receipted:
@@ -114,7 +115,7 @@ class Accept:
         async with self._database.transaction() as tx:
             accounts = {one.order.caller.account.id for one in batch}
             funds, version = await tx.lock_accounts(accounts)
-            catalog = await self._current(tx, version)
+            catalog = await self._catalog.current(tx, version)
             ledger = Ledger(funds, await tx.keys_taken(_wanted_keys(batch)))
             answers: list[Receipted | Exception] = []
             tasks: list[NewTask] = []
@@ -125,11 +126,6 @@ class Accept:
             await tx.add_orders(tasks, messages)
             await tx.move_money(ledger.moves, now)
         return answers
-
-    async def _current(self, tx: AcceptTx, version: int) -> Catalog:
-        if self._catalog is None or self._catalog.version != version:
-            self._catalog = await tx.load_catalog()
-        return self._catalog
 
 
 class _Writer:
@@ -333,6 +329,7 @@ class _Writer:
             connector=one.connector_id,
             route=one.route_id,
             word=str(one.fault) if one.fault else None,
+            report=1 if one.fault else 0,
         )
 
 

@@ -11,7 +11,8 @@ from tidings.domain import doubt
 from tidings.domain.lifecycle import Evidence, Kind
 from tidings.domain.reason import Reason
 from tidings.domain.status import LIVE, Stage, State
-from tidings.flows.dispatch import Waits, queue_parts
+from tidings.flows.answers import queue_parts
+from tidings.flows.dispatch import Waits
 from tidings.flows.fold import fold
 from tidings.flows.ports import Clock
 from tidings.flows.records import Doubtful, Flight, Key

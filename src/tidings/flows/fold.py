@@ -35,22 +35,28 @@ class Moves:
         self.settle_timers: list[tuple[Key, datetime]] = []
 
 
-async def fold(tx: FoldTx, log: Log, *, now: datetime) -> dict[Key, Held]:
-    """Fold evidence into the messages it is about; their deliveries as they stand then."""
+async def fold(
+    tx: FoldTx, log: Log, *, now: datetime, held: dict[Key, Held] | None = None
+) -> dict[Key, Held]:
+    """Fold evidence into the messages it is about; their deliveries as they stand then.
+
+    `held`: what the caller has under lock already, these messages among it.
+    """
     if not log:
         return {}
-    held = await tx.lock_deliveries(log)
+    held = held if held is not None else await tx.lock_deliveries(log)
+    touched = {key: held[key] for key in log if key in held}
     moves = Moves()
-    for key, row in held.items():
+    for key, row in touched.items():
         for evidence, fingerprint in log[key]:
             _fold_one(row, (evidence, fingerprint), moves=moves, now=now)
     await tx.add_evidence(moves.evidence)
-    await tx.save_deliveries(list(held.values()))
+    await tx.save_deliveries(list(touched.values()))
     await tx.owe_reports(moves.reports)
     await tx.set_settle_timers(moves.settle_timers)
     await tx.move_counters(moves.counters)
     await tx.move_money(moves.money, now)
-    return held
+    return touched
 
 
 def _fold_one(row: Held, learnt: tuple[Evidence, bytes | None], *, moves: Moves, now: datetime) -> None:
@@ -63,9 +69,10 @@ def _fold_one(row: Held, learnt: tuple[Evidence, bytes | None], *, moves: Moves,
     applied = apply(delivery, evidence)
     moves.evidence.append((key, delivery.version, evidence, fingerprint))
     if applied.changed and delivery.final:
-        _settle(row, moves.money[delivery.account_id])
+        _settle(row, moves.money[delivery.account_id], evidence)
         if _is_owed(applied.before, delivery, reports=row.reports):
             row.reports += 1
+            evidence.report = row.reports
             moves.reports.append(
                 OwedReport(*key, row.reports, _frozen(delivery), price=shown_price(row), owed_at=now)
             )
@@ -83,7 +90,7 @@ def shown_price(row: Held) -> Units:
     return row.charged if row.delivery.final else row.held
 
 
-def _settle(row: Held, move: MoneyMove) -> None:
+def _settle(row: Held, move: MoneyMove, evidence: Evidence) -> None:
     """Turn the hold of a final message into a charge and a release; later corrections may still charge."""
     charged = settlement.charge(row.delivery, plan=row.plan, price=row.price, charged=row.charged)
     more = charged - row.charged
@@ -91,9 +98,11 @@ def _settle(row: Held, move: MoneyMove) -> None:
     if more:
         move.charge += more
         move.charged_messages += 1
+        evidence.charged = more
     if row.held > more:
         move.release += row.held - more
         move.released_messages += 1
+        evidence.released = row.held - more
     move.hold += max(more - row.held, 0)  # a late delivery pays without a hold of its own
     row.held, row.charged = 0, charged
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from tidings.domain.lifecycle import Evidence
 from tidings.domain.message import (
     Balance,
     Message,
@@ -63,4 +64,12 @@ class Gateway(Protocol):
 
     async def pull_reports(self, account_id: int, where: ReportFilter, *, limit: int) -> Sequence[Report]:
         """Owed reports of the last 48 hours, newest first; each is handed out once, ever."""
+        ...
+
+    async def search(self, account_id: int, asked: str, *, limit: int) -> Sequence[Message]:
+        """Messages by any id (message, task, reference, messageId, bulkId) or recipient; at most `limit`."""
+        ...
+
+    async def timeline(self, account_id: int, message_id: int) -> Sequence[Evidence]:
+        """What happened to a message, oldest first, raw octets included; empty for a foreign or unknown id."""
         ...

@@ -10,6 +10,9 @@ from tidings.domain.outcome import Outcome
 from tidings.domain.receipt import Receipt
 from tidings.domain.text import Alphabet
 
+PART_REFUSED = "part_refused"
+"""Cause of an Unwritten: an earlier part of the message was refused for good, so this one was not sent."""
+
 
 class Clock(Protocol):
     """Aware UTC time, passed in so that tests own it."""
@@ -50,7 +53,8 @@ class Connector(Protocol):
     def submit(self, parts: Sequence[Outgoing]) -> list[asyncio.Future[Outcome]]:
         """Write the parts of one message, in order, on one bind; a future each, which never raises.
 
-        The intent must be committed before the call. Never blocks; beyond `room` it still queues on the bind.
+        A part is written when the one before it was taken. If one is refused for good, the rest are Unwritten with
+        the cause PART_REFUSED. The intent must be committed before the call. Never blocks.
         """
         ...
 
@@ -63,6 +67,10 @@ class Connector(Protocol):
 
         A hit counts only if the recipient agrees: carriers use ids again.
         """
+        ...
+
+    def suspect_keys(self, upstream_id: str) -> dict[str, str]:
+        """Keys under the id forms that are not configured, and each one's form: for a unique match, flagged."""
         ...
 
     async def run(self) -> None:

@@ -5,15 +5,16 @@ in doubt, if exactly one has the same recipient and sender and was written befor
 and tried again, and applied at once when a later answer names its id.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 import msgspec
 
-from tidings.domain.lifecycle import Evidence, Kind
+from tidings.domain.lifecycle import Delivery, Evidence, Kind
 from tidings.domain.receipt import Receipt
-from tidings.domain.status import Stage, State
+from tidings.domain.status import Stage, Truth, truth
 from tidings.flows.fold import fold
 from tidings.flows.ports import Clock
 from tidings.flows.records import Flight, Key, Match, Orphan
@@ -28,28 +29,55 @@ RETRY_AFTER = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30)
 CLOCK_SKEW = timedelta(minutes=2)
 
 
+SUSPECT_TAIL = 9
+SUSPECT_WITHIN = timedelta(hours=120)
+"""A match under another id form than the configured one needs the same recipient, and to be recent."""
+
+
+class PartsReceipted(StrEnum):
+    """Which parts of a long message this carrier sends receipts for."""
+
+    EACH = "each"
+    LAST = "last"  # the last part's receipt speaks for all
+    ANY_ONE = "any_one"  # one receipt comes, for whichever part, and speaks for all
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """How a connector's receipts are to be understood."""
+
+    parts: PartsReceipted = PartsReceipted.EACH
+
+
 class Incoming(msgspec.Struct, frozen=True):
     """A receipt as it came in, with the keys its submission may be stored under, best first."""
 
     receipt: Receipt
     at: datetime
     lookup_keys: list[str]
+    suspect_keys: dict[str, str] = {}  # keys under other id forms than the configured one, and their form
+
+
+EVERY_PART = Reading()
 
 
 class _Claim(msgspec.Struct, frozen=True):
     """What a receipt was found to belong to."""
 
     match: Match
-    flight: Flight | None  # set where it resolves a doubt
+    flight: Flight | None = None  # set where it resolves a doubt
+    suspect_form: str | None = None  # set where only another id form finds it
 
 
 class Receive:
     """The flow, for one connector."""
 
-    def __init__(self, database: Database, *, clock: Clock, connector_id: int) -> None:
+    def __init__(
+        self, database: Database, *, clock: Clock, connector_id: int, reading: Reading = EVERY_PART
+    ) -> None:
         self._database = database
         self._clock = clock
         self._connector_id = connector_id
+        self._reading = reading
 
     async def __call__(self, batch: list[Incoming]) -> list[None]:
         """Store a batch of receipts and what follows from them."""
@@ -80,24 +108,42 @@ class Receive:
         return len(due) - len(homeless)
 
     async def _claims(self, tx: ReceiveTx, batch: Sequence[Incoming]) -> list[_Claim | None]:
-        """The submission of each receipt, where there is exactly one that fits."""
-        keys = sorted({key for one in batch for key in one.lookup_keys})
-        by_key: dict[str, list[Match]] = defaultdict(list)
-        for match in await tx.matches(self._connector_id, keys) if keys else []:
-            by_key[match.upstream_key].append(match)
-        by_id = [
-            named(one.receipt, [match for key in one.lookup_keys for match in by_key.get(key, ())])
-            for one in batch
-        ]
-        nameless = [one for one, match in zip(batch, by_id, strict=True) if match is None]
-        tails = sorted({one.receipt.recipient[-TAIL:] for one in nameless if one.receipt.recipient})
+        """The submission of each receipt, where there is exactly one that fits: by id, in doubt, by another form."""
+        claims: list[_Claim | None] = [None] * len(batch)
+        by_key = await self._stored(tx, {key for one in batch for key in one.lookup_keys})
+        for index, one in enumerate(batch):
+            match = named(one.receipt, [match for key in one.lookup_keys for match in by_key.get(key, ())])
+            claims[index] = _Claim(match) if match else None
+        await self._find_doubtful(tx, batch, claims)
+        await self._find_suspects(tx, batch, claims)
+        return claims
+
+    async def _find_doubtful(
+        self, tx: ReceiveTx, batch: Sequence[Incoming], claims: list[_Claim | None]
+    ) -> None:
+        homeless = [index for index, claim in enumerate(claims) if claim is None]
+        tails = sorted({batch[index].receipt.recipient[-TAIL:] for index in homeless} - {""})
         doubtful: dict[str, list[Flight]] = defaultdict(list)
         for flight in await tx.doubtful_to(self._connector_id, tails) if tails else []:
             doubtful[flight.recipient[-TAIL:]].append(flight)
-        return [
-            _Claim(match, None) if match else _doubted(one, doubtful)
-            for one, match in zip(batch, by_id, strict=True)
-        ]
+        for index in homeless:
+            claims[index] = _doubted(batch[index], doubtful)
+
+    async def _find_suspects(
+        self, tx: ReceiveTx, batch: Sequence[Incoming], claims: list[_Claim | None]
+    ) -> None:
+        homeless = [index for index, claim in enumerate(claims) if claim is None]
+        by_key = await self._stored(tx, {key for index in homeless for key in batch[index].suspect_keys})
+        for index in homeless if by_key else ():
+            claims[index] = _suspected(batch[index], by_key)
+        forms = Counter(claim.suspect_form for claim in claims if claim and claim.suspect_form)
+        await tx.count_suspects(self._connector_id, forms)
+
+    async def _stored(self, tx: ReceiveTx, keys: set[str]) -> dict[str, list[Match]]:
+        by_key: dict[str, list[Match]] = defaultdict(list)
+        for match in await tx.matches(self._connector_id, sorted(keys)) if keys else []:
+            by_key[match.upstream_key].append(match)
+        return by_key
 
     async def _apply(
         self,
@@ -109,21 +155,27 @@ class Receive:
     ) -> list[Incoming]:
         """Fold the receipts that were claimed, once each; the others."""
         found = [claim for claim in claims if claim]
-        seen = await tx.known_fingerprints(sorted({claim.match.key for claim in found})) if found else set()
+        resolved = [claim for claim in found if claim.flight]
+        await tx.end_flights([claim.flight for claim in resolved if claim.flight])
+        await tx.add_submissions([claim.match for claim in resolved if claim.match.upstream_key])
+        keys = {claim.match.key for claim in found}
+        held = await tx.lock_deliveries(keys) if keys else {}
+        seen = await tx.known_fingerprints(sorted(keys)) if keys else set()
         log: dict[Key, list[tuple[Evidence, bytes | None]]] = defaultdict(list)
         orphans: list[Incoming] = []
         for one, claim in zip(batch, claims, strict=True):
             if claim is None:
                 orphans.append(one)
                 continue
-            evidence, fingerprint = receipt_evidence(one.receipt, claim.match, at=one.at)
-            if (*claim.match.key, fingerprint) not in seen:
-                seen.add((*claim.match.key, fingerprint))
-                log[claim.match.key].append((evidence, fingerprint))
-        resolved = [claim for claim in found if claim.flight]
-        await tx.end_flights([claim.flight for claim in resolved if claim.flight])
-        await tx.add_submissions([claim.match for claim in resolved if claim.match.upstream_key])
-        await fold(tx, log, now=now)
+            key = claim.match.key
+            evidence, fingerprint = receipt_evidence(
+                one.receipt, claim.match, at=one.at, delivery=held[key].delivery, reading=self._reading
+            )
+            evidence.suspect_form = claim.suspect_form
+            if (*key, fingerprint) not in seen:
+                seen.add((*key, fingerprint))
+                log[key].append((evidence, fingerprint))
+        await fold(tx, log, now=now, held=held)
         return orphans
 
     def _orphan(self, one: Incoming) -> Orphan:
@@ -131,9 +183,10 @@ class Receive:
         return Orphan(self._connector_id, 0, key, 0, one.at, one.receipt)
 
 
-def receipt_evidence(receipt: Receipt, match: Match, *, at: datetime) -> tuple[Evidence, bytes]:
+def receipt_evidence(
+    receipt: Receipt, match: Match, *, at: datetime, delivery: Delivery, reading: Reading
+) -> tuple[Evidence, bytes]:
     """A receipt as evidence for the part it belongs to, and the fingerprint that tells its repetitions."""
-    negative = receipt.reason is not None
     evidence = Evidence(
         Kind.RECEIPT,
         at,
@@ -141,7 +194,6 @@ def receipt_evidence(receipt: Receipt, match: Match, *, at: datetime) -> tuple[E
         attempt=match.attempt,
         part=match.part,
         reason=receipt.reason,
-        stage=Stage.NETWORK if negative else None,
         confirmation=receipt.confirmation,
         provider_at=receipt.done_at,
         word=receipt.word if receipt.error_code is None else f"{receipt.word} err:{receipt.error_code}",
@@ -149,9 +201,26 @@ def receipt_evidence(receipt: Receipt, match: Match, *, at: datetime) -> tuple[E
         network_error=receipt.network_error,
         raw=receipt.raw,
     )
-    if receipt.state is State.ENROUTE:
-        evidence.stage = None
+    if receipt.state is not None and truth(receipt.state) is Truth.NO:
+        evidence.stage = Stage.NETWORK
+    elif _speaks_for_all(evidence, delivery, reading):
+        evidence.part = 0
     return evidence, receipt.fingerprint()
+
+
+def _speaks_for_all(evidence: Evidence, delivery: Delivery, reading: Reading) -> bool:
+    """Where a carrier sends one receipt for a long message, what it says of one part holds for every part.
+
+    Only what is good news: a negative for one part ends the message whatever the others do.
+    """
+    last = len(delivery.attempts[evidence.attempt - 1].parts)
+    match reading.parts:
+        case PartsReceipted.EACH:
+            return False
+        case PartsReceipted.LAST:
+            return evidence.part == last
+        case PartsReceipted.ANY_ONE:
+            return True
 
 
 def named(receipt: Receipt, matches: Sequence[Match]) -> Match | None:
@@ -184,6 +253,22 @@ def _doubted(one: Incoming, doubtful: dict[str, list[Flight]]) -> _Claim | None:
         written_at=flight.written_at,
     )
     return _Claim(match, flight)
+
+
+def _suspected(one: Incoming, by_key: dict[str, list[Match]]) -> _Claim | None:
+    """The one recent submission to the same recipient that another id form finds, if there is exactly one."""
+    fitting = [
+        (match, form)
+        for key, form in one.suspect_keys.items()
+        for match in by_key.get(key, ())
+        if one.receipt.recipient
+        and one.receipt.recipient[-SUSPECT_TAIL:] == match.recipient[-SUSPECT_TAIL:]
+        and one.at - match.written_at <= SUSPECT_WITHIN
+    ]
+    if len({(match.key, match.attempt, match.part) for match, _ in fitting}) != 1:
+        return None
+    match, form = fitting[0]
+    return _Claim(match, suspect_form=form)
 
 
 def _same_recipient(said: str, ours: str) -> bool:

@@ -131,6 +131,7 @@ class Content(msgspec.Struct, frozen=True):
     text: str
     ucs2: bool
     flash: bool
+    test: bool
     scheduled: bool  # a start of its own was asked for
     traffic_class: TrafficClass
 

@@ -4,7 +4,7 @@ The store implements them; nobody else does. They exist so that imports keep poi
 gives whole batches. Keys of messages are (account id, message id).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -74,15 +74,23 @@ class FoldTx(Protocol):
         ...
 
 
-class AcceptTx(FoldTx, Protocol):
-    """Taking orders."""
+class CatalogTx(Protocol):
+    """What operators configured."""
 
-    async def lock_accounts(self, account_ids: Iterable[int]) -> tuple[dict[int, Funds], int]:
-        """The accounts, locked until the transaction ends, and the catalog's version."""
+    async def catalog_version(self) -> int:
+        """Which version is in force."""
         ...
 
     async def load_catalog(self) -> Catalog:
         """Routes, prices and tariffs."""
+        ...
+
+
+class AcceptTx(FoldTx, CatalogTx, Protocol):
+    """Taking orders."""
+
+    async def lock_accounts(self, account_ids: Iterable[int]) -> tuple[dict[int, Funds], int]:
+        """The accounts, locked until the transaction ends, and the catalog's version."""
         ...
 
     async def keys_taken(self, keys: Sequence[tuple[int, str, str]]) -> set[tuple[int, str, str]]:
@@ -94,8 +102,12 @@ class AcceptTx(FoldTx, Protocol):
         ...
 
 
-class DispatchTx(FoldTx, Protocol):
+class DispatchTx(FoldTx, CatalogTx, Protocol):
     """Handing over."""
+
+    async def next_references(self, connector_id: int, long: Mapping[str, int]) -> dict[str, list[int]]:
+        """Numbers (1..255) for so many long messages to each recipient, that the last ones did not have."""
+        ...
 
     async def due(self, connector_id: int, *, now: datetime, limit: int) -> list[Waiting]:
         """What may go to a connector now, most urgent first; locked, others skip it."""
@@ -171,6 +183,10 @@ class ReceiveTx(DispatchTx, Protocol):
 
     async def known_fingerprints(self, keys: Sequence[Key]) -> set[tuple[int, int, bytes]]:
         """(account id, message id, fingerprint) of the receipts these messages have already."""
+        ...
+
+    async def count_suspects(self, connector_id: int, forms: Mapping[str, int]) -> None:
+        """Receipts that only another id form found, by form."""
         ...
 
     async def keep_orphans(self, rows: Sequence[tuple[Orphan, bytes, datetime]]) -> None:

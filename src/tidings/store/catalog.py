@@ -16,6 +16,11 @@ TARIFFS = "select account_id, code, active from tariff"
 class CatalogRows(Rows):
     """Statements on what is configured in the database."""
 
+    async def catalog_version(self) -> int:
+        """Which version is in force."""
+        version: int = await self._connection.fetchval(VERSION)
+        return version
+
     async def load_catalog(self) -> Catalog:
         """Routes, prices and tariffs as of now."""
         version = await self._connection.fetchval(VERSION)

@@ -1,6 +1,6 @@
 """Receipts that match no submission yet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -37,6 +37,12 @@ delete from orphan o using unnest($1::integer[], $2::bigint[]) as t (connector_i
 where o.connector_id = t.connector_id and o.id = t.id"""
 
 
+COUNT_SUSPECTS = """
+insert into suspect_count as c (connector_id, form, found)
+select $1, form, found from unnest($2::text[], $3::bigint[]) as t (form, found)
+on conflict (connector_id, form) do update set found = c.found + excluded.found"""
+
+
 class OrphanRows(Rows):
     """Statements on orphans."""
 
@@ -45,6 +51,11 @@ class OrphanRows(Rows):
         if rows:
             flat = [_stored(orphan, fingerprint, retry_at) for orphan, fingerprint, retry_at in rows]
             await self._connection.execute(KEEP, *columns(flat, 9))
+
+    async def count_suspects(self, connector_id: int, forms: Mapping[str, int]) -> None:
+        """Receipts that only another id form found, by form."""
+        if forms:
+            await self._connection.execute(COUNT_SUSPECTS, connector_id, *columns(sorted(forms.items()), 2))
 
     async def orphans_named(self, connector_id: int, keys: Sequence[str]) -> list[Orphan]:
         """Receipts that came before the answers to these upstream keys; locked."""

@@ -1,6 +1,6 @@
 """What waits for a connector."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -36,14 +36,23 @@ select * from unnest($1::integer[], $2::bigint[], $3::smallint[], $4::smallint[]
 
 CONTENTS = """
 select m.account_id, m.id, m.recipient, m.sender, m.text, m.ucs2, m.flash, m.traffic_class::text,
-       m.scheduled_for is not null as scheduled
+       t.test, m.scheduled_for is not null as scheduled
 from unnest($1::integer[], $2::bigint[]) as wanted (account_id, id)
-join message m using (account_id, id)"""
+join message m using (account_id, id)
+join task t on t.account_id = m.account_id and t.id = m.task_id"""
 
 PLACES = """
 select m.account_id, m.id as message_id, m.parts, m.traffic_class::text, m.created_at, m.expires_at
 from unnest($1::integer[], $2::bigint[]) as wanted (account_id, id)
 join message m using (account_id, id)"""
+
+# The handset joins parts by (sender, reference): a counter per recipient keeps two long messages apart.
+NEXT_REFERENCES = """
+insert into concat_reference as c (connector_id, recipient, reference)
+select $1, recipient, 1 + (random() * 254)::integer from unnest($2::text[]) as t (recipient)
+on conflict (connector_id, recipient) do update
+    set reference = (c.reference - 1 + ($3::integer[])[array_position($2, c.recipient)]) % 255 + 1
+returning recipient, reference"""
 
 SETTLE_DUE = """
 delete from timer where (account_id, message_id, kind) in (
@@ -96,9 +105,20 @@ class OutboxRows(Rows):
                 text=row["text"],
                 ucs2=row["ucs2"],
                 flash=row["flash"],
+                test=row["test"],
                 scheduled=row["scheduled"],
                 traffic_class=TrafficClass(row["traffic_class"]),
             )
+            for row in rows
+        }
+
+    async def next_references(self, connector_id: int, long: Mapping[str, int]) -> dict[str, list[int]]:
+        """Numbers (1..255) for so many long messages to each recipient, that the last ones did not have."""
+        if not long:
+            return {}
+        rows = await self._connection.fetch(NEXT_REFERENCES, connector_id, *columns(sorted(long.items()), 2))
+        return {
+            row["recipient"]: [(row["reference"] - 1 - n) % 255 + 1 for n in range(long[row["recipient"]])]
             for row in rows
         }
 

@@ -124,6 +124,10 @@ class SmppConnector:
         """The keys that the submission named by a receipt's id may be stored under, the surest first."""
         return ids.lookup_keys(upstream_id, self._config.id_form)
 
+    def suspect_keys(self, upstream_id: str) -> dict[str, str]:
+        """Keys that only other id forms would look for, and each one's form."""
+        return ids.suspect_keys(upstream_id, self._config.id_form)
+
     async def run(self) -> None:
         """Keep the binds up until `close`; reconnect with backoff. Never raises for what a peer may do."""
         self._keepers = [asyncio.create_task(slot.keep(self, self._log)) for slot in self._slots]

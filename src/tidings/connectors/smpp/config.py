@@ -58,6 +58,7 @@ class SmppConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     validity_form: Literal["relative", "absolute_utc", "none"] = "relative"
 
     id_form: IdForm = IdForm.EXACT
+    receipt_parts: Literal["each", "last", "any_one"] = "each"  # of a long message
     err_is_map: bool = False
     err_table: dict[str, Reason] = {}
     status_table: dict[str, Status] = {}  # by number, e.g. "0x410"

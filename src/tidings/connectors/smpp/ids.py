@@ -47,6 +47,31 @@ def lookup_keys(receipt_id: str, id_form: IdForm) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
+def suspect_keys(receipt_id: str, id_form: IdForm) -> dict[str, str]:
+    """Keys that only the other id forms would look a receipt's id up under, and the form of each.
+
+    A hit is no proof: it takes the one submission to the same destination, and is flagged.
+    """
+    known = set(lookup_keys(receipt_id, id_form))
+    found: dict[str, str] = {}
+    for form, response_id in _spellings(receipt_id):
+        key = stored_key(response_id, id_form)
+        if form is not id_form and key not in known:
+            found.setdefault(key, str(form))
+    return found
+
+
+def _spellings(receipt_id: str) -> list[tuple[IdForm, str]]:
+    """How the response would have spelled a receipt's id, under each form."""
+    spellings = [(IdForm.EXACT, receipt_id)]
+    if _DECIMAL.fullmatch(receipt_id):
+        spellings.append((IdForm.RESP_HEX_RECEIPT_DEC, format(int(receipt_id), "x")))
+        spellings.append((IdForm.STRIP_ZEROS, receipt_id.lstrip("0") or "0"))
+    if _HEX.fullmatch(receipt_id):
+        spellings.append((IdForm.RESP_DEC_RECEIPT_HEX, str(int(receipt_id, 16))))
+    return spellings
+
+
 def _hexadecimal(written: str) -> str | None:
     return str(int(written, 16)) if _HEX.fullmatch(written) else None
 

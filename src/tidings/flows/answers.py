@@ -1,0 +1,274 @@
+"""What a connector said of its submissions: taken, refused, never written, or nothing at all.
+
+Receipts that outran their answer are applied with it. A refusal that is the route's, not the message's, opens the
+next attempt on the next route; the validity goes on.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from tidings.domain import routing
+from tidings.domain.lifecycle import UNWRITTEN, Evidence, Kind
+from tidings.domain.order import LANE
+from tidings.domain.outcome import Next, Outcome, Refused, Taken, Unknown, Unwritten
+from tidings.domain.reason import Reason
+from tidings.domain.status import Stage, State, Truth, truth
+from tidings.flows.catalog import CatalogCache
+from tidings.flows.dispatch import Waits
+from tidings.flows.fold import fold
+from tidings.flows.ports import PART_REFUSED, Clock
+from tidings.flows.receive import Reading, named, receipt_evidence
+from tidings.flows.records import Flight, Held, Key, Match, Waiting
+from tidings.flows.transaction import Database, DispatchTx
+
+RETRY_FIRST = timedelta(seconds=30)
+RETRY_MOST = 5
+THROTTLE_WAIT = timedelta(seconds=1)
+HOLD_WAIT = timedelta(seconds=30)
+
+Log = dict[Key, list[tuple[Evidence, bytes | None]]]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of one submission, and under which key its receipts will name it."""
+
+    flight: Flight
+    outcome: Outcome
+    at: datetime
+    stored_key: str | None  # of a Taken with an id
+
+
+class RecordAnswers:
+    """The flow, for one connector."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        connector_id: int,
+        waits: Waits,
+        catalog: CatalogCache,
+        reading: Reading,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._connector_id = connector_id
+        self._waits = waits
+        self._catalog = catalog
+        self._reading = reading
+
+    async def __call__(self, answers: list[Answer]) -> list[None]:
+        """Write it down, and what follows. Doing it twice does no harm."""
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            certain = [one for one in answers if not isinstance(one.outcome, Unknown)]
+            doubts = [one.flight for one in answers if isinstance(one.outcome, Unknown)]
+            ended = await tx.end_flights([one.flight for one in certain])
+            known = [one for one in answers if isinstance(one.outcome, Unknown) or one.flight in ended]
+            held = await tx.lock_deliveries({one.flight.key for one in known})
+            reroutes = await self._reroutes(tx, known, held)
+            log: Log = {}
+            for one in known:
+                log.setdefault(one.flight.key, []).append((_evidence(one, reroutes.get(one.flight)), None))
+            taken = [_match(one) for one in known if isinstance(one.outcome, Taken) and one.stored_key]
+            await tx.add_submissions(taken)
+            await self._apply_early_receipts(tx, taken, held, log)
+            await fold(tx, log, now=now, held=held)
+            await tx.doubt_flights([(flight, now + self._waits.of(flight)) for flight in doubts], since=now)
+            await self._queue_again(tx, known, held, now=now)
+            await self._queue_next_attempts(tx, reroutes, held, now=now)
+        return [None] * len(answers)
+
+    async def _reroutes(
+        self, tx: DispatchTx, known: Sequence[Answer], held: Mapping[Key, Held]
+    ) -> dict[Flight, routing.Route]:
+        """The next route of each message whose refusal is its route's, where there is one."""
+        asking = [one.flight for one in known if _blames_the_route(one) and _is_first_word(one, held)]
+        if not asking:
+            return {}
+        contents = await tx.contents([flight.key for flight in asking])
+        catalog = await self._catalog.current(tx)
+        found: dict[Flight, routing.Route] = {}
+        for flight in asking:
+            content = contents[flight.key]
+            tried = {attempt.connector for attempt in held[flight.key].delivery.attempts}
+            routes = catalog.routes.candidates(
+                content.recipient, account_id=flight.account_id, test=content.test
+            )
+            following = next((route for route in routes if route.connector_id not in tried), None)
+            if following is not None and not any(one.key == flight.key for one in found):
+                found[flight] = following
+        return found
+
+    async def _apply_early_receipts(
+        self, tx: DispatchTx, taken: Sequence[Match], held: Mapping[Key, Held], log: Log
+    ) -> None:
+        """Receipts that outran the answers just recorded."""
+        keys = sorted({match.upstream_key for match in taken})
+        orphans = await tx.orphans_named(self._connector_id, keys) if keys else []
+        claimed = []
+        for orphan in orphans:
+            match = named(orphan.receipt, [one for one in taken if one.upstream_key == orphan.upstream_key])
+            if match is not None:
+                claimed.append(orphan)
+                log[match.key].append(
+                    receipt_evidence(
+                        orphan.receipt,
+                        match,
+                        at=orphan.received_at,
+                        delivery=held[match.key].delivery,
+                        reading=self._reading,
+                    )
+                )
+        await tx.drop_orphans(claimed)
+
+    async def _queue_again(
+        self, tx: DispatchTx, answers: Sequence[Answer], held: Mapping[Key, Held], *, now: datetime
+    ) -> None:
+        """Put back what was certainly not taken and may be tried again."""
+        again = []
+        for one in answers:
+            flight = one.flight
+            part = held[flight.key].delivery.attempts[flight.attempt - 1].parts[flight.part - 1]
+            if part.state is State.QUEUED:
+                again.append((flight, now + _wait(one)))
+        await queue_parts(tx, again)
+
+    async def _queue_next_attempts(
+        self,
+        tx: DispatchTx,
+        reroutes: Mapping[Flight, routing.Route],
+        held: Mapping[Key, Held],
+        *,
+        now: datetime,
+    ) -> None:
+        places = await tx.waiting_of([flight.key for flight in reroutes], LANE) if reroutes else {}
+        await tx.put_in_outbox(
+            [
+                msgspec.structs.replace(
+                    places[flight.key],
+                    connector_id=route.connector_id,
+                    attempt=len(held[flight.key].delivery.attempts),
+                    due_at=now,
+                )
+                for flight, route in reroutes.items()
+            ]
+        )
+
+
+async def queue_parts(tx: DispatchTx, rows: Sequence[tuple[Flight, datetime]]) -> None:
+    """Queue single parts again, each at its time."""
+    places = await tx.waiting_of([flight.key for flight, _ in rows], LANE) if rows else {}
+    await tx.put_in_outbox([_again(places[flight.key], flight, due_at) for flight, due_at in rows])
+
+
+def _again(place: Waiting, flight: Flight, due_at: datetime) -> Waiting:
+    return msgspec.structs.replace(
+        place,
+        connector_id=flight.connector_id,
+        attempt=flight.attempt,
+        part=flight.part,
+        parts=1,
+        due_at=due_at,
+    )
+
+
+def _blames_the_route(answer: Answer) -> bool:
+    """A refusal for good that another route may not share."""
+    outcome = answer.outcome
+    if not isinstance(outcome, Refused) or not _is_last(answer, outcome):
+        return False
+    return routing.is_the_routes(_final_reason(outcome))
+
+
+def _is_first_word(answer: Answer, held: Mapping[Key, Held]) -> bool:
+    """Nothing of the message was taken, or may have been, and this is its newest attempt."""
+    delivery = held[answer.flight.key].delivery
+    if delivery.sent_at is not None or answer.flight.attempt != len(delivery.attempts):
+        return False
+    parts = delivery.attempts[-1].parts
+    return truth(delivery.state) is Truth.OPEN and all(part.state is not State.IN_DOUBT for part in parts)
+
+
+def _is_last(answer: Answer, outcome: Refused) -> bool:
+    """The refusal ends the part on this route."""
+    return outcome.next is Next.GIVE_UP or (outcome.next is Next.RETRY and answer.flight.try_no >= RETRY_MOST)
+
+
+def _final_reason(outcome: Refused) -> Reason:
+    if outcome.next is Next.GIVE_UP or outcome.reason is Reason.DEST_QUEUE_FULL:
+        return outcome.reason
+    return Reason.SUBMIT_RETRIES_EXHAUSTED
+
+
+def _match(answer: Answer) -> Match:
+    flight = answer.flight
+    assert answer.stored_key is not None
+    return Match(
+        connector_id=flight.connector_id,
+        upstream_key=answer.stored_key,
+        account_id=flight.account_id,
+        message_id=flight.message_id,
+        attempt=flight.attempt,
+        part=flight.part,
+        recipient=flight.recipient,
+        written_at=flight.written_at,
+    )
+
+
+def _evidence(answer: Answer, next_route: routing.Route | None) -> Evidence:
+    """What an answer says of its part."""
+    outcome = answer.outcome
+    match outcome:
+        case Taken():
+            evidence = Evidence(Kind.ANSWERED, answer.at, State.SENT, upstream_id=outcome.upstream_id)
+            evidence.raw = outcome.raw or None
+        case Refused() if _is_last(answer, outcome):
+            evidence = _refused(answer.at, outcome)
+            if next_route is not None:
+                evidence.kind = Kind.REROUTED
+                evidence.connector, evidence.route = next_route.connector_id, next_route.id
+        case Refused():
+            evidence = Evidence(Kind.REQUEUED, answer.at, State.QUEUED, word=outcome.code)
+        case Unwritten(cause=cause) if cause == PART_REFUSED:
+            reason = Reason.SUPERSEDED
+            evidence = Evidence(
+                Kind.DROPPED, answer.at, State.CANCELLED, reason=reason, stage=reason.facts.stage
+            )
+        case Unwritten():
+            evidence = Evidence(Kind.REQUEUED, answer.at, State.QUEUED, word=UNWRITTEN)
+        case Unknown():
+            evidence = Evidence(Kind.DOUBT, answer.at, State.IN_DOUBT, word=outcome.cause)
+    evidence.attempt, evidence.part = answer.flight.attempt, answer.flight.part
+    return evidence
+
+
+def _refused(at: datetime, outcome: Refused) -> Evidence:
+    """A refusal for good. What is usually decided at intake was, this time, decided by the next hop."""
+    reason = _final_reason(outcome)
+    facts = reason.facts
+    return Evidence(
+        Kind.REFUSED,
+        at,
+        facts.state,
+        reason=reason,
+        stage=Stage.SUBMIT if facts.stage is Stage.INTAKE else facts.stage,
+        word=outcome.code,
+        raw=outcome.raw or None,
+    )
+
+
+def _wait(answer: Answer) -> timedelta:
+    """How long a requeued part waits."""
+    match answer.outcome:
+        case Refused(next=Next.THROTTLE):
+            return THROTTLE_WAIT
+        case Refused(next=Next.HOLD):
+            return HOLD_WAIT
+        case Refused():
+            return RETRY_FIRST * (1 << (answer.flight.try_no - 1))
+        case _:
+            return timedelta(0)

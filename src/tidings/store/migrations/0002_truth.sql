@@ -1,0 +1,17 @@
+-- What matching receipts and joining long messages need to remember.
+
+-- The number that joins the parts of the last long message to a recipient.
+create table concat_reference (
+    connector_id integer not null,
+    recipient text not null,
+    reference smallint not null check (reference between 1 and 255),
+    primary key (connector_id, recipient)
+) with (fillfactor = 70);
+
+-- Receipts that only another id form than the configured one found: what `tidings doctor` suggests a setting from.
+create table suspect_count (
+    connector_id integer not null,
+    form text not null,
+    found bigint not null,
+    primary key (connector_id, form)
+);
