@@ -19,6 +19,7 @@ import pytest
 
 COMMAND = Path(sys.executable).with_name("tidings")
 DEADLINE_S = 120  # a start with initdb on a busy machine
+ASK_AGAIN_S = 0.1
 LAST_LINE = "Ctrl-C stops everything"
 KEYS = ("live_key", "test_key", "basic_user", "basic_password")
 
@@ -195,6 +196,34 @@ async def test_if_everything_dies_at_once_the_next_start_needs_no_hand(checkout:
 
     async with dev(checkout) as again:
         assert (await balance_with(again.facts["http"], running.facts["live_key"]))["error"] == 0
+
+
+async def delivered(running: Running, reference: str) -> None:
+    """Return when a message sent now is delivered; the api may refuse while its database is away."""
+    headers = {"X-API-KEY": running.facts["live_key"]}
+    order = {"destination": "phone", "msisdn": "380501234567", "originator": "Tidings", "body": "Hello"}
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        httpx.AsyncClient(base_url=running.facts["http"], timeout=10) as client,
+    ):
+        status = ""
+        while status != "delivered":
+            await client.put("/rest/sms/create", headers=headers, json={**order, "reference": reference})
+            answer = await client.get(f"/rest/sms/reference/{reference}", headers=headers)
+            status = answer.json().get("status", "") if answer.status_code == 200 else ""
+            await asyncio.sleep(ASK_AGAIN_S)
+
+
+async def test_what_dies_alone_comes_back_by_itself(checkout: Path):
+    async with dev(checkout) as running:
+        await delivered(running, "before")
+        for pid in running.children:
+            os.kill(pid, signal.SIGKILL)
+            wait_gone(pid)
+
+        await delivered(running, "after")
+
+        assert running.process.returncode is None
 
 
 async def test_a_second_instance_on_the_same_data_says_so_and_the_first_does_not_notice(checkout: Path):
