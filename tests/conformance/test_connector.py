@@ -39,7 +39,7 @@ from tidings.domain.reason import Reason
 from tidings.domain.receipt import Receipt
 from tidings.domain.status import State
 from tidings.domain.text import Alphabet, encode, segment
-from tidings.flows.ports import Outgoing
+from tidings.flows.ports import PART_REFUSED, Outgoing
 
 T = TypeVar("T")
 
@@ -248,7 +248,7 @@ async def test_a_link_that_dies_leaves_the_written_in_doubt_and_the_queued_unwri
 ) -> None:
     async with running(carrier, upstream, window=1) as connector:
         peer = await up(connector, carrier)
-        written, queued = connector.submit([part(1, part=1, parts=2), part(2, part=2, parts=2)])
+        written, queued = (*connector.submit([part(1)]), *connector.submit([part(2)]))
         await peer.next(SubmitSm)
         peer.drop()
         assert await soon(written) == Unknown("link_lost")
@@ -320,7 +320,7 @@ async def test_the_window_is_kept(carrier: Carrier, upstream: Upstream) -> None:
     async with running(carrier, upstream, window=2) as connector:
         peer = await up(connector, carrier)
         assert connector.room == 2
-        outcomes = connector.submit([part(n, part=n, parts=3) for n in (1, 2, 3)])
+        outcomes = [one for n in (1, 2, 3) for one in connector.submit([part(n)])]
         assert connector.room == 0
         first = await peer.next(SubmitSm)
         await peer.next(SubmitSm)
@@ -337,6 +337,37 @@ async def test_the_window_is_kept(carrier: Carrier, upstream: Upstream) -> None:
         assert isinstance(await soon(outcomes[2]), Taken)
 
 
+async def test_a_part_is_written_when_the_one_before_it_was_taken(
+    carrier: Carrier, upstream: Upstream
+) -> None:
+    async with running(carrier, upstream) as connector:
+        peer = await up(connector, carrier)
+        outcomes = connector.submit([part(n, part=n, parts=3) for n in (1, 2, 3)])
+        for number in (1, 2, 3):
+            request = await peer.next(SubmitSm)
+            peer.send(EnquireLink(number))
+            await peer.next(wire.EnquireLinkResp)
+            assert peer.has_nothing, "the next part waits for an answer"
+            peer.send(SubmitSmResp(request.sequence, message_id=str(number)))
+            assert isinstance(await soon(outcomes[number - 1]), Taken)
+
+
+async def test_behind_a_part_that_is_refused_for_good_nothing_is_sent(
+    carrier: Carrier, upstream: Upstream
+) -> None:
+    async with running(carrier, upstream) as connector:
+        peer = await up(connector, carrier)
+        outcomes = connector.submit([part(n, part=n, parts=3) for n in (1, 2, 3)])
+        first = await peer.next(SubmitSm)
+        peer.send(SubmitSmResp(first.sequence, message_id="1"))
+        second = await peer.next(SubmitSm)
+        peer.send(SubmitSmResp(second.sequence, Status.ESME_RINVDSTADR))
+        taken, refused, dropped = await soon(asyncio.gather(*outcomes))
+        assert isinstance(taken, Taken) and isinstance(refused, Refused)
+        assert dropped == Unwritten(PART_REFUSED)
+        assert peer.has_nothing
+
+
 async def test_room_comes_with_the_bind(carrier: Carrier, upstream: Upstream) -> None:
     async with running(carrier, upstream) as connector:
         assert connector.room == 0
@@ -349,7 +380,7 @@ async def test_the_rate_limits_the_room_and_gives_it_back(carrier: Carrier, upst
     async with running(carrier, upstream, rate_per_s=20) as connector:
         await up(connector, carrier)
         assert connector.room == 2, "a tenth of a second's worth"
-        outcomes = connector.submit([part(n, part=n, parts=3) for n in (1, 2, 3)])
+        outcomes = [one for n in (1, 2, 3) for one in connector.submit([part(n)])]
         assert connector.room == 0
         await soon(connector.wait_room())
         assert all(isinstance(one, Taken) for one in await soon(asyncio.gather(*outcomes)))
@@ -508,7 +539,7 @@ async def test_when_the_carrier_unbinds_mid_window_the_unanswered_are_in_doubt(
 ) -> None:
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
-        answered, doubtful = connector.submit([part(1, part=1, parts=2), part(2, part=2, parts=2)])
+        answered, doubtful = (*connector.submit([part(1)]), *connector.submit([part(2)]))
         first = await peer.next(SubmitSm)
         await peer.next(SubmitSm)
         peer.send(SubmitSmResp(first.sequence, message_id="1"), Unbind(77))
@@ -629,7 +660,7 @@ async def test_what_is_unanswered_when_closing_takes_too_long_is_in_doubt(
 ) -> None:
     async with running(carrier, upstream, window=1) as connector:
         peer = await up(connector, carrier)
-        written, queued = connector.submit([part(1, part=1, parts=2), part(2, part=2, parts=2)])
+        written, queued = (*connector.submit([part(1)]), *connector.submit([part(2)]))
         await peer.next(SubmitSm)
         await soon(connector.close(drain_within_s=0.02))
         assert await soon(written) == Unknown("link_lost")

@@ -18,13 +18,13 @@ from tidings.connectors.smpp.events import Answered, Bound, Delivered, Event, Lo
 from tidings.connectors.smpp.intake import Intake
 from tidings.connectors.smpp.link import Link, Submission
 from tidings.connectors.smpp.pace import Pace
-from tidings.connectors.smpp.pdu import GenericNack, SubmitSmResp
+from tidings.connectors.smpp.pdu import GenericNack, SubmitSm, SubmitSmResp
 from tidings.connectors.smpp.receipt_text import VALUE_CHARS_MAX
 from tidings.connectors.smpp.slot import slots
 from tidings.domain.errors import Misconfigured
 from tidings.domain.outcome import Next, Outcome, Refused, Taken, Unknown, Unwritten
 from tidings.domain.reason import Reason
-from tidings.flows.ports import Clock, Outgoing, Upstream
+from tidings.flows.ports import PART_REFUSED, Clock, Outgoing, Upstream
 
 _SESSION_BROKEN = (Status.ESME_RINVCMDLEN, Status.ESME_RINVBNDSTS)
 """Answers to a submission that say the session itself is out of step: a new one is needed."""
@@ -100,7 +100,11 @@ class SmppConnector:
             await waiter
 
     def submit(self, parts: Sequence[Outgoing]) -> list[asyncio.Future[Outcome]]:
-        """Write the parts of one message, in order, on one bind; a future each, which never raises."""
+        """Write the parts of one message on one bind, each when the one before it was taken; a future each.
+
+        The futures never raise. A part that is refused for good leaves the rest Unwritten (PART_REFUSED): fragments
+        of a message that cannot arrive whole cost money and puzzle people.
+        """
         promises: list[asyncio.Future[Outcome]] = [self._loop.create_future() for _ in parts]
         link = self._least_busy()
         if link is None:
@@ -110,10 +114,8 @@ class SmppConnector:
             messages = [compose(part, self._config, now=now) for part in parts]
         except ValueError:
             return _all(promises, Refused(Reason.BAD_CONTENT, Next.GIVE_UP, "cannot be encoded"))
-        for message, part, promise in zip(messages, parts, promises, strict=True):
-            link.queue.append((message, Submission(part.submission_id, promise)))
-        self._counts["submitted"] += len(parts)
-        self._pump(link)
+        submissions = [Submission(part.submission_id, one) for part, one in zip(parts, promises, strict=True)]
+        self._enqueue(link, list(zip(messages, submissions, strict=True)))
         return promises
 
     def stored_key(self, upstream_id: str) -> str:
@@ -218,6 +220,25 @@ class SmppConnector:
         """The bind with the most places left; its queue counts against it."""
         able = [] if self._closing else [link for link in self._links if link.bound and link.terms.submits]
         return max(able, key=lambda link: link.free - len(link.queue), default=None)
+
+    def _enqueue(self, link: Link, parts: list[tuple[SubmitSm, Submission]]) -> None:
+        """Queue the first of the parts; the others follow it."""
+        first, rest = parts[0], parts[1:]
+        if rest:
+            first[1].outcome.add_done_callback(lambda done: self._follow(link, rest, done.result()))
+        link.queue.append(first)
+        self._counts["submitted"] += 1
+        self._pump(link)
+
+    def _follow(self, link: Link, rest: list[tuple[SubmitSm, Submission]], before: Outcome) -> None:
+        """What comes of the parts behind one whose outcome is known."""
+        if isinstance(before, Taken | Unknown) and link in self._links and not self._closing:
+            self._enqueue(link, rest)
+            return
+        refused = isinstance(before, Refused) and before.next is Next.GIVE_UP
+        cause = PART_REFUSED if refused else "closing" if self._closing else "part_waits"
+        for _, submission in rest:
+            _resolve(submission, Unwritten(cause))
 
     def _pump(self, link: Link) -> None:
         """Write of a bind's queue what its window and the pace let through."""
