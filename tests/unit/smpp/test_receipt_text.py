@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings.connectors.smpp.receipt_text import VALUE_CHARS_MAX, ReceiptText, read, read_date
+from tidings.connectors.smpp.receipt_text import VALUE_CHARS_MAX, ReceiptText, read, read_date, scan
 
 NOW = datetime(2018, 6, 1, tzinfo=UTC)
 
@@ -110,6 +110,21 @@ def test_any_order_case_separator_and_alphabet_gives_the_same(made: tuple[dict[s
     assert text.stat == values.get("stat")
     assert text.err == values.get("err")
     assert text.done_date == values.get("done_date")
+
+
+@given(
+    id_=st.from_regex(r"[0-9A-Za-z-]{1,66}", fullmatch=True),
+    date=st.sampled_from(["2605171100", "260517110000", "NULL"]),
+    stat=st.sampled_from(["DELIVRD", "Delivrd", "EXPIRED", "X"]),
+    err=st.sampled_from(["000", "-1", "21b", ""]),
+    text=st.text(st.characters(min_codepoint=0, max_codepoint=255), max_size=20)
+    | st.just(" id:9 stat:DELIVRD "),
+)
+def test_the_quick_way_and_the_thorough_way_read_the_same(
+    id_: str, date: str, stat: str, err: str, text: str
+) -> None:
+    body = f"id:{id_} sub:001 dlvrd:001 submit date:{date} done date:{date} stat:{stat} err:{err} text:{text}"
+    assert read(body.encode("latin-1")) == scan(body.encode("latin-1"))
 
 
 @given(st.binary(max_size=300) | st.text(max_size=100).map(lambda text: text.encode("utf-16-be")))

@@ -3,7 +3,7 @@
 Only names live here. What a status means for a message is decided in `words.py`.
 """
 
-from enum import IntEnum, IntFlag, unique
+from enum import IntEnum, unique
 
 RESPONSE = 0x8000_0000
 """Set in the command id of every response; a response's id is its request's id with this bit."""
@@ -130,8 +130,9 @@ class Tlv(IntEnum):
     USSD_SERVICE_OP = 0x0501
 
 
-class EsmClass(IntFlag):
-    """Bits of `esm_class`. What kind of message it is stands in bits 2 to 5."""
+@unique
+class EsmClass(IntEnum):
+    """Bits of `esm_class`, to be combined with `|`. What kind of message it is stands in bits 2 to 5."""
 
     DELIVERY_RECEIPT = 0x04
     SME_DELIVERY_ACK = 0x08

@@ -1,29 +1,27 @@
 """What a session reports. The client acts on it; the session itself never touches a socket."""
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 from tidings.connectors.smpp.pdu import DataSm, DeliverSm, GenericNack, SubmitSmResp
 
 Token = TypeVar("Token")
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """The peer took our bind."""
 
     version: int | None  # the peer's interface version; None = it did not say: send it no TLVs
 
 
-@dataclass(frozen=True, slots=True)
-class BindRefused:
+class BindRefused(msgspec.Struct, frozen=True):
     """The peer refused our bind. The session is over."""
 
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answered(Generic[Token]):
+class Answered(msgspec.Struct, Generic[Token], frozen=True):
     """The peer answered a submission. `late`: Overdue was reported for it before."""
 
     token: Token
@@ -32,23 +30,20 @@ class Answered(Generic[Token]):
     late: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue(Generic[Token]):
+class Overdue(msgspec.Struct, Generic[Token], frozen=True):
     """No answer came in time. One that still comes is reported as late while it is remembered."""
 
     token: Token
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(msgspec.Struct, frozen=True):
     """The peer wants a receipt or a message taken. Answer it with `Session.acknowledge`, once it is stored."""
 
     pdu: DeliverSm | DataSm
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Stray:
+class Stray(msgspec.Struct, frozen=True):
     """A PDU that nobody waits for: an answer to nothing of ours, or a request that we refused."""
 
     command_id: int
@@ -56,13 +51,11 @@ class Stray:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
-class Leaving:
+class Leaving(msgspec.Struct, frozen=True):
     """The peer asked to end the session: nothing more is submitted on it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(msgspec.Struct, frozen=True):
     """The session is over: write what is left in the outbox, then close the connection."""
 
     cause: str
@@ -71,8 +64,7 @@ class Closed:
 Event = Bound | BindRefused | Answered[Token] | Overdue[Token] | Delivered | Stray | Leaving | Closed
 
 
-@dataclass(frozen=True, slots=True)
-class Lost(Generic[Token]):
+class Lost(msgspec.Struct, Generic[Token], frozen=True):
     """A submission without an answer when its session ended. `written`: its octets may have left us."""
 
     token: Token

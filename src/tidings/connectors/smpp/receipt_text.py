@@ -12,16 +12,26 @@ read as labels.
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
+from operator import methodcaller
 from typing import NamedTuple
 
 VALUE_CHARS_MAX = 255
 """A longer value is no id, word or code of anybody; it is taken as absent."""
+
+_USUAL = re.compile(
+    rb"id:([0-9A-Za-z-]{1,65}) sub:([0-9]{1,4}) dlvrd:([0-9]{1,4}) submit date:([0-9]{10,14}) "
+    rb"done date:([0-9]{10,14}) stat:([A-Z]{5,10}) err:([0-9A-Za-z]{1,6}) text:([ -~]{0,200})"
+)
+"""The specification's own form, which most receipts have: found at once. All others are scanned for labels."""
 
 _LABEL = re.compile(
     r"(?:^|(?<=[\s;,]))"
     r"(id|sub|dlvrd|submit[ _]{0,3}date|done[ _]{0,3}date|stat(?:us)?|err(?:or)?|text)[ ]{0,3}:",
     re.IGNORECASE,
 )
+_AROUND = " \t\r\n;,"
+_ASCII = methodcaller("decode", "ascii")
 _ONE_NAME = {"submitdate": "submit_date", "donedate": "done_date", "status": "stat", "error": "err"}
 _CENTURY = {10: ("20",), 12: ("20", ""), 14: ("",)}
 """By the width of a date: what may stand before it to make it YYYYMMDDhhmm or YYYYMMDDhhmmss."""
@@ -44,12 +54,23 @@ class ReceiptText(NamedTuple):
 
 def read(body: bytes) -> ReceiptText:
     """What the body of a receipt says. Never raises."""
+    usual = _USUAL.fullmatch(body)
+    if usual is None:
+        return scan(body)
+    id_, sub, dlvrd, submit_date, done_date, stat, err, text = map(_ASCII, usual.groups())
+    return ReceiptText(
+        id_, stat, err, submit_date, done_date, sub, dlvrd, text.strip(_AROUND) or None, 8, True
+    )
+
+
+def scan(body: bytes) -> ReceiptText:
+    """The same as `read`, for every form there is."""
     text = _characters(body)
     hits = _labels(text)
     values: dict[str, str] = {}
     for hit, (name, start, _) in enumerate(hits):
         stop = len(text) if name == "text" or hit + 1 == len(hits) else hits[hit + 1][2]
-        values.setdefault(name, text[start:stop].strip(" \t\r\n;,"))
+        values.setdefault(name, text[start:stop].strip(_AROUND))
     told = {name: value for name, value in values.items() if 0 < len(value) <= VALUE_CHARS_MAX}
     id_leads = bool(hits) and hits[0][0] == "id" and hits[0][2] == 0
     return ReceiptText(**told, labels=len(values), id_leads=id_leads)
@@ -62,11 +83,18 @@ def read_date(written: str | None, *, now: datetime, offset_minutes: int = 0) ->
     whichever lies nearer to `now` is meant. Receipts name no zone: `offset_minutes` is that of the
     carrier's clock.
     """
-    if written is None or not (written.isascii() and written.isdigit()):
-        return None
+    times = () if written is None else _times(written, offset_minutes)
+    return min(times, key=lambda time: abs(time - now)) if len(times) > 1 else next(iter(times), None)
+
+
+@lru_cache(maxsize=4096)
+def _times(written: str, offset_minutes: int) -> tuple[datetime, ...]:
+    """Every time that a date may mean. Cached, because receipts of one minute come in thousands."""
+    if not (written.isascii() and written.isdigit()):
+        return ()
     zone = timezone(timedelta(minutes=offset_minutes))
     times = [_time(century + written, zone) for century in _CENTURY.get(len(written), ())]
-    return min((time for time in times if time), key=lambda time: abs(time - now), default=None)
+    return tuple(time for time in times if time is not None)
 
 
 def _time(digits: str, zone: timezone) -> datetime | None:

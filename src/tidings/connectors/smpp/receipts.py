@@ -15,7 +15,9 @@ PLAUSIBLE = timedelta(minutes=15)
 
 WORD_CHARS_MAX = 32
 
-_KIND = 0x1C  # the bits of esm_class that say what a message is, apart from INTERMEDIATE
+# Plain integers: arithmetic on enum members costs more than all the rest of reading a receipt.
+_FINAL, _INTERMEDIATE = int(EsmClass.DELIVERY_RECEIPT), int(EsmClass.INTERMEDIATE)
+_KIND = 0x1C  # the bits of esm_class that say what a message is, apart from _INTERMEDIATE
 
 
 class Reading(NamedTuple):
@@ -32,15 +34,12 @@ def read_receipt(pdu: DeliverSm | DataSm, raw: bytes, reading: Reading, *, now: 
     `raw` is the whole frame, kept as evidence. Never raises for what a carrier may send: what is missing is
     absent, an unknown word is a note.
     """
-    if (
-        pdu.esm_class & _KIND not in (0, EsmClass.DELIVERY_RECEIPT)
-        and not pdu.esm_class & EsmClass.INTERMEDIATE
-    ):
+    intermediate = bool(pdu.esm_class & _INTERMEDIATE)
+    if not intermediate and pdu.esm_class & _KIND not in (0, _FINAL):
         return None
     text = receipt_text.read(_body(pdu))
     if not _is_receipt(pdu, text, guess=reading.guess):
         return None
-    intermediate = bool(pdu.esm_class & EsmClass.INTERMEDIATE)
     word = _word(pdu, text)
     err = _err(pdu, text)
     said = words.claim(word, err, intermediate=intermediate, trust=reading.trust)
@@ -71,7 +70,7 @@ def _body(pdu: DeliverSm | DataSm) -> bytes:
 
 def _is_receipt(pdu: DeliverSm | DataSm, text: ReceiptText, *, guess: bool) -> bool:
     """By flag, else by TLV; by looks only where the operator says so: a subscriber can type a receipt."""
-    if pdu.esm_class & (EsmClass.INTERMEDIATE | EsmClass.DELIVERY_RECEIPT):
+    if pdu.esm_class & (_INTERMEDIATE | _FINAL):
         return True
     if Tlv.RECEIPTED_MESSAGE_ID in pdu.tlvs:
         return True
