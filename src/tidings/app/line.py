@@ -13,6 +13,7 @@ from tidings.domain.receipt import Receipt
 from tidings.flows.answers import Answer, RecordAnswers
 from tidings.flows.batcher import Batcher
 from tidings.flows.dispatch import Dispatch, Handover
+from tidings.flows.points import Point, reach
 from tidings.flows.ports import Clock, Connector
 from tidings.flows.receive import Incoming, Receive
 from tidings.flows.records import Flight
@@ -108,6 +109,7 @@ class Line:
         for flight, part in zip(handover.flights, handover.parts, strict=True):
             self._flights[part.submission_id] = flight
         futures = self._connector.submit(handover.parts)
+        reach(Point.DISPATCH_SUBMITTED)
         for part, future in zip(handover.parts, futures, strict=True):
             future.add_done_callback(partial(self._answered_by, part.submission_id))
 

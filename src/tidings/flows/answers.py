@@ -18,6 +18,7 @@ from tidings.domain.status import Stage, State, Truth, truth
 from tidings.flows.catalog import CatalogCache
 from tidings.flows.dispatch import Waits
 from tidings.flows.fold import fold
+from tidings.flows.points import Point, reach
 from tidings.flows.ports import PART_REFUSED, Clock
 from tidings.flows.receive import Reading, named, receipt_evidence
 from tidings.flows.records import Flight, Held, Key, Match, Waiting
@@ -80,6 +81,8 @@ class RecordAnswers:
             await tx.doubt_flights([(flight, now + self._waits.of(flight)) for flight in doubts], since=now)
             await self._queue_again(tx, known, held, now=now)
             await self._queue_next_attempts(tx, reroutes, held, now=now)
+            reach(Point.ANSWERS_WRITTEN)
+        reach(Point.ANSWERS_COMMITTED)
         return [None] * len(answers)
 
     async def _reroutes(

@@ -82,6 +82,10 @@ class Batcher(Generic[Item, Result]):
         except Exception as error:
             await self._isolate(batch, error)
             return
+        except BaseException as death:  # the process, or this loop, ends: nobody may wait for ever
+            for _, future in batch:
+                _resolve(future, death)
+            raise
         for (_, future), result in zip(batch, results, strict=True):
             _resolve(future, result)
 
@@ -95,10 +99,12 @@ class Batcher(Generic[Item, Result]):
             await self._run_one([alone])
 
 
-def _resolve(future: asyncio.Future[Result], result: Result | Exception) -> None:
+def _resolve(future: asyncio.Future[Result], result: Result | BaseException) -> None:
     if future.done():
         return
-    if isinstance(result, Exception):
+    if isinstance(result, asyncio.CancelledError):
+        future.cancel()
+    elif isinstance(result, BaseException):
         future.set_exception(result)
     else:
         future.set_result(result)

@@ -14,6 +14,7 @@ from tidings.domain.status import LIVE, Stage, State
 from tidings.flows.answers import queue_parts
 from tidings.flows.dispatch import Waits
 from tidings.flows.fold import fold
+from tidings.flows.points import Point, reach
 from tidings.flows.ports import Clock
 from tidings.flows.records import Doubtful, Flight, Key
 from tidings.flows.transaction import CloseTx, Database
@@ -53,6 +54,8 @@ class Close:
                 log = _log(lost, [Evidence(Kind.DOUBT, now, State.IN_DOUBT, word="courier_lost")])
                 await fold(tx, log, now=now)
                 await tx.doubt_flights([(one, now + self._waits.of(one)) for one in lost], since=now)
+                reach(Point.RECOVER_WRITTEN)
+            reach(Point.RECOVER_COMMITTED)
             found += len(lost)
             if len(lost) < limit:
                 return found
@@ -67,6 +70,8 @@ class Close:
             for row in rows:
                 log.setdefault(row.key, []).append((_expired(now, attempt=row.attempt, part=row.part), None))
             await fold(tx, log, now=now)
+            reach(Point.EXPIRE_WRITTEN)
+        reach(Point.EXPIRE_COMMITTED)
         return len(rows)
 
     async def _decide(self, limit: int) -> int:
@@ -92,6 +97,8 @@ class Close:
             await fold(tx, log, now=now)
             await queue_parts(tx, resend)
             await tx.decide_flights([one.flight for one in rows])
+            reach(Point.DECIDE_WRITTEN)
+        reach(Point.DECIDE_COMMITTED)
         return len(rows)
 
     async def _settle(self, limit: int) -> int:
@@ -101,6 +108,8 @@ class Close:
             keys = await tx.settle_due(now=now, limit=limit)
             evidence = Evidence(Kind.TIMER, now, closes=True, inferred=True, word="settle")
             await fold(tx, {key: [(evidence, None)] for key in keys}, now=now)
+            reach(Point.SETTLE_WRITTEN)
+        reach(Point.SETTLE_COMMITTED)
         return len(keys)
 
     async def _silence(self, limit: int) -> int:
@@ -114,6 +123,8 @@ class Close:
             await self._close_silent(tx, keys, now=now)
             if len(keys) < limit:
                 await tx.sweep_reached(_SWEEP, edge)
+            reach(Point.SILENCE_WRITTEN)
+        reach(Point.SILENCE_COMMITTED)
         return len(keys)
 
     async def _close_silent(self, tx: CloseTx, keys: Sequence[Key], *, now: datetime) -> None:

@@ -14,6 +14,7 @@ from tidings.domain.order import TrafficClass
 from tidings.domain.status import State
 from tidings.domain.text import Alphabet, segment
 from tidings.flows.fold import fold
+from tidings.flows.points import Point, reach
 from tidings.flows.ports import Clock, Outgoing
 from tidings.flows.records import Content, Flight, Key, Waiting
 from tidings.flows.transaction import Database
@@ -84,6 +85,8 @@ class Dispatch:
                 for row in chosen
             ]
             await tx.add_flights([flight for one in handovers for flight in one.flights])
+            reach(Point.DISPATCH_CLAIMED)
+        reach(Point.DISPATCH_COMMITTED)
         return handovers
 
     def _handover(self, row: Waiting, content: Content, delivery: Delivery, *, now: datetime) -> Handover:

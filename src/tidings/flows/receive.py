@@ -16,6 +16,7 @@ from tidings.domain.lifecycle import Delivery, Evidence, Kind
 from tidings.domain.receipt import Receipt
 from tidings.domain.status import Stage, Truth, truth
 from tidings.flows.fold import fold
+from tidings.flows.points import Point, reach
 from tidings.flows.ports import Clock
 from tidings.flows.records import Flight, Key, Match, Orphan
 from tidings.flows.transaction import Database, ReceiveTx
@@ -84,10 +85,13 @@ class Receive:
         now = self._clock.now()
         async with self._database.transaction() as tx:
             claims = await self._claims(tx, batch)
+            reach(Point.RECEIVE_MATCHED)
             orphans = await self._apply(tx, batch, claims, now=now)
             await tx.keep_orphans(
                 [(self._orphan(one), one.receipt.fingerprint(), one.at + RETRY_AFTER[0]) for one in orphans]
             )
+            reach(Point.RECEIVE_WRITTEN)
+        reach(Point.RECEIVE_COMMITTED)
         return [None] * len(batch)
 
     async def retry_orphans(self, limit: int = 500) -> int:
@@ -105,6 +109,8 @@ class Receive:
             homeless = [one for one, item in zip(due, batch, strict=True) if id(item) in still]
             await tx.drop_orphans([one for one, it in zip(due, batch, strict=True) if id(it) not in still])
             await tx.retry_orphans([(one, _next_retry(one, now)) for one in homeless])
+            reach(Point.ORPHANS_WRITTEN)
+        reach(Point.ORPHANS_COMMITTED)
         return len(due) - len(homeless)
 
     async def _claims(self, tx: ReceiveTx, batch: Sequence[Incoming]) -> list[_Claim | None]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from tidings.domain.message import Report, ReportFilter
 from tidings.flows.lookups import Lookups
+from tidings.flows.points import Point, reach
 from tidings.flows.ports import Clock
 from tidings.flows.transaction import Database
 
@@ -34,6 +35,9 @@ class PullReports:
         now = self._clock.now()
         named = await self._lookups.named(account_id, where)
         async with self._database.transaction() as tx:
-            return await tx.claim_reports(
+            reports = await tx.claim_reports(
                 account_id, where, named=named, since=now - WINDOW, now=now, limit=limit
             )
+            reach(Point.REPORTS_CLAIMED)
+        reach(Point.REPORTS_COMMITTED)
+        return reports

@@ -1,0 +1,53 @@
+"""The places where dying matters: before and after every commit and every outside effect, by name.
+
+In production `reach` does nothing. Tests arm it: to die at a point as `kill -9` would there (flows keep no state
+between commits, so it is the same), or to hold two flows between a read and a write. A name that no test ever reaches
+fails the test that counts them.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class Point(StrEnum):
+    """Every point, as `flow:after what`."""
+
+    ACCEPT_WRITTEN = "accept:written"  # everything stored, nothing committed
+    ACCEPT_COMMITTED = "accept:committed"  # the customer has no answer yet
+    DISPATCH_CLAIMED = "dispatch:claimed"  # rows taken from the outbox, nothing committed
+    DISPATCH_COMMITTED = "dispatch:committed"  # the intent is committed, no byte has left
+    DISPATCH_SUBMITTED = "dispatch:submitted"  # bytes have left, no answer is recorded
+    ANSWERS_WRITTEN = "answers:written"
+    ANSWERS_COMMITTED = "answers:committed"
+    RECEIVE_MATCHED = "receive:matched"  # receipts found their messages, nothing written
+    RECEIVE_WRITTEN = "receive:written"
+    RECEIVE_COMMITTED = "receive:committed"  # the carrier has no acknowledgement yet
+    ORPHANS_WRITTEN = "orphans:written"
+    ORPHANS_COMMITTED = "orphans:committed"
+    RECOVER_WRITTEN = "recover:written"
+    RECOVER_COMMITTED = "recover:committed"
+    EXPIRE_WRITTEN = "expire:written"
+    EXPIRE_COMMITTED = "expire:committed"
+    DECIDE_WRITTEN = "decide:written"
+    DECIDE_COMMITTED = "decide:committed"
+    SETTLE_WRITTEN = "settle:written"
+    SETTLE_COMMITTED = "settle:committed"
+    SILENCE_WRITTEN = "silence:written"
+    SILENCE_COMMITTED = "silence:committed"
+    REPORTS_CLAIMED = "reports:claimed"  # rows marked, nothing committed
+    REPORTS_COMMITTED = "reports:committed"  # the customer has not seen them
+
+
+_armed: Callable[[Point], None] | None = None
+
+
+def reach(point: Point) -> None:
+    """Say that the point is reached."""
+    if _armed is not None:
+        _armed(point)
+
+
+def arm(hook: Callable[[Point], None] | None) -> None:
+    """Have `hook` called at every point; None disarms. For tests."""
+    global _armed  # noqa: PLW0603 - one switch, off in production
+    _armed = hook
