@@ -23,6 +23,11 @@ from tidings.store.admin import Admin
 from tidings.store.database import PostgresDatabase
 from tidings.store.flights import become_courier, hold_courier
 
+LEASE_S = 10.0
+RENEW_S = 2.0
+"""A carrier account's rate is divided between the couriers whose lease on it is fresh. A courier that comes to an
+account that others use waits one renewal before it submits, so that they have made room."""
+
 RELOAD_S = 30.0
 """How often connectors are looked at again although nobody said they changed."""
 
@@ -61,11 +66,31 @@ class Courier:
                 await self._held.wait()
                 await close.recover()
                 work.create_task(self._keep_lines())
+                work.create_task(self._keep_leases())
         finally:
             tasks = [task for _, _, task in self._lines.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(Unavailable):
+                async with self._database.transaction() as tx:
+                    await tx.end_leases(self._number, now=self._clock.now())
+
+    async def _keep_leases(self) -> None:
+        """Renew our leases and take our part of each account's rate."""
+        while True:
+            with contextlib.suppress(Unavailable):
+                for connector_id, holders in (await self._renew(list(self._lines))).items():
+                    if connector_id in self._lines:
+                        self._lines[connector_id][1].share(holders)
+            await asyncio.sleep(RENEW_S)
+
+    async def _renew(self, connector_ids: list[int]) -> dict[int, int]:
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            return await tx.renew_leases(
+                connector_ids, self._number, now=now, until=now + timedelta(seconds=LEASE_S)
+            )
 
     async def _stay_alive(self) -> None:
         """Hold our number on a connection of its own, and listen there; take it up again when it breaks."""
@@ -107,11 +132,11 @@ class Courier:
                     rows = await Admin(connection).connectors()
                 finally:
                     await _close_quietly(connection)
+                await self._arrange({row["id"]: row for row in rows if row["enabled"]})
             except Unavailable as away:
                 log.warning("database_away", why=str(away))
                 await asyncio.sleep(PAUSE_S)
                 continue
-            await self._arrange({row["id"]: row for row in rows if row["enabled"]})
             self.ready.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RELOAD_S):
@@ -125,9 +150,11 @@ class Courier:
                 del self._lines[connector_id]
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-        for connector_id, row in wanted.items():
-            if connector_id not in self._lines:
-                self._start(connector_id, row)
+        new = [connector_id for connector_id in wanted if connector_id not in self._lines]
+        if new and any(holders > 1 for holders in (await self._renew(new)).values()):
+            await asyncio.sleep(RENEW_S)
+        for connector_id in new:
+            self._start(connector_id, wanted[connector_id])
 
     def _start(self, connector_id: int, row: dict[str, Any]) -> None:
         dispatch = Dispatch(
@@ -166,7 +193,8 @@ class Courier:
         except Misconfigured as wrong:
             log.error("connector_misconfigured", connector=row["name"], why=str(wrong))
             return
-        task = asyncio.create_task(line.run(connector, held=self._held, drain_s=self._config.courier.drain_s))
+        line.use(connector)
+        task = asyncio.create_task(line.run(held=self._held, drain_s=self._config.courier.drain_s))
         task.add_done_callback(lambda _: self._changed.set())
         self._lines[connector_id] = (row, line, task)
 

@@ -64,14 +64,21 @@ class Line:
         suspects = self._connector.suspect_keys(named) if named else {}
         await self._receipts.put(Incoming(receipt, self._clock.now(), keys, suspects))
 
+    def share(self, among: int) -> None:
+        """So many couriers use this carrier account."""
+        self._connector.share(among)
+
     def late_answer(self, submission_id: int, outcome: Outcome) -> None:
         """An answer after its submission was given up as unknown."""
         self._note(submission_id, outcome, forget=True)
 
-    async def run(self, connector: Connector, *, held: asyncio.Event, drain_s: float) -> None:
-        """Work until cancelled; then drain: take nothing more, wait for answers, record them."""
+    def use(self, connector: Connector) -> None:
+        """The connector of this line; it was made with the line as its upstream."""
         self._connector = connector
-        binding = asyncio.create_task(connector.run())
+
+    async def run(self, *, held: asyncio.Event, drain_s: float) -> None:
+        """Work until cancelled; then drain: take nothing more, wait for answers, record them."""
+        binding = asyncio.create_task(self._connector.run())
         recording = asyncio.create_task(self._record())
         try:
             async with asyncio.TaskGroup() as work:
@@ -79,7 +86,7 @@ class Line:
                 work.create_task(self._retry_orphans())
                 work.create_task(_fail_with(binding, recording))
         finally:
-            await connector.close(drain_s)
+            await self._connector.close(drain_s)
             await asyncio.wait([binding])
             self._stopping = True
             self._answered.set()

@@ -73,6 +73,10 @@ class Connector(Protocol):
         """Keys under the id forms that are not configured, and each one's form: for a unique match, flagged."""
         ...
 
+    def share(self, among: int) -> None:
+        """So many couriers use the same account: take an equal part of its rate."""
+        ...
+
     async def run(self) -> None:
         """Keep the binds up until `close`; reconnect with backoff. Never raises for what a peer may do."""
         ...

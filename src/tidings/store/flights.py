@@ -9,6 +9,9 @@ from tidings.domain.order import TrafficClass
 from tidings.flows.records import Doubtful, Flight, Match
 from tidings.store.rows import Rows, columns
 
+COURIER_LOCK = 0x7D1
+"""The first key of the advisory locks that living couriers hold; the second is their number."""
+
 ADD = """
 insert into in_flight (connector_id, account_id, message_id, attempt, part, try, courier_id, recipient, sender,
                        traffic_class, written_at)
@@ -44,7 +47,7 @@ FIELDS = """f.connector_id, f.account_id, f.message_id, f.attempt, f.part, f.try
 DESERTED = f"""
 with gone as materialized (
     select courier_id from (select distinct courier_id from in_flight where doubt_since is null) c
-    where pg_try_advisory_xact_lock({0x7D1}, courier_id))
+    where pg_try_advisory_xact_lock({COURIER_LOCK}, courier_id))
 select {FIELDS} from in_flight f
 where f.doubt_since is null and f.courier_id in (select courier_id from gone)
 order by f.account_id, f.message_id limit $1
@@ -70,12 +73,33 @@ select connector_id, upstream_key, account_id, message_id, attempt, part, recipi
 from submission where connector_id = $1 and upstream_key = any($2::text[])
 order by written_at desc"""
 
+RENEW_LEASES = """
+insert into courier_lease (connector_id, courier_id, until)
+select connector_id, $2, $3 from unnest($1::integer[]) as t (connector_id)
+on conflict (connector_id, courier_id) do update set until = excluded.until"""
+END_LEASES = "delete from courier_lease where courier_id = $1 or until < $2"
+HOLDERS = """
+select connector_id, count(*) as holders from courier_lease
+where connector_id = any($1::integer[]) and until >= $2 group by connector_id"""
+
 NEW_COURIER = "select nextval('courier_id')::integer"
-HOLD_COURIER = f"select pg_try_advisory_lock({0x7D1}, $1)"
+HOLD_COURIER = f"select pg_try_advisory_lock({COURIER_LOCK}, $1)"
 
 
 class FlightRows(Rows):
     """Statements on submissions."""
+
+    async def renew_leases(
+        self, connector_ids: Sequence[int], courier_id: int, *, now: datetime, until: datetime
+    ) -> dict[int, int]:
+        """Say that this courier works on these accounts; how many do, by connector."""
+        await self._connection.execute(RENEW_LEASES, list(connector_ids), courier_id, until)
+        rows = await self._connection.fetch(HOLDERS, list(connector_ids), now)
+        return {row["connector_id"]: row["holders"] for row in rows}
+
+    async def end_leases(self, courier_id: int, *, now: datetime) -> None:
+        """This courier stops; leases that ran out go with it."""
+        await self._connection.execute(END_LEASES, courier_id, now)
 
     async def add_flights(self, rows: Sequence[Flight]) -> None:
         """The intent to write these submissions."""

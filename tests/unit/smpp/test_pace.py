@@ -97,3 +97,20 @@ def test_without_a_rate_a_refusal_is_a_short_pause() -> None:
     pace.throttled(5)
     assert pace.room(5.5) == 0
     assert pace.room(6) == inf
+
+
+def test_couriers_divide_the_accounts_rate_and_take_it_back() -> None:
+    pace = Pace(100, now=0)
+    pace.share(4, 0)
+    assert pace.rate_per_s == 25
+    taken = sum(pace.take(n / 1000) for n in range(2000))
+    assert 50 <= taken <= 50 + 3
+    pace.share(1, 2)
+    assert pace.rate_per_s == 100
+
+
+def test_a_slowed_rate_stays_slowed_in_its_share() -> None:
+    pace = Pace(100, now=0)
+    pace.throttled(0)
+    pace.share(2, 0)
+    assert pace.rate_per_s == 25

@@ -60,7 +60,7 @@ class SmppConnector:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._log = structlog.get_logger("tidings.smpp").bind(connector=name)
-        self._slots = slots(config, tls=_tls(config), random=random)
+        self._slots = slots(config, tls=tls_context(config), random=random)
         self._intake = Intake(
             upstream,
             config.reading(),
@@ -129,6 +129,10 @@ class SmppConnector:
     def suspect_keys(self, upstream_id: str) -> dict[str, str]:
         """Keys that only other id forms would look for, and each one's form."""
         return ids.suspect_keys(upstream_id, self._config.id_form)
+
+    def share(self, among: int) -> None:
+        """So many couriers use the account: the rate is divided between them."""
+        self._pace.share(among, self._loop.time())
 
     async def run(self) -> None:
         """Keep the binds up until `close`; reconnect with backoff. Never raises for what a peer may do."""
@@ -357,7 +361,8 @@ def _all(promises: list[asyncio.Future[Outcome]], outcome: Outcome) -> list[asyn
     return promises
 
 
-def _tls(config: SmppConfig) -> ssl.SSLContext | None:
+def tls_context(config: SmppConfig) -> ssl.SSLContext | None:
+    """How to open a connection with TLS, if it is to have it. Raises Misconfigured."""
     if not config.tls:
         return None
     try:

@@ -21,9 +21,10 @@ class Pace:
     """Tokens for submissions. Without a configured rate there is no bucket, only pauses. Times in seconds."""
 
     def __init__(self, rate_per_s: float, *, now: float) -> None:
-        self._limit = rate_per_s or inf
+        self._whole = rate_per_s or inf  # of the carrier account
+        self._limit = self._whole  # our share of it
         self._rate = self._limit
-        self._burst = max(1.0, rate_per_s * BURST_S)
+        self._burst = _burst(self._limit)
         self._tokens, self._at = self._burst, now
         self._paused_until = now
         self._reacted_at = -inf
@@ -33,6 +34,17 @@ class Pace:
     def rate_per_s(self) -> float:
         """The rate now; inf = no limit."""
         return self._rate
+
+    def share(self, among: int, now: float) -> None:
+        """So many couriers submit to the account now: each takes an equal part of its rate."""
+        limit = self._whole / among
+        if limit == self._limit:
+            return
+        self._refill(now)
+        self._rate = min(self._rate * limit / self._limit, limit) if limit != inf else inf
+        self._limit = limit
+        self._burst = _burst(limit)
+        self._tokens = min(self._tokens, self._burst)
 
     def room(self, now: float) -> float:
         """How many submissions may be written now; inf = as many as you like."""
@@ -80,3 +92,7 @@ class Pace:
             self._reacted_at += steps * RECOVER_S
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
+
+
+def _burst(limit: float) -> float:
+    return 1.0 if limit == inf else max(1.0, limit * BURST_S)

@@ -15,3 +15,11 @@ create table suspect_count (
     found bigint not null,
     primary key (connector_id, form)
 );
+
+-- Which couriers work on which carrier account: its rate is divided between those that renewed lately.
+create table courier_lease (
+    connector_id integer not null,
+    courier_id integer not null,
+    until timestamptz not null,
+    primary key (connector_id, courier_id)
+) with (fillfactor = 50);

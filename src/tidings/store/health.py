@@ -1,0 +1,88 @@
+"""How the house stands: what waits, for how long, and who is there to do something about it."""
+
+from datetime import datetime, timedelta
+
+import asyncpg
+import msgspec
+
+from tidings.store.flights import COURIER_LOCK
+
+COURIERS = f"""
+select objid::integer from pg_locks
+where locktype = 'advisory' and classid = {COURIER_LOCK} and objsubid = 2 and granted
+  and database = (select oid from pg_database where datname = current_database())"""
+
+COUNTS = f"""
+with courier as ({COURIERS})
+select (select count(*) from in_flight where doubt_since is null) as written,
+       (select count(*) from in_flight where doubt_since is null
+                                         and courier_id not in (select objid from courier)) as deserted,
+       (select count(*) from in_flight where decide_at is not null) as in_doubt,
+       (select count(*) from in_flight where doubt_since is not null and decide_at is null) as unconfirmed,
+       (select count(*) from orphan where retry_at is not null) as orphans_waiting,
+       (select count(*) from orphan where retry_at is null) as orphans_given_up,
+       (select count(*) from outbox) as queued,
+       (select count(*) from courier) as couriers,
+       (select count(*) from outbox where expires_at < now() - $1::interval)
+         + (select count(*) from in_flight where decide_at < now() - $1::interval)
+         + (select count(*) from timer where due_at < now() - $1::interval) as unattended,
+       (select max(next) - 1 from id_counter) as last_id"""
+
+# What should have gone out by now, by the connector that should have taken it.
+LATE = """
+select c.name, c.enabled, count(*) as messages, min(o.due_at) as since
+from outbox o join connector c on c.id = o.connector_id
+where o.due_at < now() - $1::interval group by c.name, c.enabled order by since"""
+
+SET_UP = """
+select exists (select from account where closed_at is null) as accounts,
+       exists (select from connector where enabled) as connectors,
+       exists (select from route r join connector c on c.id = r.connector_id where c.enabled) as routes"""
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How much there is of what may wait."""
+
+    queued: int  # rows of the outbox, due or not
+    written: int  # submissions whose answer is waited for
+    deserted: int  # of these, written by couriers that are no more
+    in_doubt: int  # submissions whose answer was lost; their traffic class's policy will decide
+    unconfirmed: int  # policy has decided; a receipt may still name them
+    orphans_waiting: int  # receipts of no submission we know, tried again
+    orphans_given_up: int  # and not tried again by themselves
+    unattended: int  # deadlines that passed without anybody looking: a clerk does
+    couriers: int  # running now
+    last_id: int
+
+
+class Late(msgspec.Struct, frozen=True):
+    """A connector that does not take what is due."""
+
+    connector: str
+    enabled: bool
+    messages: int
+    since: datetime
+
+
+class SetUp(msgspec.Struct, frozen=True):
+    """Whether there is what sending needs."""
+
+    accounts: bool
+    connectors: bool
+    routes: bool
+
+
+async def counts(connection: asyncpg.Connection, *, slack: timedelta) -> Counts:
+    """How much waits; `slack` is how late a deadline may be looked at."""
+    row = await connection.fetchrow(COUNTS, slack)
+    return Counts(**{name: row[name] for name in Counts.__struct_fields__})
+
+
+async def late(connection: asyncpg.Connection, *, slack: timedelta) -> list[Late]:
+    """The connectors that have not taken what was due `slack` ago, the oldest first."""
+    return [Late(*row) for row in map(tuple, await connection.fetch(LATE, slack))]
+
+
+async def set_up(connection: asyncpg.Connection) -> SetUp:
+    """Whether accounts, connectors and routes are there."""
+    return SetUp(*tuple(await connection.fetchrow(SET_UP)))
