@@ -1,7 +1,7 @@
 """`tidings sim`: simulated carriers, each a process of its own."""
 
 import asyncio
-import json
+import gc
 import os
 import signal
 from pathlib import Path
@@ -10,14 +10,17 @@ from typing import Any
 import click
 import uvloop
 
+from tidings.app.cli.invocation import Invocation
+from tidings.app.parent import tie_to_parent, watch_parent
 from tidings.connectors.sandbox.settings import PASSWORD, IdForm, Settings
 from tidings.connectors.sandbox.smsc import SimulatedSmsc
 from tidings.domain.errors import Misconfigured
 
 DEFAULT = Settings()
-PARENT_CHECK_S = 0.5
+GC_THRESHOLDS = 50_000, 20, 100  # it makes many objects and no cycles; looking for them took 15 % of its time
 
 seconds = click.FloatRange(min=0)
+some_seconds = click.FloatRange(min=0, min_open=True)
 count = click.IntRange(min=1)
 
 
@@ -68,19 +71,19 @@ def sim() -> None:
     help="Receipts a session may leave unacknowledged before the next ones wait.",
 )  # fmt: skip
 @click.option(
-    "--retry-after", "retry_after_s", type=seconds, default=DEFAULT.retry_after_s,
+    "--retry-after", "retry_after_s", type=some_seconds, default=DEFAULT.retry_after_s,
     help="Seconds until a receipt is sent again that was answered 'not now'.",
 )  # fmt: skip
 @click.option(
-    "--resend-after", "resend_after_s", type=seconds, default=DEFAULT.resend_after_s,
+    "--resend-after", "resend_after_s", type=some_seconds, default=DEFAULT.resend_after_s,
     help="Seconds until a receipt is sent again that was not answered.",
 )  # fmt: skip
 @click.option(
     "--state", type=click.Path(dir_okay=False, path_type=Path),
     help="Keep the truth in this file, and go on from it: open receipts survive a restart.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print where it listens as JSON.")
-def smsc(*, password_file: Path | None, as_json: bool, id_form: str, **options: Any) -> None:
+@click.make_pass_decorator(Invocation, ensure=True)
+def smsc(invocation: Invocation, /, *, password_file: Path | None, id_form: str, **options: Any) -> None:
     """Run a simulated SMSC that speaks SMPP 3.4.
 
     The last four digits of the destination choose what becomes of a message:
@@ -93,12 +96,17 @@ def smsc(*, password_file: Path | None, as_json: bool, id_form: str, **options: 
       all others are delivered
 
     Receipts that nobody acknowledges are kept and sent again. Ctrl-C or SIGTERM unbinds and stops.
+
+    \b
+    A slow carrier whose ids are hexadecimal only in its answers:
+      tidings sim smsc --response-delay 0.5 --receipt-delay 5 --id-form hex-dec
+    One that remembers what it did, also after a kill:
+      tidings sim smsc --state smsc.jsonl
     """
-    try:
-        settings = Settings(password=_password(password_file), id_form=IdForm(id_form), **options)
-        uvloop.run(_serve(settings, as_json=as_json))
-    except Misconfigured as error:
-        raise click.ClickException(str(error)) from error
+    tie_to_parent()
+    gc.set_threshold(*GC_THRESHOLDS)
+    settings = Settings(password=_password(password_file), id_form=IdForm(id_form), **options)
+    uvloop.run(_serve(settings, invocation))
 
 
 def _password(file: Path | None) -> str:
@@ -107,20 +115,16 @@ def _password(file: Path | None) -> str:
     return os.environ.get("TIDINGS_SIM_PASSWORD", PASSWORD)
 
 
-async def _serve(settings: Settings, *, as_json: bool) -> None:
+async def _serve(settings: Settings, invocation: Invocation) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    watching = asyncio.ensure_future(watch_parent(stop.set))
     async with SimulatedSmsc(settings) as running:
-        click.echo(_where(settings, running.port, as_json=as_json))
+        where = {"host": settings.host, "port": running.port, "system_id": settings.system_id}
+        invocation.show(where, "smsc listening on {host}:{port} system_id={system_id}".format(**where))
         running.failed.add_done_callback(lambda _: stop.set())
         await stop.wait()
+    watching.cancel()
     if running.failed.done():
         raise Misconfigured(f"cannot write the state file {settings.state}: {running.failed.result()}")
-
-
-def _where(settings: Settings, port: int, *, as_json: bool) -> str:
-    if as_json:
-        return json.dumps({"host": settings.host, "port": port, "system_id": settings.system_id})
-    return f"smsc listening on {settings.host}:{port} system_id={settings.system_id}"

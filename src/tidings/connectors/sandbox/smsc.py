@@ -165,7 +165,11 @@ def _open_book(settings: Settings, clock: Callable[[], float]) -> Book:
     truth = Truth(settings.messages_max)
     journal = Journal(settings.state) if settings.state else None
     if journal:
-        truth.fold(journal.read())
+        try:
+            truth.fold(journal.read())
+        except Misconfigured:
+            journal.close()
+            raise
     return Book(truth, journal=journal, clock=clock)
 
 
