@@ -16,29 +16,87 @@ retryable refusal is an event, not a state: the part goes back to `queued`.
 
 from collections.abc import Sequence
 from enum import StrEnum, unique
+from typing import NamedTuple
 
 
 @unique
 class State(StrEnum):
-    """Where a part, an attempt or a message stands."""
+    """Where a part, an attempt or a message stands. `MEANING` says what each of them means."""
 
-    SCHEDULED = "scheduled"  # the customer asked for a later start
-    MODERATION = "moderation"  # held for review
-    QUEUED = "queued"  # ours, waiting for a connector, window, throttle or retry
-    SENDING = "sending"  # handed to a connector; no answer yet
-    IN_DOUBT = "in_doubt"  # written, and the answer is lost
-    SENT = "sent"  # the next hop took responsibility
-    ENROUTE = "enroute"  # the peer says it is still trying
-    AT_CARRIER = "at_carrier"  # a receipt proves the next network, not the handset
-    DELIVERED = "delivered"  # the handset has it
-    READ = "read"  # it was displayed
-    NO_RECEIPT = "no_receipt"  # taken, or maybe taken, downstream and the receipt deadline passed
-    EXPIRED = "expired"  # its validity ended before delivery
-    UNDELIVERABLE = "undeliverable"  # network or handset cannot take it
-    REJECTED = "rejected"  # someone refused it
-    FAILED = "failed"  # we could not hand it over
-    NOT_SERVICE_USER = "not_service_user"  # the recipient is not on that channel
-    CANCELLED = "cancelled"  # withdrawn
+    SCHEDULED = "scheduled"
+    MODERATION = "moderation"
+    QUEUED = "queued"
+    SENDING = "sending"
+    IN_DOUBT = "in_doubt"
+    SENT = "sent"
+    ENROUTE = "enroute"
+    AT_CARRIER = "at_carrier"
+    DELIVERED = "delivered"
+    READ = "read"
+    NO_RECEIPT = "no_receipt"
+    EXPIRED = "expired"
+    UNDELIVERABLE = "undeliverable"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    NOT_SERVICE_USER = "not_service_user"
+    CANCELLED = "cancelled"
+
+
+class Meaning(NamedTuple):
+    """What a state says, and how far it may be relied on."""
+
+    what: str
+    sure: str
+
+
+MEANING: dict[State, Meaning] = {
+    State.SCHEDULED: Meaning("the customer asked for a later start", "certain: it is still here"),
+    State.MODERATION: Meaning("held for review", "certain: it is still here"),
+    State.QUEUED: Meaning(
+        "ours, waiting for a connector, window, throttle or retry",
+        "certain: it is still here; flagged `possible_duplicate` where an earlier try may be out there",
+    ),
+    State.SENDING: Meaning("handed to a connector; no answer yet", "certain until the answer, which is due"),
+    State.IN_DOUBT: Meaning(
+        "written, and the answer is lost",
+        "the next hop has it or not: a late answer or a receipt may tell, else the traffic class's policy decides",
+    ),
+    State.SENT: Meaning(
+        "the next hop took responsibility",
+        "its answer says so; flagged `unconfirmed_submit` where there was none and policy forbids another try",
+    ),
+    State.ENROUTE: Meaning("the peer says it is still trying", "a receipt says so"),
+    State.AT_CARRIER: Meaning(
+        "a receipt proves the next network, not the handset",
+        "the carrier vouches for its network, nobody for the handset",
+    ),
+    State.DELIVERED: Meaning(
+        "the handset has it", "a receipt of a route trusted for that says so; only `read` may follow"
+    ),
+    State.READ: Meaning("it was displayed", "the device says so; nothing follows"),
+    State.NO_RECEIPT: Meaning(
+        "taken, or maybe taken, downstream and the receipt deadline passed",
+        "nobody knows; any final word of a peer replaces it",
+    ),
+    State.EXPIRED: Meaning(
+        "its validity ended before delivery",
+        "a receipt says so, or our own clock where it never left us; a later yes corrects it",
+    ),
+    State.UNDELIVERABLE: Meaning(
+        "network or handset cannot take it", "a receipt says so; a later yes corrects it"
+    ),
+    State.REJECTED: Meaning(
+        "someone refused it", "the stage says who: here, the next hop or the network; a later yes corrects it"
+    ),
+    State.FAILED: Meaning(
+        "we could not hand it over", "the next hop's refusals say so; a later yes corrects it"
+    ),
+    State.NOT_SERVICE_USER: Meaning("the recipient is not on that channel", "the channel says so"),
+    State.CANCELLED: Meaning(
+        "withdrawn", "before it left: certain; in the network: a receipt says so, and a later yes corrects it"
+    ),
+}
+"""Every state in words; `docs/statuses.md` is made from it."""
 
 
 @unique
