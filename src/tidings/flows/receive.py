@@ -84,34 +84,59 @@ class Receive:
         """Store a batch of receipts and what follows from them."""
         now = self._clock.now()
         async with self._database.transaction() as tx:
-            claims = await self._claims(tx, batch)
-            reach(Point.RECEIVE_MATCHED)
-            orphans = await self._apply(tx, batch, claims, now=now)
+            # What is still an orphan under these ids came earlier: it is heard first.
+            waiting = await self._waiting(tx, batch)
+            homeless, _ = await self._place(tx, batch, waiting, now=now)
             await tx.keep_orphans(
-                [(self._orphan(one), one.receipt.fingerprint(), one.at + RETRY_AFTER[0]) for one in orphans]
+                [(self._orphan(one), one.receipt.fingerprint(), one.at + RETRY_AFTER[0]) for one in homeless]
             )
             reach(Point.RECEIVE_WRITTEN)
         reach(Point.RECEIVE_COMMITTED)
+        await self._look_again(homeless)
         return [None] * len(batch)
+
+    async def _look_again(self, homeless: Sequence[Incoming]) -> None:
+        """An answer that was recorded while these became orphans could not see them, nor they it."""
+        if not homeless:
+            return
+        async with self._database.transaction() as tx:
+            waiting = await self._waiting(tx, homeless)
+            await self._place(tx, [], waiting, now=self._clock.now())
+            reach(Point.ORPHANS_WRITTEN)
+        reach(Point.ORPHANS_COMMITTED)
 
     async def retry_orphans(self, limit: int = 500) -> int:
         """Try orphans again that are due; how many found their submission."""
         now = self._clock.now()
         async with self._database.transaction() as tx:
             due = await tx.orphans_due(self._connector_id, now=now, limit=limit)
-            batch = [
-                Incoming(one.receipt, one.received_at, [one.upstream_key] if one.upstream_key else [])
-                for one in due
-            ]
-            claims = await self._claims(tx, batch)
-            left = await self._apply(tx, batch, claims, now=now)
-            still = {id(one) for one in left}
-            homeless = [one for one, item in zip(due, batch, strict=True) if id(item) in still]
-            await tx.drop_orphans([one for one, it in zip(due, batch, strict=True) if id(it) not in still])
+            _, homeless = await self._place(tx, [], due, now=now)
             await tx.retry_orphans([(one, _next_retry(one, now)) for one in homeless])
             reach(Point.ORPHANS_WRITTEN)
         reach(Point.ORPHANS_COMMITTED)
         return len(due) - len(homeless)
+
+    async def _waiting(self, tx: ReceiveTx, batch: Sequence[Incoming]) -> list[Orphan]:
+        """The orphans under the ids of these receipts."""
+        keys = sorted({key for one in batch for key in one.lookup_keys})
+        return await tx.orphans_named(self._connector_id, keys) if keys else []
+
+    async def _place(
+        self, tx: ReceiveTx, batch: Sequence[Incoming], waiting: Sequence[Orphan], *, now: datetime
+    ) -> tuple[list[Incoming], list[Orphan]]:
+        """Fold orphans, then receipts, into the messages they belong to; those of each that found none."""
+        earlier = [
+            Incoming(one.receipt, one.received_at, [one.upstream_key] if one.upstream_key else [])
+            for one in waiting
+        ]
+        everything = [*earlier, *batch]
+        claims = await self._claims(tx, everything)
+        reach(Point.RECEIVE_MATCHED)
+        left = {id(one) for one in await self._apply(tx, everything, claims, now=now)}
+        found = [one for one, item in zip(waiting, earlier, strict=True) if id(item) not in left]
+        await tx.drop_orphans(found)
+        homeless = [one for one, item in zip(waiting, earlier, strict=True) if id(item) in left]
+        return [one for one in batch if id(one) in left], homeless
 
     async def _claims(self, tx: ReceiveTx, batch: Sequence[Incoming]) -> list[_Claim | None]:
         """The submission of each receipt, where there is exactly one that fits: by id, in doubt, by another form."""
