@@ -1,0 +1,1 @@
+"""Tidings' own API: what no vendor's vocabulary can say."""
