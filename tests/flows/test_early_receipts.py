@@ -62,4 +62,4 @@ async def waits_for_the_lock(world):
     blocked = "select exists (select from pg_locks where relation = 'orphan'::regclass and not granted)"
     async with asyncio.timeout(10):
         while not await world.sql.fetchval(blocked):
-            await asyncio.sleep(0)
+            pass
