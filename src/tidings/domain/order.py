@@ -47,7 +47,12 @@ class Account(msgspec.Struct, frozen=True):
     currency: str  # ISO 4217
     senders: tuple[str, ...] = ()  # allowed senders; empty = all
     traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL
+    sender_classes: dict[str, TrafficClass] = {}  # what a sender's messages are for, where it differs
     settings: dict[str, object] = {}  # dialect switches by name, e.g. {"infobip.ok_word": "OK"}
+
+    def class_of(self, sender: str) -> TrafficClass:
+        """What messages from this sender are for."""
+        return self.sender_classes.get(sender, self.traffic_class)
 
 
 class Caller(msgspec.Struct, frozen=True):

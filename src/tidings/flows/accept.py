@@ -271,7 +271,7 @@ class _Writer:
         reference, own_reference = self._reference(draft, generated, kept=one.fault is None)
         scheduled_for = _later(draft.scheduled_for or order.scheduled_for, self._now)
         start = scheduled_for or self._now
-        traffic_class = order.traffic_class or self._account.traffic_class
+        traffic_class = order.traffic_class or self._account.class_of(draft.sender)
         validity = timedelta(seconds=draft.validity_s or order.validity_s)
         return NewMessage(
             account_id=self._account.id,

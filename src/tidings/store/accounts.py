@@ -28,7 +28,7 @@ from unnest($2::integer[], $3::ledger_kind[], $4::bigint[], $5::integer[]) as t 
 
 CALLERS = """
 select c.id as credential_id, c.test, c.secret_hash, c.username,
-       a.id, a.name, a.currency, a.senders, a.traffic_class::text, a.settings
+       a.id, a.name, a.currency, a.senders, a.traffic_class::text, a.sender_classes, a.settings
 from credential c join account a on a.id = c.account_id
 where c.revoked_at is null and a.closed_at is null"""
 
@@ -37,6 +37,9 @@ CALLERS_BY_NAME = CALLERS + " and c.kind = 'password' and c.username = any($1::t
 CALLERS_BY_ID = CALLERS + " and c.id = any($1::integer[])"
 
 BALANCE = "select balance, credit_limit, currency from account where id = $1"
+
+
+_decode_classes = msgspec.json.Decoder(dict[str, TrafficClass]).decode
 
 
 class AccountRows(Rows):
@@ -91,6 +94,7 @@ def _known(row: asyncpg.Record) -> KnownCaller:
         currency=row["currency"],
         senders=tuple(row["senders"]),
         traffic_class=TrafficClass(row["traffic_class"]),
+        sender_classes=_decode_classes(row["sender_classes"]),
         settings=msgspec.json.decode(row["settings"]),
     )
     caller = Caller(account, row["credential_id"], row["test"])

@@ -23,6 +23,11 @@ from account order by id"""
 ACCOUNT_ID = "select id from account where name = $1"
 CLOSE_ACCOUNT = "update account set closed_at = now() where id = $1 and closed_at is null"
 
+SET_SENDER_CLASS = """
+update account set sender_classes = case when $3::text is null then sender_classes - $2
+                                    else jsonb_set(sender_classes, array[$2], to_jsonb($3::text)) end
+where id = $1"""
+
 TOP_UP = "update account set balance = balance + $2 where id = $1 returning balance"
 NOTE_TOP_UP = """
 insert into ledger (account_id, at, kind, amount, messages, note) values ($1, now(), 'topup', $2, 0, $3)"""
@@ -106,6 +111,11 @@ class Admin:
         """Refuse everything of the account from now on."""
         async with self._changing():
             await self._connection.execute(CLOSE_ACCOUNT, account_id)
+
+    async def set_sender_class(self, account_id: int, sender: str, traffic_class: str | None) -> None:
+        """What messages from a sender are for; None = the account's default again."""
+        async with self._changing():
+            await self._connection.execute(SET_SENDER_CLASS, account_id, sender, traffic_class)
 
     async def top_up(self, account_id: int, amount: Decimal, note: str = "") -> Units:
         """Add money; the new balance."""

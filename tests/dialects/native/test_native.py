@@ -56,6 +56,14 @@ async def test_a_traffic_class_is_the_messages_own(world):
     assert await world.dispatch() == 0, "a promotional message in doubt is not sent again"
 
 
+async def test_a_senders_class_wins_over_the_accounts_and_the_messages_own_over_both(world):
+    await world.admin.set_sender_class(world.account_id, "BSG", "promotional")
+    await send(world)
+    await send(world, traffic_class="otp")
+    classes = await world.sql.fetch("select traffic_class::text from message order by id")
+    assert [row[0] for row in classes] == ["promotional", "otp"]
+
+
 async def test_another_accounts_message_and_an_unknown_one_get_the_same_answer(world):
     message_id = (await send(world)).json()["id"]
     other = await world.other_account()

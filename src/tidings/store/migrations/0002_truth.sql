@@ -23,3 +23,6 @@ create table courier_lease (
     until timestamptz not null,
     primary key (connector_id, courier_id)
 ) with (fillfactor = 50);
+
+-- What messages from a sender are for, where it differs from the account's default.
+alter table account add column sender_classes jsonb not null default '{}';
