@@ -155,6 +155,58 @@ def test_any_task_is_a_readable_campaign(task):
     check_campaign(json.loads(msgspec.json.encode(shown)))
 
 
+def task(**members):
+    counters = dict.fromkeys(("sent", "delivered", "expired", "undeliverable", "rejected", "unknown"), 0)
+    given_members = {
+        **counters,
+        "id": 7,
+        "dialect": Dialect.BSG_ONE,
+        "bulk_key": "b",
+        "name": None,
+        "sender": "BSG",
+        "text": "Hi",
+        "validity_s": 3600,
+        "created_at": NOW,
+        "scheduled_for": None,
+        "currency": "EUR",
+        "total": 10,
+        "price": 2_000_000,
+        "handed_over": 0,
+        "waiting": 0,
+    }
+    return Task(**{**given_members, **members})
+
+
+@pytest.mark.parametrize(
+    ("waiting", "start", "status"),
+    [
+        (0, None, "done"),
+        (1, None, "sending"),
+        (10, NOW + timedelta(seconds=1), "scheduled"),
+        (10, NOW, "sending"),
+        (0, NOW, "done"),
+    ],
+)
+def test_a_campaign_is_done_when_nothing_waits_to_be_handed_over(waiting, start, status):
+    shown = answers.campaign(task(waiting=waiting, scheduled_for=start), now=NOW, zone=UTC)
+    assert shown.status == status
+
+
+def test_a_campaign_read_back_shows_its_names_times_and_counts():
+    shown = answers.campaign(task(handed_over=6, delivered=4), now=NOW, zone=UTC)
+    assert (shown.name, shown.start_at) == ("SMS api campaign / 2025-03-03 20:05:47", "2025-03-03 20:05:47")
+    assert (shown.statistics.sent, shown.statistics.delivered) == (6, 4)
+    assert (bytes(shown.calculated_price), shown.currency) == (b"0", None)
+    start = NOW + timedelta(days=1)
+    named = answers.campaign(task(name="Spring", scheduled_for=start), now=NOW, zone=UTC)
+    assert (named.name, named.start_at) == ("Spring", "2025-03-04 20:05:47")
+
+
+@pytest.mark.parametrize("recipient", ["100000000", "999999999999999"])
+def test_the_shortest_and_the_longest_number_are_shown(recipient):
+    assert listed(example(recipient=recipient))["data"][0]["phone"] == int(recipient)
+
+
 @given(st.integers(-(10**15), 10**15), st.integers(0, 10**15))
 def test_a_balance_is_exact(amount, limit):
     encoded = msgspec.json.encode(wire.envelope(answers.balance(Balance(amount, limit, "EUR"))))

@@ -91,6 +91,11 @@ def test_a_number_that_is_no_phone_names_its_place(number):
     assert list(errors) == ["phones1number"]
 
 
+@pytest.mark.parametrize("number", [100_000_000, 999_999_999_999_999, "+380661231231", "123456789"])
+def test_a_number_of_nine_to_fifteen_digits_is_a_phone(number):
+    assert order(phones=[{"number": number}]).drafts[0].recipient == str(number)
+
+
 @pytest.mark.parametrize("number", [None, ""])
 def test_a_recipient_without_number_names_its_place(number):
     assert list(refused(phones=[{"number": number}])) == ["phones0number"]
@@ -167,6 +172,16 @@ def test_a_validity_out_of_range_is_refused(name, value):
     assert list(refused(**{name: value})) == [name]
 
 
+def test_a_text_may_come_to_six_parts_at_most():
+    assert order().max_parts == 6
+
+
+def test_a_start_may_be_a_minute_late_and_the_last_instant_of_the_thirtieth_day():
+    assert order(start_at="2025-01-01 11:59:00").scheduled_for is None
+    last = order(start_at="2025-01-31T23:59:59.999999").scheduled_for
+    assert last == datetime(2025, 1, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("start", ["2025-01-01T12:00:01", "2025-01-31 23:59:59", "2025-01-01T14:00:01+0200"])
 def test_a_start_may_be_up_to_the_end_of_the_thirtieth_day(start):
     assert order(start_at=start).scheduled_for > NOW
@@ -195,17 +210,28 @@ def test_a_callback_url_is_http_and_at_most_100_characters(url):
     assert list(refused(callback_url=url)) == ["callback_url"]
 
 
+def test_a_callback_url_of_a_hundred_characters_is_kept():
+    url = "https://" + "x" * 92
+    assert order(callback_url=url).drafts[0].extras.callback_url == url
+
+
 def test_what_is_not_built_is_refused_by_name():
     assert list(refused(transliterate=True)) == ["transliterate"]
     link = {"link": "https://example.com", "placeholder": "LINK", "domain_ids": []}
     assert list(refused(short_links=[link])) == ["short_links"]
 
 
+@pytest.mark.parametrize("code", [0, 9])
+def test_a_tariff_that_may_be_is_asked_for(code):
+    assert order(tariff_code=code).drafts[0].tariff == code
+
+
 @pytest.mark.parametrize("code", [-1, 10, 10**30])
 def test_a_tariff_that_cannot_be_is_not_found(code):
     with pytest.raises(Problem) as caught:
         order(tariff_code=code)
-    assert (caught.value.message, caught.value.errors) == ("Tariff was not found", [])
+    problem = caught.value
+    assert (problem.status, problem.message, problem.errors) == (422, "Tariff was not found", [])
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"nonsense", b'"\xff"', b'{"text":"\\ud800"}', b"[" * 100_000])

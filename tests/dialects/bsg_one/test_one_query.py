@@ -67,6 +67,17 @@ def test_other_words_are_refused(name, value):
     assert refused(**{name: value}) == {name}
 
 
+def test_the_smallest_and_the_largest_integers_are_taken():
+    low = query(filter__id="1", filter__campaign_id="1", page__offset="0")
+    assert (low.where.id, low.where.task_id, low.offset) == (1, 1, 0)
+    high = query(filter__id=str(10**18), filter__campaign_id=str(10**18), page__offset=str(10**9))
+    assert (high.where.id, high.where.task_id, high.offset) == (10**18, 10**18, 10**9)
+    over = refused(
+        filter__id=str(10**18 + 1), filter__campaign_id=str(10**18 + 1), page__offset=str(10**9 + 1)
+    )
+    assert over == {"filterid", "filtercampaign_id", "pageoffset"}
+
+
 def test_the_filters_are_taken():
     where = query(filter__id="26130", filter__campaign_id="1", filter__reference_id="string").where
     assert (where.id, where.task_id, where.reference) == (26130, 1, "string")
@@ -80,6 +91,7 @@ def test_a_filter_that_is_no_id_is_refused(name, value):
 
 @pytest.mark.parametrize("value", ["x" * 256, "a\0b"])
 def test_a_reference_that_nothing_can_have_is_refused(value):
+    assert query(filter__reference_id="x" * 255).where.reference == "x" * 255
     assert refused(filter__reference_id=value) == {"filterreference_id"}
 
 
@@ -110,6 +122,23 @@ def test_future_dates_are_refused_and_a_clock_that_is_a_little_ahead_is_not(name
 @pytest.mark.parametrize("value", ["yesterday", "2025-05-01", "2025-13-01 00:00:00", "0001-01-01 00:00:00"])
 def test_what_is_no_date_is_refused(name, value):
     assert refused(**{f"filter__{name}": value}) == {f"filter{name}"}
+
+
+def test_the_clocks_may_differ_by_a_minute_and_no_more():
+    assert query(filter__to="2025-05-15T12:01:00.0").where.created_to == NOW + timedelta(seconds=SKEW_S)
+    assert refused(filter__to="2025-05-15T12:01:00.1") == {"filterto"}
+    assert query(filter__from="2025-02-15T11:59:00.0").where.created_from < NOW
+    assert refused(filter__from="2025-02-15T11:58:59.9") == {"filterfrom"}
+
+
+def test_a_window_may_be_a_single_moment():
+    moment = "2025-05-01T00:00:00.0"
+    where = query(filter__from=moment, filter__to=moment).where
+    assert where.created_from == where.created_to == datetime(2025, 5, 1, tzinfo=UTC)
+
+
+def test_a_start_names_the_beginning_of_its_second():
+    assert query(filter__from="2025-05-01 00:00:00").where.created_from == datetime(2025, 5, 1, tzinfo=UTC)
 
 
 def test_an_end_before_its_start_is_refused():

@@ -46,6 +46,12 @@ def test_a_token_names_its_credential_until_it_expires():
         tokens.credential_of(issued(), secret=SECRET, now=last + timedelta(seconds=1))
 
 
+def test_only_the_clock_that_is_passed_in_counts():
+    later = datetime(2999, 1, 1, tzinfo=UTC)
+    token = tokens.issue(1, secret=SECRET, now=later, lifetime_s=MONTH_S)
+    assert tokens.credential_of(token, secret=SECRET, now=later) == 1
+
+
 def test_another_secret_is_not_ours():
     with pytest.raises(tokens.BadToken):
         tokens.credential_of(issued(), secret=SECRET[::-1], now=NOW)
