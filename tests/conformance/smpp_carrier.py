@@ -104,7 +104,7 @@ class Carrier:
         self.answers_enquiries = True
         self.answers_unbinds = True
         self._tasks: set[asyncio.Task[None]] = set()
-        self._peers: list[Peer] = []
+        self.peers: list[Peer] = []
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._meet, "127.0.0.1", 0, ssl=self._tls)
@@ -115,14 +115,14 @@ class Carrier:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.close()
-        for peer in self._peers:
+        for peer in self.peers:
             peer.drop()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=PATIENCE_S)
 
     def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = Peer(self, reader, writer)
-        self._peers.append(peer)
+        self.peers.append(peer)
         task = asyncio.create_task(peer.live())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -256,6 +256,17 @@ async def test_a_link_that_dies_leaves_the_written_in_doubt_and_the_queued_unwri
     assert len(carrier.heard(SubmitSm)) == 1
 
 
+async def test_what_was_not_handed_to_the_socket_yet_is_certainly_unwritten(
+    carrier: Carrier, upstream: Upstream
+) -> None:
+    async with running(carrier, upstream) as connector:
+        await up(connector, carrier)
+        (outcome,) = connector.submit([part()])
+        connector._links[0].abort("test")  # within the same turn of the loop
+        assert await soon(outcome) == Unwritten("test")
+    assert carrier.heard(SubmitSm) == []
+
+
 async def test_an_answer_that_is_cut_in_half_is_no_answer(carrier: Carrier, upstream: Upstream) -> None:
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
@@ -482,6 +493,26 @@ async def test_a_flood_of_receipts_is_held_back_and_none_is_lost(
     assert {one.sequence for one in acked} == set(range(1, flood + 1))
 
 
+async def test_a_session_that_comes_up_in_a_flood_is_not_read_from_yet(
+    carrier: Carrier, upstream: Upstream
+) -> None:
+    carrier.bind_statuses.extend([0, None])
+    async with running(carrier, upstream, binds=2) as connector:
+        first = await up(connector, carrier)
+        await until(lambda: len(carrier.binds) == 2)
+        (second,) = [peer for peer in carrier.peers if peer is not first]
+        upstream.stores.clear()
+        first.send(*(receipt(number) for number in range(1, IN_HAND_MAX + 1)))
+        await upstream.until(IN_HAND_MAX)
+        second.send(wire.BindTransceiverResp(1))
+        await until(lambda: connector.status().bound == 2)
+        transport = connector._links[1]._transport
+        assert transport is not None and not transport.is_reading()
+        upstream.stores.set()
+        second.send(receipt(1))
+        assert await second.next(DeliverSmResp) == DeliverSmResp(1)
+
+
 async def test_a_subscribers_message_is_acknowledged_and_is_no_receipt(
     carrier: Carrier, upstream: Upstream
 ) -> None:
@@ -653,6 +684,28 @@ async def test_closing_waits_for_answers_and_unbinds(carrier: Carrier, upstream:
         assert isinstance(await soon(outcome), Taken)
     assert len(carrier.heard(Unbind)) == 1
     assert len(carrier.binds) == 1, "a closed connector does not come back"
+
+
+async def test_a_session_that_is_lost_while_closing_is_not_made_again(
+    carrier: Carrier, upstream: Upstream
+) -> None:
+    async with running(carrier, upstream, binds=2) as connector:
+        peers = [await carrier.peer() for _ in range(2)]
+        await until(lambda: connector.status().bound == 2)
+        (outcome,) = connector.submit([part()])
+        await until(lambda: not all(peer.has_nothing for peer in peers))
+        busy, idle = sorted(peers, key=lambda peer: peer.has_nothing)
+        closing = asyncio.create_task(connector.close(drain_within_s=PATIENCE_S))
+        await until(lambda: connector.room == 0)
+        idle.drop()
+        await until(lambda: connector.status().bound == 1)
+        submit = await busy.next(SubmitSm)
+        busy.send(receipt(1))
+        await busy.next(DeliverSmResp)
+        busy.send(SubmitSmResp(submit.sequence, message_id="1"))
+        await soon(closing)
+        assert isinstance(await soon(outcome), Taken)
+    assert len(carrier.binds) == 2
 
 
 async def test_what_is_unanswered_when_closing_takes_too_long_is_in_doubt(
