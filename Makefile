@@ -1,12 +1,12 @@
 # `make` lists what there is. Every target makes the environment it needs (scripts/bootstrap), once.
 .DEFAULT_GOAL := help
-.PHONY: help dev test lint types check bench clean
+.PHONY: help dev test lint types check bench bench-full clean
 
 # make test ARGS="-k receipts"; make dev ARGS="--port 9000"
 ARGS ?=
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' Makefile
 
 dev:  ## run everything on this machine, with a simulated SMSC and a demo account
 	@scripts/bootstrap run && exec .venv/bin/tidings dev $(ARGS)
@@ -28,9 +28,13 @@ types:  ## check types
 
 check: lint types test  ## all of them
 
-bench:  ## measure the speed on this machine
+bench:  ## measure the speed on this machine, in some minutes; ARGS="accept_single" for one row
 	@scripts/bootstrap dev
 	@.venv/bin/python -m bench $(ARGS)
+
+bench-full:  ## the same with large sizes, which takes long
+	@scripts/bootstrap dev
+	@.venv/bin/python -m bench --full $(ARGS)
 
 clean:  ## remove what was built; the data in .tidings stay
 	rm -rf .venv .tools .sdks dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

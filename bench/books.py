@@ -1,0 +1,125 @@
+"""What the database says: whether everything has ended, what was stored, and what it takes on disk."""
+
+import asyncio
+import time
+from typing import NamedTuple, TypeVar
+
+import asyncpg
+
+from bench.load import BadRun
+from tidings.store import invariants
+
+Found = TypeVar("Found")
+
+LOOK_EVERY_S = 0.02
+LOOK_SHARE = 10  # looking takes at most this part of the time between two looks
+GIVE_UP_S = 60.0
+SLOWEST_PER_S = 100  # whoever is slower than this is taken to be stuck
+
+LAST = "select coalesce(max(id), 0) from message where account_id = $1"
+# The newest end last, nearly: while one of them is open this looks at few rows.
+ALL_ENDED = """
+select not exists (
+    select from (select state from delivery where account_id = $1 and message_id > $2 and state < 'delivered'
+                 order by message_id desc limit 1) as still_open)"""
+ENDED_AS = """
+select state::text, count(*) from delivery where account_id = $1 and message_id > $2 group by state"""
+ALL_HANDED_OVER = """
+select not exists (select from outbox) and not exists (select from in_flight where doubt_since is null)"""
+SOME = "select id, reference from message where account_id = $1 order by random() limit $2"
+SOME_TASKS = "select id from task where account_id = $1 and total > 1 order by random() limit $2"
+WAL = "select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
+# A partitioned table has no file of its own: its partitions are all here.
+ON_DISK = """
+select sum(pg_total_relation_size(oid)) from pg_class
+where relnamespace = 'public'::regnamespace and relkind = 'r'"""
+WAITING = "select count(*) from outbox"
+STORED = "select count(*) from message"
+
+
+class Known(NamedTuple):
+    """A message to ask for."""
+
+    id: int
+    reference: str
+
+
+class Books:
+    """The questions, on a connection of our own. They are asked seldom enough not to be what is measured."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def last_id(self, account_id: int) -> int:
+        """The newest message's id: what comes after it is the run's."""
+        return int(await self._connection.fetchval(LAST, account_id))
+
+    async def all_ended(self, account_id: int, *, after_id: int, expected: int) -> None:
+        """Return once every message after an id has its final status. Raises BadRun if that takes too long."""
+        await self._until(ALL_ENDED, account_id, after_id, within_s=GIVE_UP_S + expected / SLOWEST_PER_S)
+
+    async def verify_delivered(self, account_id: int, *, after_id: int, expected: int) -> None:
+        """Raise BadRun unless so many messages came after an id and every one of them was delivered."""
+        ended = {row[0]: row[1] for row in await self._connection.fetch(ENDED_AS, account_id, after_id)}
+        if ended != {"delivered": expected}:
+            raise BadRun(f"{expected} messages were to be delivered, and stand at {ended}")
+
+    async def all_handed_over(self, expected: int) -> None:
+        """Return once nothing waits for a connector or for its answer. Raises BadRun if that takes too long."""
+        await self._until(ALL_HANDED_OVER, within_s=GIVE_UP_S + expected / SLOWEST_PER_S)
+
+    async def some(self, account_id: int, count: int) -> list[Known]:
+        """Messages at random; the same again where there are fewer."""
+        return _repeated(
+            [Known(*row) for row in await self._connection.fetch(SOME, account_id, count)], count
+        )
+
+    async def some_tasks(self, account_id: int, count: int) -> list[int]:
+        """Tasks of more than one message at random; the same again where there are fewer."""
+        return _repeated(
+            [row[0] for row in await self._connection.fetch(SOME_TASKS, account_id, count)], count
+        )
+
+    async def waiting(self) -> int:
+        """How many messages wait for a connector."""
+        return int(await self._connection.fetchval(WAITING))
+
+    async def verify_waiting(self, expected: int) -> None:
+        """Raise BadRun unless so many messages wait for a connector."""
+        if (waiting := await self.waiting()) != expected:
+            raise BadRun(f"{expected} messages were accepted, and {waiting} wait")
+
+    async def stored(self) -> int:
+        """How many messages there are."""
+        return int(await self._connection.fetchval(STORED))
+
+    async def wal_bytes(self) -> int:
+        """How much was ever written to the log."""
+        return int(await self._connection.fetchval(WAL))
+
+    async def disk_bytes(self) -> int:
+        """What all tables and indexes take, after a vacuum."""
+        await self._connection.execute("vacuum")
+        return int(await self._connection.fetchval(ON_DISK))
+
+    async def verify(self) -> None:
+        """Raise BadRun if one of the promises of the store is broken."""
+        broken = await invariants.check(self._connection)
+        if broken:
+            told = "\n".join(f"  {one.promise}: {one.found} times, e.g. {one.examples}" for one in broken)
+            raise BadRun(f"the invariants do not hold, so there is no result:\n{told}")
+
+    async def _until(self, question: str, *arguments: object, within_s: float) -> None:
+        """Ask until the answer is yes."""
+        deadline = time.perf_counter() + within_s
+        while (began := time.perf_counter()) < deadline:
+            if await self._connection.fetchval(question, *arguments):
+                return
+            await asyncio.sleep(max(LOOK_EVERY_S, LOOK_SHARE * (time.perf_counter() - began)))
+        raise BadRun(f"after {within_s:.0f} s there are still open messages")
+
+
+def _repeated(found: list[Found], count: int) -> list[Found]:
+    if not found:
+        raise BadRun("nothing is stored that could be asked for")
+    return (found * (count // len(found) + 1))[:count]

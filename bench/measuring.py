@@ -1,0 +1,223 @@
+"""The steps of a bench: each measures one run of its rows and leaves the gateway idle behind it."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+from bench.books import Books
+from bench.carrier import Carrier
+from bench.load import BadRun, Tally, converse, offer
+from bench.processes import Meter, PeakMemory, Usage
+from bench.results import MB, Results, Sample
+from bench.setting_up import Customers
+from bench.sizes import BULK_OF, Sizes
+from bench.stand import Stand
+
+ACCEPTED = b'"error":0,'
+ANSWERED = b'"error":0,'
+PULL_LIMIT = 1_000
+REPORT = b'"messageId"'
+
+
+@dataclass(slots=True)
+class Measured:
+    """What a measured block took; filled at its end."""
+
+    count: int
+    usage: Usage = field(init=False)
+    memory_bytes: int = field(init=False)
+
+    @property
+    def rate(self) -> float:
+        """So many a second."""
+        return self.count / self.usage.elapsed_s
+
+    @property
+    def cpu_s_per_1000(self) -> float:
+        """What the product used."""
+        return 1_000 * self.usage.product_s / self.count
+
+    def sample(self, value: float | None = None) -> Sample:
+        """As a run of a row; its figure is the rate unless another is named."""
+        return Sample(self.rate if value is None else value, self.count, self.usage, self.memory_bytes)
+
+
+class Bench:
+    """One bench on one stand. `results` and `sizes` are swapped for the warm-up."""
+
+    def __init__(self, stand: Stand, books: Books, *, customers: Customers, sizes: Sizes) -> None:
+        self.results = Results()
+        self.sizes = sizes
+        self.peak_bytes = 0
+        self._stand = stand
+        self._books = books
+        self._customers = customers
+        self._meter = Meter(**stand.pids)
+        self._carrier = Carrier()
+
+    # -- from the customer's request to the committed final status, through the simulated SMSC -------------------
+
+    async def end_to_end_single(self) -> None:
+        """One request a message."""
+        count = self.sizes.singles
+        wal = await self._books.wal_bytes()
+        done = await self._deliver(self._customers.flow.singles(count), count=count)
+        self.results.note("end_to_end_single", done.sample())
+        self.results.note("cpu_s_per_1000", done.sample(done.cpu_s_per_1000))
+        self.results.note("wal_per_message", Sample((await self._books.wal_bytes() - wal) / count))
+
+    async def end_to_end_bulk(self) -> None:
+        """Many recipients a request."""
+        count = self.sizes.bulk
+        done = await self._deliver(self._customers.flow.bulks(count, of=BULK_OF), count=count)
+        self.results.note("end_to_end_bulk", done.sample())
+        self.results.note("cpu_s_per_1000_bulk", done.sample(done.cpu_s_per_1000))
+
+    async def _deliver(self, requests: list[bytes], *, count: int) -> Measured:
+        account_id = self._customers.flow.account_id
+        after = await self._books.last_id(account_id)
+        with self._measured(count) as done:
+            await self._offer(requests, expected=ACCEPTED)
+            await self._books.all_ended(account_id, after_id=after, expected=count)
+        await self._books.verify_delivered(account_id, after_id=after, expected=count)
+        return done
+
+    async def reports_drained(self) -> None:
+        """All reports that the messages before have left owing, in calls of a thousand."""
+        pulled, empty = [0], [0]
+        request = self._customers.flow.pull(PULL_LIMIT)
+
+        def count(body: bytes, _took_s: float) -> None:
+            found = body.count(REPORT)
+            pulled[0] += found
+            empty[0] += not found
+
+        with self._measured(1) as done:
+            await converse(
+                lambda: None if empty[0] else request,
+                count,
+                port=self._stand.http_port,
+                connections=self.sizes.readers,
+            )
+        done.count = pulled[0]
+        if not pulled[0]:
+            raise BadRun("no report was owed")
+        self.results.note("reports_drained", done.sample())
+
+    # -- each stage alone: nothing is handed over while requests are taken, and no receipt comes before that is done ---
+
+    async def accept_single(self) -> None:
+        """One message a request, until the last is answered."""
+        requests = self._customers.stock.singles(self.sizes.singles)
+        waiting = await self._books.waiting()
+        with self._measured(len(requests)) as done:
+            tally = await self._offer(requests, expected=ACCEPTED)
+        await self._books.verify_waiting(waiting + len(requests))
+        self.results.note("accept_single", done.sample())
+        self.results.note("accept_single_p99", Sample(tally.percentile_ms(99)))
+
+    async def accept_bulk(self) -> None:
+        """Many recipients a request, one request after the other."""
+        count = self.sizes.bulk
+        requests = self._customers.stock.bulks(count, of=BULK_OF)
+        waiting = await self._books.waiting()
+        with self._measured(count) as done:
+            tally = await self._offer(requests, expected=ACCEPTED, connections=1)
+        await self._books.verify_waiting(waiting + count)
+        self.results.note("accept_bulk", done.sample())
+        if count >= BULK_OF:
+            self.results.note("accept_bulk_request", Sample(tally.percentile_ms(50) / 1_000))
+
+    async def carry(self) -> None:
+        """Hand over what was accepted, then take in all its receipts."""
+        account_id, expected = self._customers.stock.account_id, await self._books.waiting()
+        if not expected:
+            raise BadRun("nothing waits to be handed over")
+        async with self._carrier_open():
+            with self._measured(expected) as handed_over:
+                await self._books.all_handed_over(expected)
+            if len(self._carrier.taken) != expected:
+                raise BadRun(f"{expected} messages waited, the carrier took {len(self._carrier.taken)}")
+            with self._measured(expected) as taken_in:
+                await self._carrier.deliver_all()
+        await self._books.all_ended(account_id, after_id=0, expected=expected)
+        self.results.note("hand_over", handed_over.sample())
+        self.results.note("receipts_in", taken_in.sample())
+
+    @asynccontextmanager
+    async def _carrier_open(self) -> AsyncIterator[None]:
+        await self._carrier.open(self._customers.carrier_port)
+        try:
+            yield
+        finally:
+            await self._carrier.close()
+
+    # -- questions -----------------------------------------------------------------------------------------------
+
+    async def lookup_by_id(self) -> None:
+        """Messages by their ids."""
+        known = await self._books.some(self._customers.stock.account_id, self.sizes.questions)
+        await self._ask("lookup_by_id", [f"/rest/sms/{one.id}" for one in known])
+
+    async def lookup_by_reference(self) -> None:
+        """Messages by the references that the customer chose."""
+        known = await self._books.some(self._customers.stock.account_id, self.sizes.questions)
+        await self._ask("lookup_by_reference", [f"/rest/sms/reference/{one.reference}" for one in known])
+
+    async def lookup_by_task(self) -> None:
+        """The counters of bulk requests."""
+        known = await self._books.some_tasks(self._customers.stock.account_id, self.sizes.questions)
+        await self._ask("lookup_by_task", [f"/rest/sms/task/{one}" for one in known])
+
+    async def constant_answer(self) -> None:
+        """What this server does at best: an answer that needs no database."""
+        requests = self._customers.stock.questions(["/health/live"] * self.sizes.questions)
+        with self._measured(len(requests)) as done:
+            await self._offer(requests, expected=b'"live"')
+        self.results.note("constant_answer", done.sample())
+
+    async def _ask(self, row: str, paths: list[str]) -> None:
+        requests = self._customers.stock.questions(paths)
+        with self._measured(len(requests)) as done:
+            tally = await self._offer(requests, expected=ANSWERED)
+        self.results.note(row, done.sample())
+        self.results.note(f"{row}_p99", Sample(tally.percentile_ms(99)))
+
+    # -- what is left behind -------------------------------------------------------------------------------------
+
+    async def disk_per_message(self) -> None:
+        """What each message stored so far takes."""
+        stored = await self._books.stored()
+        self.results.note("disk_per_message", Sample(await self._books.disk_bytes() / stored))
+
+    async def memory(self) -> None:
+        """The most that was seen in any of the steps."""
+        self.results.note("memory", Sample(self.peak_bytes / MB))
+
+    async def start_after_stop(self) -> None:
+        """From the command to ready, on the data of this bench."""
+        self._stand.stop_gateway()
+        self.results.note("start_after_stop", Sample(await self._stand.start_gateway()))
+
+    # -- the means -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _measured(self, count: int) -> Iterator[Measured]:
+        """Measure the block."""
+        measured = Measured(count)
+        with PeakMemory(self._meter) as memory:
+            before = self._meter.read()
+            yield measured
+            measured.usage = self._meter.read().minus(before)
+        measured.memory_bytes = memory.bytes
+        self.peak_bytes = max(self.peak_bytes, memory.bytes)
+
+    async def _offer(
+        self, requests: list[bytes], *, expected: bytes, connections: int | None = None
+    ) -> Tally:
+        return await offer(
+            requests,
+            port=self._stand.http_port,
+            connections=connections or self.sizes.connections,
+            expected=expected,
+        )

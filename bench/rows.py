@@ -1,0 +1,62 @@
+"""What is measured: each row's name, which stays, its unit, its target and which way is better."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Better(Enum):
+    """Which way a figure should go."""
+
+    MORE = "at least"
+    LESS = "at most"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the result.
+
+    `target` is for two cores, everything on the same machine. `unlike` says why today's figure may not be held
+    against it; empty where it may.
+    """
+
+    unit: str
+    better: Better = Better.MORE
+    target: float | None = None
+    unlike: str = ""
+
+    def ok(self, value: float) -> bool | None:
+        """Whether the target is reached; None where there is none, or the figure is of something else."""
+        if self.target is None or self.unlike:
+            return None
+        return value >= self.target if self.better is Better.MORE else value <= self.target
+
+
+FEW_STORED = "the target is for 10 million messages stored"
+NO_CALLBACK = "the target includes an HTTP callback per message"
+SHORT = "the target is for 1 million messages"
+
+ROWS: dict[str, Row] = {
+    "accept_single": Row("messages/s", target=10_000),
+    "accept_single_p99": Row("ms", Better.LESS, 20),
+    "accept_bulk": Row("recipients/s", target=60_000),
+    "accept_bulk_request": Row("s per 10,000", Better.LESS, 0.5),
+    "end_to_end_single": Row("messages/s", target=4_000, unlike=NO_CALLBACK),
+    "end_to_end_bulk": Row("messages/s", target=10_000),
+    "hand_over": Row("messages/s"),
+    "receipts_in": Row("receipts/s", target=15_000),
+    "reports_drained": Row("reports/s", target=60_000),
+    "lookup_by_id": Row("lookups/s", target=15_000, unlike=FEW_STORED),
+    "lookup_by_id_p99": Row("ms", Better.LESS, 10, unlike=FEW_STORED),
+    "lookup_by_reference": Row("lookups/s", target=15_000, unlike=FEW_STORED),
+    "lookup_by_reference_p99": Row("ms", Better.LESS, 10, unlike=FEW_STORED),
+    "lookup_by_task": Row("lookups/s", target=15_000, unlike=FEW_STORED),
+    "lookup_by_task_p99": Row("ms", Better.LESS, 10, unlike=FEW_STORED),
+    "constant_answer": Row("answers/s"),
+    "cpu_s_per_1000": Row("s", Better.LESS, 0.40, unlike=NO_CALLBACK),
+    "cpu_s_per_1000_bulk": Row("s", Better.LESS),
+    "wal_per_message": Row("bytes", Better.LESS),
+    "disk_per_message": Row("bytes", Better.LESS, 1_536),
+    "memory": Row("MB", Better.LESS, 300, unlike=SHORT),
+    "start_after_stop": Row("s", Better.LESS, 3),
+}
+"""All of them, in the order in which they are shown."""

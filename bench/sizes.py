@@ -1,0 +1,52 @@
+"""How much is measured: by default what two cores do in a few minutes; BENCH_… in the environment says more."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+FULL = {"BENCH_N": "100000", "BENCH_BULK_N": "200000", "BENCH_QUESTIONS": "100000"}
+"""What `make bench-full` takes where nothing else is said."""
+
+BULK_OF = 10_000  # recipients of one bulk request, the most that the API takes
+
+
+class BadSize(ValueError):
+    """A size that cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Of one run of a row; every row is run `runs` times after a warm-up."""
+
+    runs: int = 3
+    singles: int = 6_000  # messages in requests of their own
+    bulk: int = 20_000  # recipients in requests of up to BULK_OF
+    questions: int = 10_000
+    connections: int = 64
+    readers: int = 2  # that drain reports at the same time
+    warm_up: int = 1_000
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """The sizes that the environment asks for. Raises BadSize."""
+        asked = {
+            "runs": "BENCH_RUNS",
+            "singles": "BENCH_N",
+            "bulk": "BENCH_BULK_N",
+            "questions": "BENCH_QUESTIONS",
+            "connections": "BENCH_CONNECTIONS",
+            "readers": "BENCH_READERS",
+            "warm_up": "BENCH_WARM_UP",
+        }
+        return cls(**{name: _count(environ, key) for name, key in asked.items() if environ.get(key)})
+
+
+def _count(environ: Mapping[str, str], key: str) -> int:
+    try:
+        count = int(environ[key])
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise BadSize(f"{key}={environ[key]!r}: a number above 0 is expected")
+    return count

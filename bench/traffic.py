@@ -1,0 +1,73 @@
+"""What customers send and ask, as requests ready to be written: BSG REST v1 for messages, Infobip for reports."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+CODES = ("38050", "38067", "38093", "4915", "4477", "33612", "39347", "1212", "1415", "7903")
+DIGITS = 12  # of every number
+SENDER = "Tidings"
+TAILS = 9_900  # the simulated SMSC gives endings from 9902 on another meaning
+STRIDE = 7_368_787  # a prime: numbers jump about, and none comes twice before all have come
+
+Row = dict[str, str]
+
+
+class Customer:
+    """One customer's requests. Numbers, texts and references differ from request to request.
+
+    Texts have 60 characters of the GSM alphabet, so that a message is one part.
+    """
+
+    def __init__(self, key: str, *, account_id: int) -> None:
+        self.account_id = account_id
+        self._key = key
+        self._made = 0
+
+    def singles(self, count: int) -> list[bytes]:
+        """`count` messages, one request each."""
+        return [self._create({"destination": "phone", **row, **_words(row)}) for row in self._rows(count)]
+
+    def bulks(self, count: int, *, of: int) -> list[bytes]:
+        """`count` messages in requests `of` so many recipients, who all get the same text."""
+        sizes = [min(of, count - first) for first in range(0, count, of)]
+        return [
+            self._create({"destination": "phones", "phones": rows, **_words(rows[0])})
+            for rows in ([*self._rows(size)] for size in sizes)
+        ]
+
+    def questions(self, paths: Sequence[str]) -> list[bytes]:
+        """A GET of each path."""
+        return [self._get(path, f"X-API-KEY: {self._key}") for path in paths]
+
+    def pull(self, limit: int) -> bytes:
+        """Fetch up to `limit` reports that nobody was given yet."""
+        return self._get(f"/sms/1/reports?limit={limit}", f"Authorization: App {self._key}")
+
+    def _rows(self, count: int) -> Iterator[Row]:
+        for _ in range(count):
+            self._made += 1
+            yield {"msisdn": self._number(), "reference": f"bench-{self._made:09d}"}
+
+    def _number(self) -> str:
+        """A number that no request of this customer had before."""
+        code = CODES[self._made % len(CODES)]
+        middles = 10 ** (DIGITS - len(code) - 4)
+        middle, tail = divmod(self._made * STRIDE % (middles * TAILS), TAILS)
+        return f"{code}{middle:0{DIGITS - len(code) - 4}d}{tail:04d}"
+
+    def _create(self, content: dict[str, object]) -> bytes:
+        body = json.dumps(content, separators=(",", ":")).encode()
+        head = (
+            "POST /rest/sms/create HTTP/1.1\r\nHost: tidings\r\nContent-Type: application/json\r\n"
+            f"X-API-KEY: {self._key}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
+
+    def _get(self, path: str, credentials: str) -> bytes:
+        return f"GET {path} HTTP/1.1\r\nHost: tidings\r\n{credentials}\r\n\r\n".encode()
+
+
+def _words(row: Row) -> dict[str, object]:
+    """Sender and text; the text differs with the first recipient's reference."""
+    text = f"Your order {row['reference']} has left us. It comes today."
+    return {"originator": SENDER, "body": text.ljust(60, ".")}
