@@ -7,6 +7,8 @@ import pytest_asyncio
 from world import open_world
 
 from tidings.domain.order import Draft, OnFault, Order
+from tidings.domain.outcome import Next, Refused
+from tidings.domain.reason import Reason
 from tidings.store.invariants import BILLED, CHECKS, COUNTERS, FOLDED, SUBMITTED, check, ended
 
 DAY_S = 86_400
@@ -49,6 +51,18 @@ async def settled_story(world):
     await world.sweep()  # the long one's open part is not waited for any longer
 
 
+async def rerouted(world):
+    """A message that its first route refused for its own sake waits for the next."""
+    second = await world.admin.add_connector("second", "smpp", {}, simulator=True)
+    await world.admin.add_route(second, position=1)
+    await send(world, "380972000030", text="x" * 400)
+    refused = Refused(Reason.ROUTE_CONFIG, Next.GIVE_UP, "0x0000000f ESME_RINVSYSID")
+    await world.record([world.answer(flight, refused) for flight, _ in await world.take()])
+    assert await world.sql.fetchval(
+        "select count(*) from outbox where connector_id = $1 and attempt = 2", second
+    )
+
+
 async def open_story(world):
     """Messages that wait for everything that can be waited for."""
     later = world.clock.now() + timedelta(hours=1)
@@ -56,6 +70,7 @@ async def open_story(world):
     [torn] = await send(world, "380972000022", text="x" * 400)
     await send(world, "380972000023", "380972000024")
     await world.dispatch()
+    await rerouted(world)
     await world.says(torn, "UNDELIV", part=1)
     world.carrier.mood = "silent"
     await send(world, "380972000025")

@@ -106,8 +106,7 @@ class Close:
         now = self._clock.now()
         async with self._database.transaction() as tx:
             keys = await tx.settle_due(now=now, limit=limit)
-            evidence = Evidence(Kind.TIMER, now, closes=True, inferred=True, word="settle")
-            await fold(tx, {key: [(evidence, None)] for key in keys}, now=now)
+            await fold(tx, {key: [(_settled(now), None)] for key in keys}, now=now)
             reach(Point.SETTLE_WRITTEN)
         reach(Point.SETTLE_COMMITTED)
         return len(keys)
@@ -153,6 +152,11 @@ def _log(
             )
             log.setdefault(flight.key, []).append((own, None))
     return log
+
+
+def _settled(now: datetime) -> Evidence:
+    """Of each message its own: folding writes into evidence what it cost."""
+    return Evidence(Kind.TIMER, now, closes=True, inferred=True, word="settle")
 
 
 def _expired(now: datetime, *, attempt: int, part: int) -> Evidence:

@@ -26,9 +26,10 @@ insert into ledger (account_id, at, kind, amount, messages)
 select account_id, $1, kind, amount, messages
 from unnest($2::integer[], $3::ledger_kind[], $4::bigint[], $5::integer[]) as t (account_id, kind, amount, messages)"""
 
-CALLERS = """
-select c.id as credential_id, c.test, c.secret_hash, c.username,
-       a.id, a.name, a.currency, a.senders, a.traffic_class::text, a.sender_classes, a.settings
+ACCOUNT_FIELDS = "a.id, a.name, a.currency, a.senders, a.traffic_class::text, a.sender_classes, a.settings"
+
+CALLERS = f"""
+select c.id as credential_id, c.test, c.secret_hash, c.username, {ACCOUNT_FIELDS}
 from credential c join account a on a.id = c.account_id
 where c.revoked_at is null and a.closed_at is null"""
 
@@ -87,8 +88,9 @@ class AccountRows(Rows):
         return Balance(row["balance"], row["credit_limit"], row["currency"])
 
 
-def _known(row: asyncpg.Record) -> KnownCaller:
-    account = Account(
+def account_of(row: asyncpg.Record) -> Account:
+    """An account from a row of ACCOUNT_FIELDS."""
+    return Account(
         id=row["id"],
         name=row["name"],
         currency=row["currency"],
@@ -97,5 +99,8 @@ def _known(row: asyncpg.Record) -> KnownCaller:
         sender_classes=_decode_classes(row["sender_classes"]),
         settings=msgspec.json.decode(row["settings"]),
     )
-    caller = Caller(account, row["credential_id"], row["test"])
+
+
+def _known(row: asyncpg.Record) -> KnownCaller:
+    caller = Caller(account_of(row), row["credential_id"], row["test"])
     return KnownCaller(caller, row["secret_hash"], row["username"])

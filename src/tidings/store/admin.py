@@ -17,8 +17,8 @@ insert into account (name, currency, credit_limit, plan, traffic_class, senders,
 values ($1, $2, $3, $4, $5::traffic_class, $6, $7::jsonb) returning id"""
 ADD_TARIFF = "insert into tariff (account_id, code, active) values ($1, $2, $3)"
 ACCOUNTS = """
-select id, name, currency, balance, credit_limit, plan, traffic_class::text, senders, settings::text, created_at,
-       closed_at
+select id, name, currency, balance, credit_limit, plan, traffic_class::text, senders, sender_classes::text,
+       settings::text, created_at, closed_at
 from account order by id"""
 ACCOUNT_ID = "select id from account where name = $1"
 CLOSE_ACCOUNT = "update account set closed_at = now() where id = $1 and closed_at is null"
@@ -43,6 +43,8 @@ OPENS = """
 select exists (select from credential where account_id = $1 and secret_hash = $2 and revoked_at is null)"""
 REVOKE_ALL = "update credential set revoked_at = now() where account_id = $1 and revoked_at is null"
 
+ADD_TARIFF_IF_NEW = """
+insert into tariff (account_id, code) values ($1, $2) on conflict (account_id, code) do nothing"""
 SET_TARIFF = """
 insert into tariff (account_id, code, active) values ($1, $2, $3)
 on conflict (account_id, code) do update set active = excluded.active"""
@@ -156,10 +158,10 @@ class Admin:
             await self._connection.execute(REVOKE_ALL, account_id)
 
     async def set_price(self, account_id: int, *, tariff: int, prefix: str, per_part: Decimal) -> None:
-        """What one part to a prefix costs on a tariff; the tariff is made active if it is new."""
+        """What one part to a prefix costs on a tariff; a tariff that is new is made, and active."""
         units = _units(per_part, least=0)
         async with self._changing():
-            await self._connection.execute(SET_TARIFF, account_id, tariff, True)
+            await self._connection.execute(ADD_TARIFF_IF_NEW, account_id, tariff)
             await self._connection.execute(SET_PRICE, account_id, tariff, prefix, units)
 
     async def set_tariff(self, account_id: int, *, tariff: int, active: bool) -> None:

@@ -34,6 +34,11 @@ select c.name, c.enabled, count(*) as messages, min(o.due_at) as since
 from outbox o join connector c on c.id = o.connector_id
 where o.due_at < now() - $1::interval group by c.name, c.enabled order by since"""
 
+# Counted for ever: what the setting has become meanwhile is not suspected any more.
+SUSPECTED = """
+select c.name, s.form, s.found from suspect_count s join connector c on c.id = s.connector_id
+where s.form <> coalesce(c.settings ->> 'id_form', 'exact') order by s.found desc"""
+
 SET_UP = """
 select exists (select from account where closed_at is null) as accounts,
        exists (select from connector where enabled) as connectors,
@@ -64,6 +69,14 @@ class Late(msgspec.Struct, frozen=True):
     since: datetime
 
 
+class Suspected(msgspec.Struct, frozen=True):
+    """A connector whose receipts are found under another form of id than it is set to."""
+
+    connector: str
+    form: str
+    receipts: int
+
+
 class SetUp(msgspec.Struct, frozen=True):
     """Whether there is what sending needs."""
 
@@ -81,6 +94,11 @@ async def counts(connection: asyncpg.Connection, *, slack: timedelta) -> Counts:
 async def late(connection: asyncpg.Connection, *, slack: timedelta) -> list[Late]:
     """The connectors that have not taken what was due `slack` ago, the oldest first."""
     return [Late(*row) for row in map(tuple, await connection.fetch(LATE, slack))]
+
+
+async def suspected(connection: asyncpg.Connection) -> list[Suspected]:
+    """The connectors whose form of id seems wrong, the surest first."""
+    return [Suspected(*row) for row in map(tuple, await connection.fetch(SUSPECTED))]
 
 
 async def set_up(connection: asyncpg.Connection) -> SetUp:

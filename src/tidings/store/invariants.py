@@ -80,10 +80,15 @@ select d.account_id, d.message_id, d.state from delivery d
 join message m on m.account_id = d.account_id and m.id = d.message_id
 where d.state in ('sent', 'enroute', 'at_carrier') and (d.first_written_at is null or {PASSED_BY})"""
 
+# While an attempt of which no part has failed is open, nothing is to be settled: the message goes on with that one.
 UNSETTLED = """
 select d.account_id, d.message_id from delivery d
 where d.state < 'delivered' and d.negative_at is not null
-  and not exists (select from timer t where t.account_id = d.account_id and t.message_id = d.message_id)"""
+  and not exists (select from timer t where t.account_id = d.account_id and t.message_id = d.message_id)
+  and not exists (
+      select from json_array_elements(d.attempts) as a (attempt)
+      where not exists (select from json_array_elements(a.attempt -> 3) as p (state)
+                        where (p.state ->> 0)::delivery_state >= 'expired'))"""
 
 QUEUED_TWICE = f"""
 select account_id, message_id, 'part ' || part from ({QUEUED}) as queued

@@ -3,7 +3,9 @@
 import asyncpg
 
 from tidings.domain import ids
+from tidings.domain.order import Account
 from tidings.flows.records import Key
+from tidings.store.accounts import ACCOUNT_FIELDS, account_of
 from tidings.store.lookups import LookupRows
 
 MAX_FOUND = 20
@@ -28,6 +30,14 @@ where ($1::integer is null or a.id = $1) and $2 in (m.reference, m.message_key)"
 TASKS = f"""
 select t.account_id, t.id from account a join task t on t.account_id = a.id and (t.id = $3 or t.bulk_key = $2)
 where ($1::integer is null or a.id = $1) order by t.id desc limit {MAX_FOUND}"""
+
+OPEN_ACCOUNT = f"select {ACCOUNT_FIELDS} from account a where a.name = $1 and a.closed_at is null"
+
+
+async def open_account(connection: asyncpg.Connection, name: str) -> Account | None:
+    """The account of a name, as a request with its key would know it; None if there is none, or it is closed."""
+    row = await connection.fetchrow(OPEN_ACCOUNT, name)
+    return account_of(row) if row else None
 
 
 async def find_messages(

@@ -26,7 +26,7 @@ from unnest($1::integer[], $2::bigint[]) as wanted (account_id, message_id)
 join evidence using (account_id, message_id)
 order by account_id, message_id, seq"""
 
-OURS = frozenset({Kind.WRITTEN, Kind.RESENT, Kind.HELD, Kind.TIMER})
+OURS = frozenset({Kind.WRITTEN, Kind.DROPPED, Kind.RESENT, Kind.HELD, Kind.TIMER})
 """What we decide ourselves must be a legal step. What a peer claims may be anything, and is not always obeyed."""
 
 Line = tuple[int, Evidence]
@@ -74,6 +74,7 @@ def _tell(held: Held, rows: list[asyncpg.Record]) -> Told:
         told.folded += _gaps(log)
         if not told.folded:
             _replay(log, held.delivery, told)
+            told.billed += _unnoted(log, held)
     except (msgspec.DecodeError, AssertionError, IndexError) as unreadable:
         told.folded.append(f"its evidence cannot be folded ({type(unreadable).__name__})")
     return told
@@ -114,6 +115,13 @@ def _differences(replayed: Delivery, stored: Delivery) -> Iterator[str]:
     for name in Delivery.__struct_fields__:
         if getattr(replayed, name) != getattr(stored, name):
             yield f"{name} is not what its evidence folds to"
+
+
+def _unnoted(log: list[Line], held: Held) -> Iterator[str]:
+    """The evidence says what each step cost."""
+    noted = sum(evidence.charged for _, evidence in log)
+    if noted != held.charged:
+        yield f"its evidence charges {noted} instead of {held.charged}"
 
 
 def _unpaid(held: Held) -> Iterator[str]:
