@@ -3,7 +3,10 @@
 from datetime import timedelta
 
 from tidings.domain.order import Draft, OnFault, Order
+from tidings.domain.outcome import Next, Refused
+from tidings.domain.reason import Reason
 from tidings.domain.status import State
+from tidings.store.invariants import check
 
 
 async def send(world, text="hello", **more):
@@ -43,3 +46,22 @@ async def test_parts_that_are_throttled_together_are_all_tried_again(world):
     for part in (1, 2, 3):
         await world.says(message_id, "DELIVRD", part=part)
     assert (await world.message(message_id)).standing.state is State.DELIVERED
+
+
+async def test_a_part_taken_after_its_message_has_failed_is_charged(world):
+    message_id = await send(world, text="x" * 200)
+    (refused, _), (throttled, _) = await world.take()
+    await world.record(
+        [
+            world.answer(refused, Refused(Reason.SMSC_REFUSED_NUMBER, Next.GIVE_UP, "0x0000000b")),
+            world.answer(throttled, Refused(Reason.SMSC_REFUSED, Next.THROTTLE, "0x00000058")),
+        ]
+    )
+    world.clock.advance(601)
+    await world.sweep()
+    message = await world.message(message_id)
+    assert (message.standing.state, message.price) == (State.REJECTED, 0)
+
+    await world.dispatch()
+    assert (await world.message(message_id)).price == 400_000
+    assert await check(world.sql) == []

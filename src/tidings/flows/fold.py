@@ -68,20 +68,21 @@ def _fold_one(row: Held, learnt: tuple[Evidence, bytes | None], *, moves: Moves,
     negative_before = delivery.negative_at
     applied = apply(delivery, evidence)
     moves.evidence.append((key, delivery.version, evidence, fingerprint))
-    if applied.changed and delivery.final:
+    taken_now = delivery.sent_at is not None and not handed_over_before  # may be of a part that came late
+    if delivery.final and (applied.changed or taken_now):
         _settle(row, moves.money[delivery.account_id], evidence)
-        if _is_owed(applied.before, delivery, reports=row.reports):
-            row.reports += 1
-            evidence.report = row.reports
-            moves.reports.append(
-                OwedReport(*key, row.reports, _frozen(delivery), price=shown_price(row), owed_at=now)
-            )
+    if delivery.final and applied.changed and _is_owed(applied.before, delivery, reports=row.reports):
+        row.reports += 1
+        evidence.report = row.reports
+        moves.reports.append(
+            OwedReport(*key, row.reports, _frozen(delivery), price=shown_price(row), owed_at=now)
+        )
     if delivery.negative_at is not None and negative_before is None and not delivery.final:
         moves.settle_timers.append((key, delivery.negative_at + SETTLE_AFTER))
     if row.counted_task is not None:
         move = moves.counters.setdefault((delivery.account_id, row.counted_task), CounterMove(buckets={}))
         _count(move, applied.before, delivery.standing)
-        move.handed_over += (delivery.sent_at is not None) - handed_over_before
+        move.handed_over += taken_now
         move.price += shown_price(row) - shown_before
 
 
