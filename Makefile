@@ -1,6 +1,6 @@
 # `make` lists what there is. Every target makes the environment it needs (scripts/bootstrap), once.
 .DEFAULT_GOAL := help
-.PHONY: help dev test lint types check bench bench-full clean
+.PHONY: help dev test lint types check bench bench-full docs clean
 
 # make test ARGS="-k receipts"; make dev ARGS="--port 9000"
 ARGS ?=
@@ -35,6 +35,10 @@ bench:  ## measure the speed on this machine, in some minutes; ARGS="accept_sing
 bench-full:  ## the same with large sizes, which takes long
 	@scripts/bootstrap dev
 	@.venv/bin/python -m bench --full $(ARGS)
+
+docs:  ## make the pages that are made from the code
+	@scripts/bootstrap run
+	@.venv/bin/python scripts/statuses.py
 
 clean:  ## remove what was built; the data in .tidings stay
 	rm -rf .venv .tools .sdks dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
