@@ -77,3 +77,9 @@ async def world(empty_database: str) -> AsyncIterator[World]:
     """A gateway on its own database, a customer with money and keys, and a carrier that does as it is told."""
     async with open_world(empty_database) as opened:
         yield opened
+
+
+@pytest.fixture
+def databases(postgres: str) -> Callable[[], AbstractAsyncContextManager[str]]:
+    """As many databases of their own as a test wants, one after the other."""
+    return lambda: fresh_database(postgres)

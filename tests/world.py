@@ -133,6 +133,10 @@ class World:
     def sql(self) -> asyncpg.Connection:
         return self._connection
 
+    async def reopen(self) -> None:
+        """The gateway anew, with nothing in memory."""
+        self.gateway = await House.on(self.database, self.clock)
+
     async def account(
         self,
         name: str,
@@ -270,7 +274,7 @@ async def open_world(url: str) -> AsyncIterator[World]:
         )
         await world.admin.add_route(world.connector_id)
         world.customer = await world.account("acme")
-        world.gateway = await House.on(database, clock)
+        await world.reopen()
         app = http.build(served(world.gateway, clock=clock, config=Config()), ready=_always)
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app), base_url="http://tidings"

@@ -179,3 +179,12 @@ async def test_a_wrong_number_is_not_tried_elsewhere_and_the_last_routes_reason_
     await world.dispatch()
     message = await world.message(answer.rows[0].id)
     assert (message.standing.state, message.price) == (State.REJECTED, 0)
+
+
+async def test_a_receipt_before_its_answer_is_found_under_any_of_its_keys(world):
+    answer = await send(world, "380972000001")
+    [(flight, part)] = await world.take()
+    await receive(world, world.receipt("0059113978", part, "DELIVRD"), keys=["381223180664", "59113978"])
+    taken = world.answer(flight, Taken("38601fa"))
+    await world.record([type(taken)(flight, taken.outcome, taken.at, "59113978")])
+    assert (await world.message(answer.rows[0].id)).standing.state is State.DELIVERED

@@ -82,6 +82,7 @@ class Report(msgspec.Struct, frozen=True):
     """A final status owed to a customer, as it stood when it was decided, with its message."""
 
     id: int
+    number: int  # 1, then corrections
     standing: Standing
     done_at: datetime
     sent_at: datetime

@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 
 from tidings.domain import ids, number
-from tidings.domain.errors import REASON, Fault, Refusal
+from tidings.domain.errors import REASON, Fault, Refusal, Unavailable
 from tidings.domain.lifecycle import Evidence, Kind
 from tidings.domain.money import Units
 from tidings.domain.order import LANE, NO_EXTRAS, Draft, OnFault, Order, Receipted, Taken
@@ -151,9 +151,7 @@ class _Writer:
         order, task_id = self._order, self._task_id
         bulk_key = order.bulk_key or ids.seal(self._secret, task_id)
         if self._ledger.funds[self._account.id].closed:
-            return Receipted(
-                task_id, bulk_key, self._now, self._account.currency, [Fault.NO_CREDIT] * len(self._rows)
-            )
+            return Unavailable("the account is closed")
         judged = (
             [self._judge(row) for row in self._rows] if order.on_fault is not OnFault.REFUSE_ALL else None
         )
@@ -350,6 +348,8 @@ class _Judged:
 def _candidate(draft: Draft, max_parts: int) -> Candidate:
     fault = draft.fault
     recipient, country = draft.recipient, None
+    if "\x00" in draft.text + draft.sender and (fault is None or _RANK[Fault.TEXT_INVALID] < _RANK[fault]):
+        fault = Fault.TEXT_INVALID  # no carrier takes it and no database stores it
     try:
         recipient, country = number.parse(draft.recipient)
     except number.NumberFault as bad:

@@ -114,7 +114,7 @@ class RecordAnswers:
         orphans = await tx.orphans_named(self._connector_id, keys) if keys else []
         claimed = []
         for orphan in orphans:
-            match = named(orphan.receipt, [one for one in taken if one.upstream_key == orphan.upstream_key])
+            match = named(orphan.receipt, [one for one in taken if one.upstream_key in orphan.upstream_keys])
             if match is not None:
                 claimed.append(orphan)
                 log[match.key].append(

@@ -85,7 +85,9 @@ class Batcher(Generic[Item, Result]):
         except BaseException as death:  # the process, or this loop, ends: nobody may wait for ever
             for _, future in batch:
                 _resolve(future, death)
-            raise
+            if isinstance(death, asyncio.CancelledError):
+                raise
+            return
         for (_, future), result in zip(batch, results, strict=True):
             _resolve(future, result)
 

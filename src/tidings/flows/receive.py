@@ -126,8 +126,7 @@ class Receive:
     ) -> tuple[list[Incoming], list[Orphan]]:
         """Fold orphans, then receipts, into the messages they belong to; those of each that found none."""
         earlier = [
-            Incoming(one.receipt, one.received_at, [one.upstream_key] if one.upstream_key else [])
-            for one in waiting
+            Incoming(one.receipt, one.received_at, one.upstream_keys, one.suspect_keys) for one in waiting
         ]
         everything = [*earlier, *batch]
         claims = await self._claims(tx, everything)
@@ -210,8 +209,15 @@ class Receive:
         return orphans
 
     def _orphan(self, one: Incoming) -> Orphan:
-        key = one.lookup_keys[0] if one.lookup_keys else None
-        return Orphan(self._connector_id, 0, key, 0, one.at, one.receipt)
+        return Orphan(
+            connector_id=self._connector_id,
+            id=0,
+            upstream_keys=one.lookup_keys,
+            suspect_keys=one.suspect_keys,
+            tries=0,
+            received_at=one.at,
+            receipt=one.receipt,
+        )
 
 
 def receipt_evidence(

@@ -187,7 +187,8 @@ class Orphan(msgspec.Struct, frozen=True):
 
     connector_id: int
     id: int
-    upstream_key: str | None
+    upstream_keys: list[str]
+    suspect_keys: dict[str, str]
     tries: int
     received_at: datetime
     receipt: Receipt

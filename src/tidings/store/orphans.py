@@ -12,15 +12,19 @@ from tidings.store.rows import Rows, columns
 
 # The same receipt may come again, and again while it is an orphan: one row stands for all.
 KEEP = """
-insert into orphan (connector_id, upstream_key, recipient, sender, received_at, retry_at, fingerprint, receipt, raw)
-select * from unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
-                     $7::bytea[], $8::json[], $9::bytea[])
+insert into orphan (connector_id, upstream_keys, suspect_keys, recipient, sender, received_at, retry_at, fingerprint,
+                    receipt, raw)
+select connector_id, array(select json_array_elements_text(keys)), suspects, recipient, sender, received_at, retry_at,
+       fingerprint, receipt, raw
+from unnest($1::integer[], $2::json[], $3::json[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
+            $8::bytea[], $9::json[], $10::bytea[])
+     as t (connector_id, keys, suspects, recipient, sender, received_at, retry_at, fingerprint, receipt, raw)
 on conflict (connector_id, fingerprint) do nothing"""
 
-FIELDS = "connector_id, id, upstream_key, tries, received_at, receipt, raw"
+FIELDS = "connector_id, id, upstream_keys, suspect_keys, tries, received_at, receipt, raw"
 
 NAMED = f"""
-select {FIELDS} from orphan where connector_id = $1 and upstream_key = any($2::text[])
+select {FIELDS} from orphan where connector_id = $1 and upstream_keys && $2::text[]
 order by id for update skip locked"""
 
 DUE = f"""
@@ -50,7 +54,7 @@ class OrphanRows(Rows):
         """Keep receipts nobody claims: orphan, fingerprint, next retry."""
         if rows:
             flat = [_stored(orphan, fingerprint, retry_at) for orphan, fingerprint, retry_at in rows]
-            await self._connection.execute(KEEP, *columns(flat, 9))
+            await self._connection.execute(KEEP, *columns(flat, 10))
 
     async def count_suspects(self, connector_id: int, forms: Mapping[str, int]) -> None:
         """Receipts that only another id form found, by form."""
@@ -83,7 +87,8 @@ def _stored(orphan: Orphan, fingerprint: bytes, retry_at: datetime) -> tuple[obj
     body = msgspec.json.encode({**msgspec.to_builtins(receipt), "raw": ""}).decode()
     return (
         orphan.connector_id,
-        orphan.upstream_key,
+        msgspec.json.encode(orphan.upstream_keys).decode(),
+        msgspec.json.encode(orphan.suspect_keys).decode(),
         receipt.recipient,
         receipt.sender,
         orphan.received_at,
@@ -99,7 +104,8 @@ def _orphan(row: asyncpg.Record) -> Orphan:
     return Orphan(
         connector_id=row["connector_id"],
         id=row["id"],
-        upstream_key=row["upstream_key"],
+        upstream_keys=row["upstream_keys"],
+        suspect_keys=msgspec.json.decode(row["suspect_keys"]),
         tries=row["tries"],
         received_at=row["received_at"],
         receipt=receipt,

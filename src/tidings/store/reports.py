@@ -77,6 +77,7 @@ class ReportRows(Rows):
         reports = [
             Report(
                 id=row["message_id"],
+                number=row["number"],
                 standing=standing_of(row),
                 done_at=row["done_at"],
                 sent_at=row["sent_at"],

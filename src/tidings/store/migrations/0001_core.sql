@@ -265,7 +265,8 @@ create index submission_upstream on submission (connector_id, upstream_key);
 create table orphan (
     connector_id integer not null,
     id bigint generated always as identity,
-    upstream_key text,
+    upstream_keys text[] not null, -- what its submission may be stored under
+    suspect_keys json not null, -- the same under other id forms than the configured one, and their form
     recipient text not null,
     sender text not null,
     received_at timestamptz not null,
@@ -277,7 +278,7 @@ create table orphan (
     primary key (connector_id, id),
     unique (connector_id, fingerprint)
 );
-create index orphan_upstream on orphan (connector_id, upstream_key);
+create index orphan_upstream on orphan using gin (upstream_keys);
 create index orphan_retry on orphan (retry_at) where retry_at is not null;
 
 -- When to look at a message again although nobody said anything.
