@@ -37,7 +37,7 @@ bench-full:  ## the same with large sizes, which takes long
 	@.venv/bin/python -m bench --full $(ARGS)
 
 docs:  ## make the pages that are made from the code
-	@scripts/bootstrap run
+	@scripts/bootstrap dev
 	@.venv/bin/python scripts/statuses.py
 
 clean:  ## remove what was built; the data in .tidings stay
