@@ -79,6 +79,7 @@ class Evidence(msgspec.Struct, omit_defaults=True):
     reference: int = 0  # WRITTEN: what joins the parts of a long message (1..255)
     charged: Units = 0  # what this evidence cost the account
     released: Units = 0  # what it gave back of the hold
+    matched_by: str | None = None  # RECEIPT: what found its message, where its id did not: doubt, operator
     suspect_form: str | None = None  # RECEIPT: matched only under another id form than the configured one
     report: int = 0  # the number of the report it owed to the customer
     word: str | None = None  # the peer's own word or code, or what made us do it

@@ -22,6 +22,9 @@ from tidings.flows.transaction import CloseTx, Database
 OVERLAP = timedelta(minutes=10)
 """How far a sweep looks back behind where it was: a slow transaction may commit into the past."""
 
+ORPHANS_KEPT = timedelta(days=30)
+"""How long a receipt that belongs to nobody is kept: as long as receipts are matched at all."""
+
 _SWEEP = "receipt_deadline"
 
 
@@ -42,6 +45,8 @@ class Close:
                 moved += done
                 if done < limit:
                     break
+        async with self._database.transaction() as tx:
+            await tx.age_orphans(before=self._clock.now() - ORPHANS_KEPT)
         return moved
 
     async def recover(self, limit: int = 1_000) -> int:

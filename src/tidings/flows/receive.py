@@ -67,6 +67,7 @@ class _Claim(msgspec.Struct, frozen=True):
     match: Match
     flight: Flight | None = None  # set where it resolves a doubt
     suspect_form: str | None = None  # set where only another id form finds it
+    matched_by: str | None = None  # set where a person says so
 
 
 class Receive:
@@ -115,6 +116,29 @@ class Receive:
             reach(Point.ORPHANS_WRITTEN)
         reach(Point.ORPHANS_COMMITTED)
         return len(due) - len(homeless)
+
+    async def adopt(self, orphan_id: int, key: Key, *, attempt: int = 1, part: int = 1) -> bool:
+        """An operator knows where an orphan belongs; False if it is no longer there. Raises KeyError for no message."""
+        now = self._clock.now()
+        async with self._database.transaction() as tx:
+            orphan = await tx.orphan(self._connector_id, orphan_id)
+            if orphan is None:
+                return False
+            content = (await tx.contents([key]))[key]
+            match = Match(
+                connector_id=self._connector_id,
+                upstream_key=orphan.upstream_keys[0] if orphan.upstream_keys else "",
+                account_id=key[0],
+                message_id=key[1],
+                attempt=attempt,
+                part=part,
+                recipient=content.recipient,
+                written_at=orphan.received_at,
+            )
+            receipt = Incoming(orphan.receipt, orphan.received_at, orphan.upstream_keys)
+            await self._apply(tx, [receipt], [_Claim(match, matched_by="operator")], now=now)
+            await tx.drop_orphans([orphan])
+        return True
 
     async def _waiting(self, tx: ReceiveTx, batch: Sequence[Incoming]) -> list[Orphan]:
         """The orphans under the ids of these receipts."""
@@ -202,6 +226,7 @@ class Receive:
                 one.receipt, claim.match, at=one.at, delivery=held[key].delivery, reading=self._reading
             )
             evidence.suspect_form = claim.suspect_form
+            evidence.matched_by = "doubt" if claim.flight else claim.matched_by
             if (*key, fingerprint) not in seen:
                 seen.add((*key, fingerprint))
                 log[key].append((evidence, fingerprint))

@@ -193,6 +193,10 @@ class ReceiveTx(DispatchTx, Protocol):
         """Keep receipts nobody claims: orphan, fingerprint, next retry."""
         ...
 
+    async def orphan(self, connector_id: int, orphan_id: int) -> Orphan | None:
+        """One orphan; locked."""
+        ...
+
     async def orphans_due(self, connector_id: int, *, now: datetime, limit: int) -> list[Orphan]:
         """Orphans to try again; locked."""
         ...
@@ -207,6 +211,10 @@ class CloseTx(DispatchTx, Protocol):
 
     async def silent(self, *, expired_before: datetime, after: datetime, limit: int) -> list[Key]:
         """Messages that left us, are open, and whose validity ended in the window."""
+        ...
+
+    async def age_orphans(self, *, before: datetime) -> None:
+        """Delete what nobody claimed for so long that its message's row may be gone."""
         ...
 
     async def swept_to(self, name: str) -> datetime | None:

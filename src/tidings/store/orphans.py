@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -30,6 +31,20 @@ order by id for update skip locked"""
 DUE = f"""
 select {FIELDS} from orphan where connector_id = $1 and retry_at <= $2 order by retry_at limit $3
 for update skip locked"""
+
+ONE = f"select {FIELDS} from orphan where connector_id = $1 and id = $2 for update"
+
+LIST = """
+select o.id, c.name as connector, o.received_at, o.tries, o.retry_at, o.upstream_keys, o.recipient, o.sender,
+       o.receipt ->> 'word' as word, o.receipt ->> 'error_code' as error_code, o.receipt ->> 'done_at' as done_at
+from orphan o join connector c on c.id = o.connector_id
+where ($1::text is null or c.name = $1) order by o.received_at desc, o.id desc limit $2"""
+
+FORGET = """
+delete from orphan o using connector c
+where c.id = o.connector_id and c.name = $1 and o.id = any($2::bigint[]) returning o.id"""
+
+AGE_OUT = "delete from orphan where received_at < $1"
 
 RETRY = """
 update orphan o set tries = o.tries + 1, retry_at = t.retry_at
@@ -64,6 +79,23 @@ class OrphanRows(Rows):
     async def orphans_named(self, connector_id: int, keys: Sequence[str]) -> list[Orphan]:
         """Receipts that came before the answers to these upstream keys; locked."""
         return [_orphan(row) for row in await self._connection.fetch(NAMED, connector_id, list(keys))]
+
+    async def orphan(self, connector_id: int, orphan_id: int) -> Orphan | None:
+        """One orphan; locked."""
+        row = await self._connection.fetchrow(ONE, connector_id, orphan_id)
+        return _orphan(row) if row else None
+
+    async def list_orphans(self, connector: str | None, *, limit: int) -> list[dict[str, Any]]:
+        """The newest orphans, of one connector or of all."""
+        return [dict(row) for row in await self._connection.fetch(LIST, connector, limit)]
+
+    async def forget_orphans(self, connector: str, orphan_ids: Sequence[int]) -> list[int]:
+        """Delete orphans an operator has no use for; which there were."""
+        return [row["id"] for row in await self._connection.fetch(FORGET, connector, list(orphan_ids))]
+
+    async def age_orphans(self, *, before: datetime) -> None:
+        """Delete what nobody claimed for so long that its message's row may be gone."""
+        await self._connection.execute(AGE_OUT, before)
 
     async def orphans_due(self, connector_id: int, *, now: datetime, limit: int) -> list[Orphan]:
         """Orphans to try again; locked."""

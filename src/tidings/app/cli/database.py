@@ -40,16 +40,22 @@ class Desk:
         return Admin(self.connection)
 
     @asynccontextmanager
-    async def house(self) -> AsyncIterator[House]:
-        """The gateway, for what its customers may do too."""
+    async def database(self) -> AsyncIterator[PostgresDatabase]:
+        """Transactions, for the flows."""
         database = PostgresDatabase(self.url, pool_size=POOL_SIZE)
         await database.open()
         try:
+            yield database
+        finally:
+            await database.close()
+
+    @asynccontextmanager
+    async def house(self) -> AsyncIterator[House]:
+        """The gateway, for what its customers may do too."""
+        async with self.database() as database:
             house = await House.on(database, SystemClock())
             yield house
             await house.close()
-        finally:
-            await database.close()
 
 
 def ask(
