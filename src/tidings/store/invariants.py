@@ -221,7 +221,7 @@ order by c.account_id, c.task_id"""
 async def check(connection: asyncpg.Connection, *, from_id: int = 0) -> list[Violation]:
     """Everything that is broken, in the order of the numbers; an empty list is a healthy database.
 
-    Replaying evidence is what takes time (about 20,000 messages a second): `from_id` leaves older messages out of
+    Replaying evidence is what takes time (some thousand messages a second): `from_id` leaves older messages out of
     that. A caller's open transaction is used, also to see what it has not committed.
     """
     if connection.is_in_transaction():

@@ -16,7 +16,7 @@ from tidings.store.migrate import pending
 SLACK = timedelta(seconds=60)
 """How late something may be before it is a complaint."""
 
-NEWEST = 100_000
+NEWEST = 20_000
 """Messages whose evidence is replayed unless all are asked for."""
 
 
