@@ -3,17 +3,22 @@
 import asyncio
 import gc
 import os
+import secrets
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import uvloop
 
 from tidings.app.cli.invocation import Invocation
 from tidings.app.parent import tie_to_parent, watch_parent
+from tidings.connectors.sandbox.script import Script, read_script, shipped
 from tidings.connectors.sandbox.settings import PASSWORD, IdForm, Settings
-from tidings.connectors.sandbox.smsc import SimulatedSmsc
+from tidings.connectors.sandbox.smsc import CALM, SimulatedSmsc
+from tidings.connectors.sandbox.truth import Message, Truth, read_truth
 from tidings.domain.errors import Misconfigured
 
 DEFAULT = Settings()
@@ -82,8 +87,28 @@ def sim() -> None:
     "--state", type=click.Path(dir_okay=False, path_type=Path),
     help="Keep the truth in this file, and go on from it: open receipts survive a restart.",
 )  # fmt: skip
+@click.option(
+    "--script", "script_name", help="What goes wrong: a .toml file, or the name of a shipped script."
+)
+@click.option(
+    "--seed", type=int, help="Seed of the script's chances; without one, a new one is taken and printed."
+)
+@click.option(
+    "--hurry", type=click.FloatRange(min=0, min_open=True), default=1.0,
+    help="Divide the seconds that the script gives by this.",
+)  # fmt: skip
 @click.make_pass_decorator(Invocation, ensure=True)
-def smsc(invocation: Invocation, /, *, password_file: Path | None, id_form: str, **options: Any) -> None:
+def smsc(
+    invocation: Invocation,
+    /,
+    *,
+    password_file: Path | None,
+    id_form: str,
+    script_name: str | None,
+    seed: int | None,
+    hurry: float,
+    **options: Any,
+) -> None:
     """Run a simulated SMSC that speaks SMPP 3.4.
 
     The last four digits of the destination choose what becomes of a message:
@@ -95,18 +120,72 @@ def smsc(invocation: Invocation, /, *, password_file: Path | None, id_form: str,
       9905  DELIVRD, then UNDELIV        9909  receipt before the answer
       all others are delivered
 
-    Receipts that nobody acknowledges are kept and sent again. Ctrl-C or SIGTERM unbinds and stops.
+    Receipts that nobody acknowledges are kept and sent again. Ctrl-C or SIGTERM unbinds and stops. With --script
+    things go wrong by chance or by count (docs/fault-scripts.md); SIGUSR1 ends that, and the SMSC goes on without.
 
     \b
     A slow carrier whose ids are hexadecimal only in its answers:
       tidings sim smsc --response-delay 0.5 --receipt-delay 5 --id-form hex-dec
     One that remembers what it did, also after a kill:
       tidings sim smsc --state smsc.jsonl
+    One whose answers get lost now and then:
+      tidings sim smsc --script everything --seed 7 --hurry 10
     """
     tie_to_parent()
     gc.set_threshold(*GC_THRESHOLDS)
     settings = Settings(password=_password(password_file), id_form=IdForm(id_form), **options)
-    uvloop.run(_serve(settings, invocation))
+    script = read_script(script_name).hurried(hurry) if script_name else None
+    seed = secrets.randbelow(1 << 31) if seed is None else seed
+    uvloop.run(_serve(settings, invocation, script=script, seed=seed))
+
+
+@sim.command("scripts")
+@click.make_pass_decorator(Invocation, ensure=True)
+def scripts(invocation: Invocation) -> None:
+    """The fault scripts that come with the product, for `tidings sim smsc --script`."""
+    found = {name: read_script(name).about for name in shipped()}
+    width = max(map(len, found))
+    invocation.show(found, "\n".join(f"{name:{width}}  {about}" for name, about in found.items()))
+
+
+@sim.command("truth")
+@click.option(
+    "--state", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True,
+    help="The state file of a simulated SMSC, running or not.",
+)  # fmt: skip
+@click.option("--to", "number", help="Tell of the messages to this number instead, one by one.")
+@click.make_pass_decorator(Invocation, ensure=True)
+def truth(invocation: Invocation, state: Path, number: str | None) -> None:
+    """What a simulated SMSC really took, decided and told, and how it was answered."""
+    known = read_truth(state)
+    if number is None:
+        facts = _totals(known)
+        rows = [f"{key:28}{value}" for group in facts.values() for key, value in group.items()]
+        invocation.show(facts, "\n".join(rows))
+    else:
+        messages = [_one(message) for message in known.to(number)]
+        invocation.show(messages, "\n".join(map(str, messages)) or f"nothing was taken to {number}")
+
+
+def _totals(known: Truth) -> dict[str, dict[str, int]]:
+    counts = msgspec.structs.asdict(known.summary())
+    return {"counts": counts, "outcomes": known.outcomes(), "faults": known.faults()}
+
+
+def _one(message: Message) -> dict[str, Any]:
+    took = message.took
+    return {
+        "id": took.id,
+        "at": datetime.fromtimestamp(took.at, UTC).isoformat(timespec="milliseconds"),
+        "part": f"{took.part.number}/{took.part.total}" if took.part else None,
+        "end": took.end.stat,
+        "answered": not message.unanswered,
+        "faults": list(took.faults),
+        "told": [
+            {"word": verdict.stat, "times": telling.sent, "acknowledged": telling.acknowledged_at is not None}
+            for verdict, telling in zip(took.receipts, message.tellings, strict=True)
+        ],
+    }
 
 
 def _password(file: Path | None) -> str:
@@ -115,14 +194,19 @@ def _password(file: Path | None) -> str:
     return os.environ.get("TIDINGS_SIM_PASSWORD", PASSWORD)
 
 
-async def _serve(settings: Settings, invocation: Invocation) -> None:
+async def _serve(settings: Settings, invocation: Invocation, *, script: Script | None, seed: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     watching = asyncio.ensure_future(watch_parent(stop.set))
-    async with SimulatedSmsc(settings) as running:
+    async with SimulatedSmsc(settings, script=script or CALM, seed=seed) as running:
         where = {"host": settings.host, "port": running.port, "system_id": settings.system_id}
-        invocation.show(where, "smsc listening on {host}:{port} system_id={system_id}".format(**where))
+        text = "smsc listening on {host}:{port} system_id={system_id}"
+        if script is not None:
+            where["seed"] = seed
+            text += " seed={seed}"
+        invocation.show(where, text.format(**where))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, running.calm)
         running.failed.add_done_callback(lambda _: stop.set())
         await stop.wait()
     watching.cancel()

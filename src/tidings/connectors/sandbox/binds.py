@@ -2,6 +2,9 @@
 
 from hmac import compare_digest
 
+from tidings.connectors.sandbox.book import Book
+from tidings.connectors.sandbox.events import Turned
+from tidings.connectors.sandbox.faults import Faults
 from tidings.connectors.sandbox.outbox import Outbox
 from tidings.connectors.sandbox.peer import UNBOUND, Binding, Peer
 from tidings.connectors.sandbox.settings import Settings
@@ -31,8 +34,10 @@ _KINDS: dict[int, tuple[Binding, BindResp]] = {
 class Binds:
     """The bound sessions of the one account."""
 
-    def __init__(self, settings: Settings, *, outbox: Outbox) -> None:
+    def __init__(self, settings: Settings, *, book: Book, faults: Faults, outbox: Outbox) -> None:
         self._settings = settings
+        self._book = book
+        self._faults = faults
         self._outbox = outbox
         self._bound: set[Peer] = set()
 
@@ -62,7 +67,9 @@ class Binds:
             return Status.ESME_RBINDFAIL
         if peer.binding is not UNBOUND or len(self._bound) >= self._settings.sessions_max:
             return Status.ESME_RALYBND
-        return Status.ESME_ROK
+        if status := self._faults.bind():
+            self._book.turned(Turned(self._book.now(), status))
+        return status
 
     def _join(self, peer: Peer, *, binding: Binding, modern: bool) -> None:
         peer.binding, peer.takes_tlvs = binding, modern

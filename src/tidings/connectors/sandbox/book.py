@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tidings.connectors.sandbox.events import Answered, Refused, Told, Took
+from tidings.connectors.sandbox.events import Answered, Refused, Told, Took, Turned, Unanswered, Unheard
 from tidings.connectors.sandbox.journal import Journal
 from tidings.connectors.sandbox.truth import Message, Truth
 
@@ -31,9 +31,28 @@ class Book:
             self._journal.append(event)
         self.truth.refused(event)
 
-    def told(self, message_id: int, n: int) -> None:
+    def unanswered(self, message_id: int) -> None:
+        """The response of a message will never be written."""
+        event = Unanswered(message_id, self.now())
+        if self._journal:
+            self._journal.append(event)
+        self.truth.unanswered(event)
+
+    def unheard(self, event: Unheard) -> None:
+        """A submission came by a session that had ended."""
+        if self._journal:
+            self._journal.append(event)
+        self.truth.unheard(event)
+
+    def turned(self, event: Turned) -> None:
+        """A bind was refused because a script says so."""
+        if self._journal:
+            self._journal.append(event)
+        self.truth.turned(event)
+
+    def told(self, message_id: int, n: int, *, session: int) -> None:
         """Receipt `n` of a message is about to be written to a session."""
-        event = Told(message_id, n, self.now())
+        event = Told(message_id, n, self.now(), session)
         if self._journal:
             self._journal.append(event)
         self.truth.told(event)

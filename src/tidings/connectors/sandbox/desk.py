@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from tidings.connectors.sandbox.agenda import Agenda
 from tidings.connectors.sandbox.book import Book
 from tidings.connectors.sandbox.content import Content, content_of
-from tidings.connectors.sandbox.events import Address, Refused, Took
+from tidings.connectors.sandbox.events import Address, Refused, Took, Unheard
+from tidings.connectors.sandbox.faults import Faults
 from tidings.connectors.sandbox.outbox import Outbox
 from tidings.connectors.sandbox.outcomes import ENROUTE, Outcome, Verdict, When, outcome_of, wanted
 from tidings.connectors.sandbox.pace import Pace
 from tidings.connectors.sandbox.peer import Peer
+from tidings.connectors.sandbox.plan import Cut, Plan
 from tidings.connectors.sandbox.receipts import id_from_query, response_frame
 from tidings.connectors.sandbox.settings import Settings
 from tidings.connectors.sandbox.truth import Message
@@ -33,8 +35,17 @@ class Desk:
     """One SMSC account's front desk. What it takes is in the book before the response is written."""
 
     def __init__(
-        self, settings: Settings, *, book: Book, agenda: Agenda, outbox: Outbox, judge: Judge = by_destination
+        self,
+        settings: Settings,
+        *,
+        book: Book,
+        agenda: Agenda,
+        outbox: Outbox,
+        faults: Faults,
+        judge: Judge = by_destination,
     ) -> None:
+        self._faults = faults
+        self._last_shown: int | None = None
         self._settings = settings
         self._book = book
         self._agenda = agenda
@@ -45,19 +56,37 @@ class Desk:
         self._held: dict[int, tuple[Peer, bytes]] = {}
         self._closed = False
 
-    def submit(self, submit: SubmitSm, peer: Peer) -> None:
-        """Take a submission or refuse it. The response follows now or later."""
+    def submit(self, submit: SubmitSm, peer: Peer) -> Cut | None:
+        """Take a submission or refuse it. The response follows now or later, unless a script has it otherwise;
+        a script may also want the session to end now."""
         content, outcome = content_of(submit), self._judge(submit)
         busy = self._busy(peer)
         status = busy or _malformed(submit) or outcome.refusal
         if status:
-            self._refuse(submit, content, name="busy" if busy else outcome.name, status=status)
-            peer.send(SubmitSmResp(sequence=submit.sequence, status=status, message_id=None))
-            return
-        report_s = self._report_after_s(outcome.when)
-        message = self._take(submit, content, outcome=outcome, due=self._book.now() + report_s)
-        self._respond(message, sequence=submit.sequence, peer=peer)
-        self._outbox.owe(message, delay_s=report_s)
+            self._refuse(submit, content, name="busy" if busy else outcome.name, status=status, peer=peer)
+            return None
+        plan = self._faults.plan(submit.destination_addr, content, outcome)
+        if plan.refusal:
+            self._refuse(submit, content, name="faulty", status=plan.refusal, peer=peer)
+            return plan.cut
+        report_s = self._report_after_s(plan.outcome.when)
+        message = self._take(submit, content, plan=plan, due=self._book.now() + report_s, session=peer.number)
+        self._respond(message, sequence=submit.sequence, peer=peer, plan=plan)
+        self._outbox.owe(message, delay_s=report_s, by=peer)
+        return plan.cut
+
+    def unheard(self, submit: SubmitSm) -> None:
+        """Write down a submission that came by a session that a script had ended."""
+        content = content_of(submit)
+        self._book.unheard(
+            Unheard(
+                at=self._book.now(),
+                source=_source(submit),
+                destination=_destination(submit),
+                part=content.part,
+                digest=content.digest,
+            )
+        )
 
     def query(self, query: Other, peer: Peer) -> None:
         """Answer a query_sm by what really becomes of the message, however its receipts lie."""
@@ -91,9 +120,15 @@ class Desk:
         delay_s = settings.late_delay_s if when is When.LATE else settings.receipt_delay_s
         return settings.response_delay_s + delay_s
 
-    def _take(self, submit: SubmitSm, content: Content, *, outcome: Outcome, due: float) -> Message:
+    def _take(self, submit: SubmitSm, content: Content, *, plan: Plan, due: float, session: int) -> Message:
+        outcome = plan.outcome
+        asked = wanted(outcome.receipts, submit.registered_delivery)
+        manners = zip(outcome.receipts, plan.manners, strict=False)
+        message_id = self._book.next_id()
+        alias = self._last_shown if plan.same_id else None
+        self._last_shown = message_id if alias is None else alias
         took = Took(
-            id=self._book.next_id(),
+            id=message_id,
             at=self._book.now(),
             source=_source(submit),
             destination=_destination(submit),
@@ -102,13 +137,18 @@ class Desk:
             outcome=outcome.name,
             end=outcome.end,
             due=due,
-            receipts=wanted(outcome.receipts, submit.registered_delivery),
+            receipts=asked,
             when=outcome.when,
             in_turn=outcome.in_turn,
+            session=session,
+            faults=plan.faults,
+            manners=tuple([manner for verdict, manner in manners if verdict in asked]),
+            alias=alias,
         )
         return self._book.took(took, head=content.head)
 
-    def _refuse(self, submit: SubmitSm, content: Content, *, name: str, status: int) -> None:
+    def _refuse(self, submit: SubmitSm, content: Content, *, name: str, status: int, peer: Peer) -> None:
+        peer.send(SubmitSmResp(sequence=submit.sequence, status=status, message_id=None))
         self._book.refused(
             Refused(
                 at=self._book.now(),
@@ -121,10 +161,16 @@ class Desk:
             )
         )
 
-    def _respond(self, message: Message, *, sequence: int, peer: Peer) -> None:
-        frame = response_frame(message.took.id, sequence=sequence, form=self._settings.id_form)
+    def _respond(self, message: Message, *, sequence: int, peer: Peer, plan: Plan) -> None:
+        if not plan.answered:
+            self._book.unanswered(message.took.id)
+            return
+        shown_id = message.took.shown_id if plan.with_id else None
+        frame = response_frame(shown_id, sequence=sequence, form=self._settings.id_form)
         early = message.took.when is When.EARLY
         delay_s = self._settings.early_by_s if early else self._settings.response_delay_s
+        if plan.answer_after_s is not None:
+            delay_s = plan.answer_after_s
         if delay_s <= 0 and not early:
             peer.send_frame(frame)
             return
@@ -136,7 +182,8 @@ class Desk:
         if message_id in self._held:
             peer, frame = self._held.pop(message_id)
             peer.waiting -= 1
-            peer.send_frame(frame)
+            if not peer.send_frame(frame):
+                self._book.unanswered(message_id)
 
     def _state(self, message: Message) -> bytes:
         """final_date, message_state and error_code of a query_sm_resp; the date only of what is final."""

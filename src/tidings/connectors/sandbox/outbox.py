@@ -26,11 +26,14 @@ class Outbox:
         self._receivers: deque[Peer] = deque()
         self._now = asyncio.get_running_loop().time
 
-    def owe(self, message: Message, *, delay_s: float) -> None:
-        """Send the receipts of a message that are still open, `delay_s` from now."""
-        first = [Owed(message, n) for n, telling in enumerate(message.tellings) if not telling.settled]
-        for owed in first[:1] if message.took.in_turn else first:
-            self._later(owed, delay_s)
+    def owe(self, message: Message, *, delay_s: float, by: Peer | None = None) -> None:
+        """Send the receipts of a message that are still open, `delay_s` from now. `by`: who submitted it."""
+        took = message.took
+        first = [n for n, telling in enumerate(message.tellings) if not telling.settled]
+        for n in first[:1] if took.in_turn else first:
+            manner = took.manner(n)
+            owed = Owed(message, n, avoid=by if manner.other_bind else None)
+            self._later(owed, delay_s + manner.after_s)
 
     def joined(self, peer: Peer) -> None:
         """A bind that receives stands."""
@@ -56,7 +59,7 @@ class Outbox:
         elif status not in FINAL:
             self._later(owed, self._settings.retry_after_s)
         elif owed.message.took.in_turn:
-            self.owe(owed.message, delay_s=0)
+            self.owe(owed.message, delay_s=0, by=owed.avoid)
         self._stirred()
 
     def resumed(self) -> None:
@@ -77,7 +80,7 @@ class Outbox:
 
     def pump(self) -> None:
         """Write due receipts, in turn to every bind that has room."""
-        while self._due and (peer := self._next_peer()):
+        while self._due and (peer := self._next_peer(self._due[0].avoid)):
             owed = self._due.popleft()
             if not owed.telling.settled:  # an answer can come while it waits to be sent again
                 self._tell(owed, peer)
@@ -92,16 +95,19 @@ class Outbox:
         self._due.append(owed)
         self._stirred()
 
-    def _next_peer(self) -> Peer | None:
+    def _next_peer(self, avoid: Peer | None) -> Peer | None:
+        """The next one that has room, and is not to be avoided unless it is the only one."""
+        alone = len(self._receivers) == 1
         for _ in range(len(self._receivers)):
             self._receivers.rotate(-1)
-            if self._receivers[-1].room > 0:
-                return self._receivers[-1]
+            peer = self._receivers[-1]
+            if peer.room > 0 and (peer is not avoid or alone):
+                return peer
         return None
 
     def _tell(self, owed: Owed, peer: Peer) -> None:
         sequence = peer.next_sequence()
         form, tlvs = self._settings.id_form, peer.takes_tlvs
         peer.expect(sequence, owed, now=self._now())
-        self._book.told(owed.message.took.id, owed.n)
+        self._book.told(owed.message.took.id, owed.n, session=peer.number)
         peer.send_frame(receipt_frame(owed.message, owed.n, sequence=sequence, form=form, tlvs=tlvs))

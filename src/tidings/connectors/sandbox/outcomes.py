@@ -18,6 +18,7 @@ ENROUTE = Verdict("ENROUTE", 1)
 DELIVERED = Verdict("DELIVRD", 2)
 EXPIRED = Verdict("EXPIRED", 3)
 UNDELIVERABLE = Verdict("UNDELIV", 5, "001")
+ACCEPTED = Verdict("ACCEPTD", 6)
 
 
 @unique

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tidings.connectors.sandbox.plan import Cut
 from tidings.connectors.sandbox.truth import Message, Telling
+from tidings.connectors.sandbox.wire import Tamper, TamperedTransport
 from tidings.connectors.smpp.codes import SEQUENCE_MAX
 from tidings.connectors.smpp.pdu import AnyPdu, encode
 
@@ -26,6 +28,7 @@ class Owed(NamedTuple):
 
     message: Message
     n: int
+    avoid: "Peer | None" = None  # told on another session, if there is one
 
     @property
     def telling(self) -> Telling:
@@ -36,10 +39,20 @@ class Owed(NamedTuple):
 class Peer:
     """One connection's outgoing half. Writes gather until `flush`, called once per loop tick."""
 
-    def __init__(self, *, touched: Callable[["Peer"], None], deliver_window: int) -> None:
+    def __init__(
+        self,
+        *,
+        touched: Callable[["Peer"], None],
+        deliver_window: int,
+        number: int = 0,
+        tamper: Tamper | None = None,
+    ) -> None:
+        self.number = number
+        self.cut: Cut | None = None  # a script has ended this session
+        self._tamper = tamper
         self._touched = touched
         self._window = deliver_window
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport | TamperedTransport | None = None
         self._out: list[bytes] = []
         self._sequence = 0
         self._unanswered: dict[int, tuple[Owed, float]] = {}
@@ -53,14 +66,14 @@ class Peer:
     def connected(self, transport: asyncio.Transport) -> None:
         """The connection stands."""
         transport.set_write_buffer_limits(high=WRITE_BUFFER_OCTETS)
-        self._transport = transport
+        self._transport = TamperedTransport(transport, self._tamper) if self._tamper else transport
         if self.closing:  # it was given up before it stood
             transport.abort()
 
     @property
     def room(self) -> int:
         """How many receipts may be written to it now."""
-        if self.choked or self.closing or not self.binding.receives:
+        if self.choked or self.closing or self.cut or not self.binding.receives:
             return 0
         return self._window - len(self._unanswered)
 
@@ -73,11 +86,13 @@ class Peer:
         """Write a PDU with this tick's others; nothing after `close`."""
         self.send_frame(encode(pdu))
 
-    def send_frame(self, frame: bytes) -> None:
-        """The same for a PDU that is octets already."""
-        if not self.closing:
-            self._out.append(frame)
-            self._touched(self)
+    def send_frame(self, frame: bytes) -> bool:
+        """The same for a PDU that is octets already; whether it will be written."""
+        if self.closing or self.cut:
+            return False
+        self._out.append(frame)
+        self._touched(self)
+        return True
 
     def expect(self, sequence: int, owed: Owed, *, now: float) -> None:
         """A receipt leaves under this sequence number; `now` is the loop's time."""
@@ -115,6 +130,14 @@ class Peer:
         self.closing = True
         self._touched(self)
 
+    def end(self, cut: Cut, *, last_words: bytes) -> None:
+        """Say nothing more than what gathered and this. Unless half open, the peer is to notice."""
+        if self.closing or self.cut:
+            return
+        self._out.append(last_words)
+        self.cut = cut
+        self._touched(self)
+
     def flush(self) -> None:
         """One write for everything since the last one."""
         if self._transport is None:
@@ -124,6 +147,9 @@ class Peer:
             self._out.clear()
         if self.closing:
             self._transport.close()
+        elif self.cut is Cut.DROP:
+            # Only our half of it: what the peer has written already is still heard, and written down as lost.
+            self._transport.write_eof()
 
     def abort(self) -> None:
         """End the connection at once; what was not written is not."""

@@ -7,14 +7,18 @@ which takes half the time of going through PDU values; a test holds them against
 from datetime import UTC, datetime
 from functools import lru_cache
 from struct import Struct
+from typing import Any
 
+from tidings.connectors.sandbox.events import USUAL, Manner, Shape, Spelling, Took
 from tidings.connectors.sandbox.outcomes import Verdict
 from tidings.connectors.sandbox.settings import IdForm
 from tidings.connectors.sandbox.truth import Message
 from tidings.connectors.smpp.codes import Command, EsmClass, Tlv
 from tidings.connectors.smpp.frames import HEADER_OCTETS
+from tidings.connectors.smpp.pdu import DataSm, DeliverSm, encode
 
 MINUTE_S = 60
+UNKNOWN_FROM = 10**18  # ids are microseconds since 1970 at first: none is that large
 
 _HEADER = Struct(">IIII")
 _RESPONSE = int(Command.SUBMIT_SM_RESP)
@@ -43,22 +47,56 @@ def id_from_query(text: str, form: IdForm) -> int | None:
         return None
 
 
-def response_frame(message_id: int, *, sequence: int, form: IdForm) -> bytes:
-    """The submit_sm_resp of a message that was taken."""
-    shown_id = id_in_response(message_id, form).encode("ascii")
+def response_frame(message_id: int | None, *, sequence: int, form: IdForm) -> bytes:
+    """The submit_sm_resp of a message that was taken; without an id where it is None."""
+    shown_id = b"" if message_id is None else id_in_response(message_id, form).encode("ascii")
     return _HEADER.pack(HEADER_OCTETS + len(shown_id) + 1, _RESPONSE, 0, sequence) + shown_id + b"\0"
 
 
 def receipt_frame(message: Message, n: int, *, sequence: int, form: IdForm, tlvs: bool) -> bytes:
     """Receipt `n` of a message: its addresses swapped; TLVs only for peers that know them (3.4 and later)."""
     took = message.took
+    if (manner := took.manner(n)) != USUAL:
+        return _odd_frame(message, n, sequence=sequence, form=form, manner=manner)
     verdict = took.receipts[n]
-    shown_id = id_in_receipt(took.id, form).encode("ascii")
+    shown_id = id_in_receipt(took.shown_id, form).encode("ascii")
     text = receipt_text(message, verdict, shown_id)
     body = (_BODY % (*took.destination, *took.source, len(text))).encode("latin-1") + text
     if tlvs:
         body += _TLVS % (len(shown_id) + 1, shown_id, verdict.state)
     return _HEADER.pack(HEADER_OCTETS + len(body), _REQUEST, 0, sequence) + body
+
+
+def _odd_frame(message: Message, n: int, *, sequence: int, form: IdForm, manner: Manner) -> bytes:
+    """The same in a manner that a script wants."""
+    took = message.took
+    verdict = took.receipts[n]
+    shown_id = _odd_id(took, form, manner.spelling).encode("ascii")
+    tlvs = {int(Tlv.RECEIPTED_MESSAGE_ID): shown_id + b"\0", int(Tlv.MESSAGE_STATE): bytes((verdict.state,))}
+    addresses: dict[str, Any] = {
+        "source_addr_ton": took.destination.ton,
+        "source_addr_npi": took.destination.npi,
+        "source_addr": took.destination.digits,
+        "dest_addr_ton": took.source.ton,
+        "dest_addr_npi": took.source.npi,
+        "destination_addr": took.source.digits,
+        "esm_class": int(EsmClass.DELIVERY_RECEIPT),
+    }
+    if manner.shape is Shape.DATA_SM:
+        return encode(DataSm(sequence=sequence, tlvs=tlvs, **addresses))
+    text, coding = receipt_text(message, verdict, shown_id), 0
+    if manner.shape is Shape.UCS2:
+        # Without the message's own text, which is only there for people: 254 octets are 127 characters.
+        text, coding = text.partition(b" text:")[0].decode("ascii").encode("utf-16-be"), 8
+    return encode(DeliverSm(sequence=sequence, short_message=text, data_coding=coding, tlvs={}, **addresses))
+
+
+def _odd_id(took: Took, form: IdForm, spelling: Spelling) -> str:
+    if spelling is Spelling.UNKNOWN:
+        return id_in_receipt(UNKNOWN_FROM + took.id, form)
+    if spelling is Spelling.OTHER_BASE:
+        return id_in_receipt(took.shown_id, IdForm.DECIMAL if form is IdForm.HEX else IdForm.HEX)
+    return id_in_receipt(took.shown_id, form)
 
 
 def receipt_text(message: Message, verdict: Verdict, shown_id: bytes) -> bytes:

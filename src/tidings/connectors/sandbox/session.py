@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 from tidings.connectors.sandbox.binds import Bind, Binds
 from tidings.connectors.sandbox.desk import Desk
 from tidings.connectors.sandbox.outbox import Outbox
 from tidings.connectors.sandbox.peer import UNBOUND, Peer
+from tidings.connectors.sandbox.plan import Cut
 from tidings.connectors.sandbox.settings import Settings
 from tidings.connectors.smpp.codes import RESPONSE, Command, Status
 from tidings.connectors.smpp.frames import BadFrame, Framer
 from tidings.connectors.smpp.pdu import (
     AnyPdu,
     BadPdu,
+    DataSmResp,
     DeliverSmResp,
     EnquireLink,
     EnquireLinkResp,
@@ -24,6 +27,7 @@ from tidings.connectors.smpp.pdu import (
     Unbind,
     UnbindResp,
     decode,
+    encode,
 )
 
 Handler = Callable[[Any], None]  # of the one PDU class that its command id decodes to
@@ -48,6 +52,7 @@ class Session(asyncio.Protocol):
         self._handlers: dict[int, Handler] = {
             Command.SUBMIT_SM: self._submit,
             Command.DELIVER_SM_RESP: self._answered,
+            Command.DATA_SM_RESP: self._answered,
             Command.GENERIC_NACK: self._answered,
             Command.ENQUIRE_LINK: self._enquired,
             Command.ENQUIRE_LINK_RESP: _ignored,
@@ -113,7 +118,7 @@ class Session(asyncio.Protocol):
             self.peer.send(Unbind(sequence=self.peer.next_sequence()))
 
     def _frame(self, frame: bytes) -> None:
-        if self.peer.closing:
+        if self.peer.closing or (self.peer.cut and not self._heard(frame)):
             return
         try:
             pdu = decode(frame)
@@ -126,12 +131,29 @@ class Session(asyncio.Protocol):
         elif not pdu.command_id & RESPONSE:
             self.peer.send(GenericNack(sequence=pdu.sequence, status=Status.ESME_RINVCMDID))
 
+    def _heard(self, frame: bytes) -> bool:
+        """Whether a frame is still heard after the cut. A submission is written down as lost."""
+        with suppress(BadPdu):
+            pdu = decode(frame)
+            if isinstance(pdu, SubmitSm):
+                self._desk.unheard(pdu)
+            return self.peer.cut is Cut.UNBIND and bool(pdu.command_id & RESPONSE)
+        return False
+
     def _submit(self, submit: SubmitSm) -> None:
         if self.peer.binding.submits:
-            self._desk.submit(submit, self.peer)
+            cut = self._desk.submit(submit, self.peer)
+            if cut is not None:
+                self._cut(cut)
         else:
             status = Status.ESME_RINVBNDSTS
             self.peer.send(SubmitSmResp(sequence=submit.sequence, status=status, message_id=None))
+
+    def _cut(self, cut: Cut) -> None:
+        """End the session by a script's will. What it was told and has not acknowledged goes to another one."""
+        goodbye = encode(Unbind(sequence=self.peer.next_sequence())) if cut is Cut.UNBIND else b""
+        self.peer.end(cut, last_words=goodbye)
+        self._binds.left(self.peer)
 
     def _query(self, query: Other) -> None:
         if self.peer.binding.submits:
@@ -139,7 +161,7 @@ class Session(asyncio.Protocol):
         else:
             self.peer.send(Other(Command.QUERY_SM_RESP, query.sequence, Status.ESME_RINVBNDSTS))
 
-    def _answered(self, answer: DeliverSmResp | GenericNack) -> None:
+    def _answered(self, answer: DeliverSmResp | DataSmResp | GenericNack) -> None:
         self._outbox.answered(self.peer, sequence=answer.sequence, status=answer.status)
 
     def _bind(self, bind: Bind) -> None:

@@ -16,28 +16,40 @@ from tidings.connectors.sandbox.agenda import Agenda
 from tidings.connectors.sandbox.binds import Binds
 from tidings.connectors.sandbox.book import Book
 from tidings.connectors.sandbox.desk import Desk, Judge, by_destination
+from tidings.connectors.sandbox.faults import Faults
 from tidings.connectors.sandbox.journal import Journal
 from tidings.connectors.sandbox.outbox import Outbox
 from tidings.connectors.sandbox.peer import Peer
+from tidings.connectors.sandbox.script import Script
 from tidings.connectors.sandbox.session import Session
 from tidings.connectors.sandbox.settings import Settings
 from tidings.connectors.sandbox.truth import Truth
 from tidings.domain.errors import Misconfigured
 
+CALM = Script()
 CHECK_S_MAX = 1.0  # how often silent peers and overdue receipts are looked for, at the least
 
 
 class SimulatedSmsc:
     """One SMSC with one account. Make it inside a running loop, then start and stop it or enter its context.
 
-    `judge` decides what becomes of each message; `clock` gives seconds since 1970. Raises Misconfigured if
-    the state file cannot be used. Peers reach it over TCP only.
+    `judge` decides what becomes of each message, then `script` what goes wrong with it, by the numbers of
+    `seed`; `clock` gives seconds since 1970. Raises Misconfigured if the state file cannot be used. Peers reach
+    it over TCP only.
     """
 
     def __init__(
-        self, settings: Settings, *, judge: Judge = by_destination, clock: Callable[[], float] = time.time
+        self,
+        settings: Settings,
+        *,
+        judge: Judge = by_destination,
+        script: Script = CALM,
+        seed: int = 0,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
+        self._faults = Faults(script, seed=seed)
+        self._connected = 0
         self._loop = asyncio.get_running_loop()
         self._sessions: set[Session] = set()
         self._touched: dict[Peer, None] = {}  # those with something to write this tick, in that order
@@ -51,9 +63,15 @@ class SimulatedSmsc:
         self._book = _open_book(settings, clock)
         self._agenda = Agenda(self._loop)
         self._outbox = Outbox(settings, book=self._book, agenda=self._agenda, stirred=self._stirred)
-        self._binds = Binds(settings, outbox=self._outbox)
-        desk = Desk(settings, book=self._book, agenda=self._agenda, outbox=self._outbox, judge=judge)
-        self._desk = desk
+        self._binds = Binds(settings, book=self._book, faults=self._faults, outbox=self._outbox)
+        self._desk = Desk(
+            settings,
+            book=self._book,
+            agenda=self._agenda,
+            outbox=self._outbox,
+            faults=self._faults,
+            judge=judge,
+        )
 
     async def start(self) -> None:
         """Listen, and go on with the receipts that the state file says are open. Raises Misconfigured."""
@@ -99,10 +117,20 @@ class SimulatedSmsc:
         """What it took, decided and told up to now."""
         return self._book.truth
 
+    def calm(self) -> None:
+        """Nothing of the script happens from now on; receipts that it delayed still come late."""
+        self._faults.calm()
+
     def _connection(self) -> asyncio.Protocol:
         if len(self._sessions) >= self._settings.connections_max:
             return _NoRoom()
-        peer = Peer(touched=self._touch, deliver_window=self._settings.deliver_window)
+        self._connected += 1
+        peer = Peer(
+            touched=self._touch,
+            deliver_window=self._settings.deliver_window,
+            number=self._connected,
+            tamper=self._faults.write if self._faults.on_wire else None,
+        )
         session = Session(peer, binds=self._binds, desk=self._desk, outbox=self._outbox, lost=self._lost)
         self._sessions.add(session)
         self._empty.clear()

@@ -10,12 +10,38 @@ from pathlib import Path
 
 import msgspec
 
-from tidings.connectors.sandbox.events import Address, Answered, Event, Part, Refused, Told, Took
+from tidings.connectors.sandbox.events import (
+    Address,
+    Answered,
+    Event,
+    Part,
+    Refused,
+    Spelling,
+    Told,
+    Took,
+    Turned,
+    Unanswered,
+    Unheard,
+)
 from tidings.connectors.sandbox.journal import read_events
+from tidings.connectors.sandbox.script import Fault
 from tidings.connectors.smpp.codes import Status
 
 FINAL = frozenset({Status.ESME_ROK, Status.ESME_RX_P_APPN, Status.ESME_RX_R_APPN})
 """Answers after which an SMSC never sends that receipt again: taken, and the two that refuse it for good."""
+
+
+MUTE = frozenset(
+    {
+        Fault.DROP_RECEIPT,
+        Fault.LOSE_PART_RECEIPT,
+        Fault.ONLY_LAST_PART,
+        Fault.ANY_ONE_PART,
+        Fault.UNKNOWN_ID,
+        Fault.EMPTY_MESSAGE_ID,
+    }
+)
+"""After these, nothing that is said of a message need reach the one who sent it."""
 
 
 class Telling(msgspec.Struct, gc=False):
@@ -24,6 +50,7 @@ class Telling(msgspec.Struct, gc=False):
     sent: int = 0
     first_at: float | None = None
     last_at: float | None = None
+    session: int = 0  # the one it was sent on last
     acknowledged_at: float | None = None  # the first answer 0
     dropped_at: float | None = None  # the first answer that refuses it for good, unless one acknowledged it
     put_off: int = 0  # other answers: not now
@@ -40,11 +67,27 @@ class Message(msgspec.Struct, gc=False):
     took: Took
     tellings: tuple[Telling, ...]
     head: bytes = b""  # how its text starts, for its receipts; never written down
+    unanswered: bool = False  # its response was never written
 
     @property
     def settled(self) -> bool:
         """Every receipt it ever gets was acknowledged, or dropped by the peer."""
         return all(telling.settled for telling in self.tellings)
+
+    @property
+    def withheld(self) -> bool:
+        """By a script's will its sender was not given an answer, or no receipt that it could know it by."""
+        return self.unanswered or not MUTE.isdisjoint(self.took.faults)
+
+    def said(self, *, acknowledged: bool = False) -> set[str]:
+        """The words that receipts said of it under an id that somebody was given, or only those acknowledged."""
+        took = self.took
+        return {
+            verdict.stat
+            for n, (verdict, telling) in enumerate(zip(took.receipts, self.tellings, strict=True))
+            if (telling.acknowledged_at is not None if acknowledged else telling.sent > 0)
+            and took.manner(n).spelling is not Spelling.UNKNOWN
+        }
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -61,6 +104,9 @@ class Summary(msgspec.Struct, kw_only=True):
 
     taken: int = 0
     refused: int = 0
+    unanswered: int = 0  # taken, and the response was never written
+    unheard: int = 0  # submissions that came by a session that a script had ended
+    binds_refused: int = 0  # because a script says so
     delivered: int = 0  # taken, and on the handset whatever its receipts say
     receipts: int = 0  # owed for what was taken
     told: int = 0  # sendings of receipts, repeats included
@@ -76,7 +122,10 @@ class Truth:
         self._messages_max = messages_max
         self._settled: deque[int] = deque()
         self._summary = Summary()
+        self._outcomes: Counter[str] = Counter()
+        self._faults: Counter[str] = Counter()
         self.messages: dict[int, Message] = {}
+        self.lost: deque[Unheard] = deque(maxlen=messages_max)  # what came by a session that had ended
         self.last_id = 0
 
     @property
@@ -88,6 +137,14 @@ class Truth:
     def summary(self) -> Summary:
         """The counts at this moment."""
         return msgspec.structs.replace(self._summary)
+
+    def outcomes(self) -> dict[str, int]:
+        """How often each outcome was decided, refusals included."""
+        return dict(sorted(self._outcomes.items()))
+
+    def faults(self) -> dict[str, int]:
+        """How often a script did what to a message that was taken."""
+        return dict(sorted(self._faults.items()))
 
     def copies(self) -> Counter[Key]:
         """How often each remembered message was taken: more than once means that a handset got it twice."""
@@ -112,6 +169,12 @@ class Truth:
                     self.took(event)
                 case Refused():
                     self.refused(event)
+                case Unanswered():
+                    self.unanswered(event)
+                case Unheard():
+                    self.unheard(event)
+                case Turned():
+                    self.turned(event)
                 case Told():
                     self.told(event)
                 case Answered():
@@ -126,14 +189,32 @@ class Truth:
         self._summary.taken += 1
         self._summary.receipts += len(event.receipts)
         self._summary.delivered += event.end.stat == "DELIVRD"
+        self._outcomes[event.outcome] += 1
+        self._faults.update(event.faults)
         if not event.receipts:
             self._settled.append(event.id)
         self._trim()
         return message
 
-    def refused(self, _: Refused) -> None:
+    def refused(self, event: Refused) -> None:
         """A submission was answered with an error."""
         self._summary.refused += 1
+        self._outcomes[event.outcome] += 1
+
+    def unanswered(self, event: Unanswered) -> None:
+        """The response of a message will never be written."""
+        self._summary.unanswered += 1
+        if event.id in self.messages:
+            self.messages[event.id].unanswered = True
+
+    def unheard(self, event: Unheard) -> None:
+        """A submission was neither taken nor answered."""
+        self._summary.unheard += 1
+        self.lost.append(event)
+
+    def turned(self, _: Turned) -> None:
+        """A bind was refused because a script says so."""
+        self._summary.binds_refused += 1
 
     def told(self, event: Told) -> None:
         """A receipt was written to a session."""
@@ -145,7 +226,7 @@ class Truth:
         self._summary.repeated += telling.sent > 0
         telling.sent += 1
         telling.first_at = telling.first_at or event.at
-        telling.last_at = event.at
+        telling.last_at, telling.session = event.at, event.session
 
     def answered(self, event: Answered) -> None:
         """A peer answered a receipt."""
