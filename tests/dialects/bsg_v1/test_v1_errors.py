@@ -90,7 +90,7 @@ async def test_what_is_wrong_with_the_whole_request_has_no_result(world, custome
         (10, phone(send_time="2026-03-02 11:00:00")),
         (10, phones(2, scheduledDatetime="soon")),
         (24, {}),
-        (24, {"destination": "otp", "msisdn": str(FIRST), "originator": "BSG", "body": "{gen_otp_09,4}"}),
+        (34, {"destination": "otp", "msisdn": str(FIRST), "originator": "BSG", "body": "no code"}),
         (24, phones([])),
         (24, {"destination": "individual"}),
         (25, phone(originator="x" * 61)),

@@ -28,6 +28,8 @@ def created(parsed: Parsed, receipted: Receipted) -> Answer:
         _refused(row, reference) if isinstance(row, Fault) else _taken(row, receipted.currency)
         for row, reference in zip(receipted.rows, parsed.references, strict=True)
     ]
+    if parsed.single and parsed.otp_code is not None and rows[0].id is not UNSET:
+        rows[0].otp_code = parsed.otp_code
     return _one(rows[0]) if parsed.single else _many(rows, receipted)
 
 
@@ -48,6 +50,7 @@ def _one(row: Row) -> CreatedOne:
         id=row.id,
         price=row.price,
         currency=row.currency,
+        otp_code=row.otp_code,
         result=row,
     )
 

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from tidings.dialects.bsg_v1.otp import Draw, fill
 from tidings.dialects.bsg_v1.payload import Payload, flag, given, text, whole
 from tidings.dialects.bsg_v1.settings import Settings
 from tidings.dialects.bsg_v1.words import Code, Problem
 from tidings.domain.errors import Fault
-from tidings.domain.order import Caller, Dialect, Draft, Extras, OnFault, Order
+from tidings.domain.order import Caller, Dialect, Draft, Extras, OnFault, Order, TrafficClass
 from tidings.domain.text import Alphabet, fits_gsm, units
 
 REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,50}")
@@ -30,8 +31,9 @@ class Parsed(NamedTuple):
     """An order, and what the answer needs to know of the request."""
 
     order: Order
-    single: bool  # `phone`: answered flat
+    single: bool  # `phone`, `otp`: answered flat
     references: list[str]  # as given, for the rows that are refused
+    otp_code: str | None = None  # the code in the text, which only the one who asked may see
 
 
 class _Shared(NamedTuple):
@@ -52,15 +54,20 @@ class _Content(NamedTuple):
     fault: Fault | None
 
 
-def parse(payload: Payload, *, caller: Caller, now: datetime, settings: Settings) -> Parsed:
+def parse(payload: Payload, *, caller: Caller, now: datetime, settings: Settings, draw: Draw) -> Parsed:
     """The order in a decoded body. Raises Problem for what is wrong with the request as a whole."""
     destination = payload.get("destination")
-    if destination not in ("phone", "phones", "individual"):
+    if destination not in ("phone", "phones", "individual", "otp"):
         raise Problem(Code.BAD_PAYLOAD)
+    single = destination in ("phone", "otp")
+    otp_code = None
+    if destination == "otp" and isinstance(pattern := payload.get("body"), str):
+        body, otp_code = fill(pattern, draw)
+        payload = {**payload, "body": body}
     shared = _shared(payload, settings)
-    label = None if destination == "phone" else _label(payload)
+    label = None if single else _label(payload)
     content = None if destination == "individual" else _one_content(payload, shared, settings)
-    rows = [payload] if destination == "phone" else _rows(payload, settings)
+    rows = [payload] if single else _rows(payload, settings)
     order = Order(
         caller=caller,
         dialect=Dialect.BSG_V1,
@@ -70,8 +77,9 @@ def parse(payload: Payload, *, caller: Caller, now: datetime, settings: Settings
         name=label,
         scheduled_for=_start(payload, now, settings),
         unique_recipients=True,
+        traffic_class=TrafficClass.OTP if destination == "otp" else None,
     )
-    return Parsed(order, destination == "phone", [text(row.get("reference")) or "" for row in rows])
+    return Parsed(order, single, [text(row.get("reference")) or "" for row in rows], otp_code)
 
 
 def _shared(payload: Payload, settings: Settings) -> _Shared:

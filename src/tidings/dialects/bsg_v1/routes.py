@@ -5,6 +5,7 @@ Only an unknown module is a 404, and a fault of our own a 500.
 """
 
 import re
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from tidings.dialects.body import BodyTooLarge, read_body
 from tidings.dialects.bsg_v1 import answers, create, payload
+from tidings.dialects.bsg_v1.otp import Draw
 from tidings.dialects.bsg_v1.settings import Settings
 from tidings.dialects.bsg_v1.wire import Answer, ServerFault, encode, failure
 from tidings.dialects.bsg_v1.words import DESCRIPTIONS, ERRORS, Code, Problem
@@ -63,9 +65,11 @@ class Function(NamedTuple):
     takes_argument: bool = False
 
 
-def routes(gateway: Gateway, *, clock: Clock, settings: Settings) -> list[BaseRoute]:
-    """Both prefixes with all that stands under them."""
-    api = Api(gateway, clock=clock, settings=settings)
+def routes(
+    gateway: Gateway, *, clock: Clock, settings: Settings, draw: Draw = secrets.choice
+) -> list[BaseRoute]:
+    """Both prefixes with all that stands under them. `draw` makes the characters of one-time codes."""
+    api = Api(gateway, clock=clock, settings=settings, draw=draw)
     return [
         Route(f"{prefix}/{{module}}{function}", api)
         for prefix in PREFIXES
@@ -76,8 +80,8 @@ def routes(gateway: Gateway, *, clock: Clock, settings: Settings) -> list[BaseRo
 class Api:
     """The whole dialect as one ASGI application: any verb reaches it, since a wrong one has an answer too."""
 
-    def __init__(self, gateway: Gateway, *, clock: Clock, settings: Settings) -> None:
-        self._gateway, self._clock, self._settings = gateway, clock, settings
+    def __init__(self, gateway: Gateway, *, clock: Clock, settings: Settings, draw: Draw) -> None:
+        self._gateway, self._clock, self._settings, self._draw = gateway, clock, settings, draw
         self._functions = self._table()
         self._lookup = Function(self._anything, frozenset({"GET"}), takes_argument=True)
 
@@ -151,7 +155,9 @@ class Api:
             raise Problem(Code.BAD_PAYLOAD) from None
         content_type = call.request.headers.get("content-type", "")
         decoded = payload.decode(body, content_type, self._settings)
-        parsed = create.parse(decoded, caller=call.caller, now=self._clock.now(), settings=self._settings)
+        parsed = create.parse(
+            decoded, caller=call.caller, now=self._clock.now(), settings=self._settings, draw=self._draw
+        )
         return answers.created(parsed, await self._gateway.accept(parsed.order))
 
     async def _anything(self, call: Call) -> Answer:

@@ -39,6 +39,7 @@ class Row(Answer, kw_only=True):
     id: str | UnsetType = UNSET
     price: Raw | UnsetType = UNSET
     currency: str | UnsetType = UNSET
+    otp_code: str | UnsetType = UNSET
 
 
 class CreatedOne(Row, kw_only=True):

@@ -40,6 +40,7 @@ class Code(IntEnum):
     MSISDN_REPEATED = 31
     ORIGINATOR_NOT_ALLOWED = 32
     DIRECTION_NOT_ALLOWED = 33
+    BAD_OTP = 34
     TWO_WAY_OFF = 35
 
 
@@ -69,6 +70,7 @@ DESCRIPTIONS: dict[Code, str] = {
     Code.MSISDN_REPEATED: "MSISDN already present in request",
     Code.ORIGINATOR_NOT_ALLOWED: "Originator not allowed",
     Code.DIRECTION_NOT_ALLOWED: "Direction not allowed",
+    Code.BAD_OTP: "Invalid OTP pattern",
     Code.TWO_WAY_OFF: "2way_sms service is not active",
 }
 
