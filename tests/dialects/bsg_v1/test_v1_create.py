@@ -61,7 +61,7 @@ def first(payload: dict[str, object]) -> Draft:
 
 
 def test_a_phone_request_is_an_order_of_one_draft() -> None:
-    order, single, references = parsed(PHONE)
+    order, single, references, _ = parsed(PHONE)
     assert single and references == ["r1"]
     assert order.drafts == [Draft(recipient="380972920000", sender="BSG", text="Hi", reference="r1")]
     assert (order.dialect, order.on_fault, order.unique_recipients) == (Dialect.BSG_V1, OnFault.SKIP, True)
@@ -69,7 +69,7 @@ def test_a_phone_request_is_an_order_of_one_draft() -> None:
 
 
 def test_phones_share_sender_and_text() -> None:
-    order, single, references = parsed(PHONES)
+    order, single, references, _ = parsed(PHONES)
     assert not single and references == ["r1", "r2"]
     assert [(draft.recipient, draft.reference) for draft in order.drafts] == [
         ("380972920000", "r1"),

@@ -83,6 +83,7 @@ async def test_what_is_wrong_with_the_whole_request_has_no_result(world, custome
         25: "Invalid originator",
         26: "Invalid sms text",
         27: "Invalid External ID",
+        34: "Invalid OTP pattern",
         35: "2way_sms service is not active",
     }
     cases = [

@@ -106,6 +106,7 @@ DESCRIPTION_OF_CODE = {
     31: "MSISDN already present in request",
     32: "Originator not allowed",
     33: "Direction not allowed",
+    34: "Invalid OTP pattern",
     35: "2way_sms service is not active",
 }
 
