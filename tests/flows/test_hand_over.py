@@ -48,20 +48,61 @@ async def test_parts_that_are_throttled_together_are_all_tried_again(world):
     assert (await world.message(message_id)).standing.state is State.DELIVERED
 
 
-async def test_a_part_taken_after_its_message_has_failed_is_charged(world):
+async def failed_with_a_part_left(world, second):
+    """A long message that was published as failed while its second part's fate was open."""
     message_id = await send(world, text="x" * 200)
-    (refused, _), (throttled, _) = await world.take()
+    (refused, _), (other, part) = await world.take()
     await world.record(
-        [
-            world.answer(refused, Refused(Reason.SMSC_REFUSED_NUMBER, Next.GIVE_UP, "0x0000000b")),
-            world.answer(throttled, Refused(Reason.SMSC_REFUSED, Next.THROTTLE, "0x00000058")),
-        ]
+        [world.answer(refused, Refused(Reason.SMSC_REFUSED_NUMBER, Next.GIVE_UP, "0x0000000b"))]
     )
+    if second is not None:
+        await world.record([world.answer(other, second)])
     world.clock.advance(601)
     await world.sweep()
     message = await world.message(message_id)
     assert (message.standing.state, message.price) == (State.REJECTED, 0)
+    return message_id, other, part
 
-    await world.dispatch()
+
+async def test_a_part_taken_after_its_message_has_failed_is_charged(world):
+    message_id, flight, part = await failed_with_a_part_left(world, None)
+    await world.record([world.answer(flight, world.carrier.submit(part, message_id))])
     assert (await world.message(message_id)).price == 400_000
     assert await check(world.sql) == []
+
+
+async def test_a_part_that_waits_when_its_message_fails_is_not_sent_any_more(world):
+    throttled = Refused(Reason.SMSC_REFUSED, Next.THROTTLE, "0x00000058")
+    message_id, _, _ = await failed_with_a_part_left(world, throttled)
+    assert await world.dispatch() == 0
+    assert (await world.message(message_id)).price == 0
+    assert await check(world.sql) == []
+
+
+async def test_the_first_copys_receipt_counts_while_the_second_is_queued_and_then_it_is_not_sent(world):
+    message_id = await send(world)
+    world.carrier.mood = "silent"
+    await world.dispatch()
+    world.clock.advance(61)
+    await world.sweep()
+    await world.says(message_id, "DELIVRD")
+    assert (await world.message(message_id)).standing.state is State.DELIVERED
+    assert await world.dispatch() == 0
+    assert await check(world.sql) == []
+
+
+async def test_a_doubt_that_outlives_every_deadline_is_closed_when_it_is_found(world):
+    message_id = await send(world)
+    await world.take()
+    world.clock.advance(10 * 86_400)
+    await world.sweep()
+    await world.sql.execute("select pg_advisory_unlock_all()")
+    await world.close_flow().recover()
+    world.clock.advance(61)
+    await world.sweep()
+    await world.sweep()
+    message = await world.message(message_id)
+    assert (message.standing.state, message.standing.reason) == (
+        State.NO_RECEIPT,
+        Reason.SUBMIT_NOT_CONFIRMED,
+    )

@@ -224,7 +224,11 @@ def apply(delivery: Delivery, evidence: Evidence) -> Applied:
 
 
 def _move(part: Part, evidence: Evidence) -> bool:
-    """Move one part; True if a peer's claim was not obeyed because of what is known already."""
+    """Move one part; True if a peer's claim was not obeyed because of what is known already.
+
+    A part that is queued again after a doubt has a first copy out there: its arrival counts (submissions of a part
+    combine with OR), its failure does not, as the second copy may still arrive.
+    """
     if evidence.kind is Kind.WRITTEN:
         part.tries += 1
     elif evidence.word == UNWRITTEN:
@@ -234,7 +238,8 @@ def _move(part: Part, evidence: Evidence) -> bool:
     claim = evidence.claim
     if claim is None:
         return False
-    if status.step(part.state, part.inferred, claim, evidence.inferred):
+    first_copy_arrived = part.resent and part.state is State.QUEUED and truth(claim) is Truth.YES
+    if first_copy_arrived or status.step(part.state, part.inferred, claim, evidence.inferred):
         part.state, part.inferred = claim, evidence.inferred
         part.reason, part.stage = evidence.reason, evidence.stage
         part.network_error = evidence.network_error

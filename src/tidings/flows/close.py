@@ -22,8 +22,8 @@ from tidings.flows.transaction import CloseTx, Database
 OVERLAP = timedelta(minutes=10)
 """How far a sweep looks back behind where it was: a slow transaction may commit into the past."""
 
-ORPHANS_KEPT = timedelta(days=30)
-"""How long a receipt that belongs to nobody is kept: as long as receipts are matched at all."""
+MATCHED_FOR = timedelta(days=30)
+"""How long receipts that belong to nobody, and doubts that nobody resolved, are kept to be matched."""
 
 _SWEEP = "receipt_deadline"
 
@@ -46,7 +46,7 @@ class Close:
                 if done < limit:
                     break
         async with self._database.transaction() as tx:
-            await tx.age_orphans(before=self._clock.now() - ORPHANS_KEPT)
+            await tx.age_out(before=self._clock.now() - MATCHED_FOR)
         return moved
 
     async def recover(self, limit: int = 1_000) -> int:
@@ -124,14 +124,15 @@ class Close:
             reached = await tx.swept_to(_SWEEP)
             after = reached - OVERLAP if reached else datetime.min.replace(tzinfo=now.tzinfo)
             keys = await tx.silent(expired_before=edge, after=after, limit=limit)
-            await self._close_silent(tx, keys, now=now)
+            closed = await self._close_silent(tx, keys, now=now)
             if len(keys) < limit:
                 await tx.sweep_reached(_SWEEP, edge)
             reach(Point.SILENCE_WRITTEN)
         reach(Point.SILENCE_COMMITTED)
-        return len(keys)
+        return closed
 
-    async def _close_silent(self, tx: CloseTx, keys: Sequence[Key], *, now: datetime) -> None:
+    async def _close_silent(self, tx: CloseTx, keys: Sequence[Key], *, now: datetime) -> int:
+        """How many of them could be closed: what is being written at this moment cannot."""
         held = await tx.lock_deliveries(keys)
         log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
         for key, row in held.items():
@@ -143,6 +144,7 @@ class Close:
                             (_silent(now, attempt=number, part=part_no, unconfirmed=unconfirmed), None)
                         )
         await fold(tx, log, now=now)
+        return len(log)
 
 
 def _log(

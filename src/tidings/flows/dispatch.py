@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from tidings.domain.lifecycle import Delivery, Evidence, Kind
 from tidings.domain.order import TrafficClass
-from tidings.domain.status import State
+from tidings.domain.reason import Reason
+from tidings.domain.status import PRE, State
 from tidings.domain.text import Alphabet, segment
 from tidings.flows.fold import fold
 from tidings.flows.points import Point, reach
@@ -72,17 +73,21 @@ class Dispatch:
             if not chosen:
                 return []
             await tx.take_from_outbox(chosen)
+            held = await tx.lock_deliveries({row.key for row in chosen})
             contents = await tx.contents([row.key for row in chosen])
-            references = await tx.next_references(self._connector_id, _long(chosen, contents))
+            wanted = [row for row in chosen if not held[row.key].delivery.final]
+            references = await tx.next_references(self._connector_id, _long(wanted, contents))
             log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
             for row in chosen:  # several of them may be parts of one message
                 content = contents[row.key]
+                if held[row.key].delivery.final:
+                    log.setdefault(row.key, []).append((_too_late(row, held[row.key].delivery, now), None))
+                    continue
                 reference = references[content.recipient].pop() if _is_new_and_long(row) else 0
                 log.setdefault(row.key, []).extend(_intent(row, content, reference, now))
-            deliveries = await fold(tx, log, now=now)
+            await fold(tx, log, now=now, held=held)
             handovers = [
-                self._handover(row, contents[row.key], deliveries[row.key].delivery, now=now)
-                for row in chosen
+                self._handover(row, contents[row.key], held[row.key].delivery, now=now) for row in wanted
             ]
             await tx.add_flights([flight for one in handovers for flight in one.flights])
             reach(Point.DISPATCH_CLAIMED)
@@ -141,6 +146,17 @@ def _fitting(rows: Sequence[Waiting], room: int) -> list[Waiting]:
             break
         chosen.append(row)
     return chosen
+
+
+def _too_late(row: Waiting, delivery: Delivery, now: datetime) -> Evidence:
+    """Its message came to an end while it waited: by a first copy's receipt, or by another part's refusal."""
+    parts = delivery.attempts[row.attempt - 1].parts
+    waits = all(part.state in PRE for part in (parts if row.part == 0 else parts[row.part - 1 : row.part]))
+    evidence = Evidence(Kind.DROPPED, now, attempt=row.attempt, part=row.part, inferred=True)
+    if waits:
+        evidence.claim, evidence.reason = State.CANCELLED, Reason.SUPERSEDED
+        evidence.stage = Reason.SUPERSEDED.facts.stage
+    return evidence
 
 
 def _is_new_and_long(row: Waiting) -> bool:

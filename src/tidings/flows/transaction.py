@@ -213,8 +213,8 @@ class CloseTx(DispatchTx, Protocol):
         """Messages that left us, are open, and whose validity ended in the window."""
         ...
 
-    async def age_orphans(self, *, before: datetime) -> None:
-        """Delete what nobody claimed for so long that its message's row may be gone."""
+    async def age_out(self, *, before: datetime) -> None:
+        """Delete orphans, and submissions in doubt, that found no match since."""
         ...
 
     async def swept_to(self, name: str) -> datetime | None:

@@ -44,7 +44,8 @@ FORGET = """
 delete from orphan o using connector c
 where c.id = o.connector_id and c.name = $1 and o.id = any($2::bigint[]) returning o.id"""
 
-AGE_OUT = "delete from orphan where received_at < $1"
+AGE_OUT_ORPHANS = "delete from orphan where received_at < $1"
+AGE_OUT_DOUBTS = "delete from in_flight where doubt_since < $1 and decide_at is null"
 
 RETRY = """
 update orphan o set tries = o.tries + 1, retry_at = t.retry_at
@@ -93,9 +94,10 @@ class OrphanRows(Rows):
         """Delete orphans an operator has no use for; which there were."""
         return [row["id"] for row in await self._connection.fetch(FORGET, connector, list(orphan_ids))]
 
-    async def age_orphans(self, *, before: datetime) -> None:
-        """Delete what nobody claimed for so long that its message's row may be gone."""
-        await self._connection.execute(AGE_OUT, before)
+    async def age_out(self, *, before: datetime) -> None:
+        """Delete orphans, and submissions in doubt, that found no match since."""
+        await self._connection.execute(AGE_OUT_ORPHANS, before)
+        await self._connection.execute(AGE_OUT_DOUBTS, before)
 
     async def orphans_due(self, connector_id: int, *, now: datetime, limit: int) -> list[Orphan]:
         """Orphans to try again; locked."""

@@ -60,12 +60,18 @@ delete from timer where (account_id, message_id, kind) in (
     for update skip locked)
 returning account_id, message_id"""
 
+# What expired since the last sweep, and what was in doubt when that passed by.
 SILENT = """
 select d.account_id, d.message_id
 from message m join delivery d on d.account_id = m.account_id and d.message_id = m.id
 where m.expires_at > $1 and m.expires_at <= $2
-  and d.state in ('in_doubt', 'sent', 'enroute', 'at_carrier', 'sending') and d.first_written_at is not null
-order by d.account_id, d.message_id limit $3"""
+  and (d.state in ('in_doubt', 'sent', 'enroute', 'at_carrier') or d.state = 'sending' and d.sent_at is not null)
+union
+select d.account_id, d.message_id
+from in_flight f join message m on m.account_id = f.account_id and m.id = f.message_id
+join delivery d on d.account_id = m.account_id and d.message_id = m.id
+where f.doubt_since is not null and m.expires_at <= $2 and d.state < 'delivered'
+order by 1, 2 limit $3"""
 
 SWEPT_TO = "select reached from sweep where name = $1"
 SWEEP_REACHED = """
