@@ -14,7 +14,7 @@ dev:  ## run everything on this machine, with a simulated SMSC and a demo accoun
 test:  ## run the tests
 	@scripts/bootstrap dev
 	@scripts/sdks
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
 lint:  ## check style, formatting and the arrows between the layers
 	@scripts/bootstrap dev

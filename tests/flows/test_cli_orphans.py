@@ -45,3 +45,10 @@ async def test_an_orphan_that_nobody_claims_is_kept_for_thirty_days(world):
         world.clock.advance(days * 86_400)
         await world.sweep()
         assert await world.sql.fetchval("select count(*) from orphan") == left
+
+
+async def test_a_route_that_was_a_mistake_can_be_taken_back(world):
+    shell = Shell(world.url)
+    added = await shell.aside("route", "add", "--connector", "carrier", "--prefix", "49")
+    assert await shell.aside("route", "remove", str(added["id"])) == {"removed": added["id"]}
+    assert [row["prefix"] for row in await shell.aside("route", "list")] == [""]

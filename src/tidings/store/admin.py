@@ -64,6 +64,7 @@ UPDATE_CONNECTOR = "update connector set settings = $2::jsonb, simulator = $3, e
 
 ADD_ROUTE = """
 insert into route (account_id, prefix, connector_id, position) values ($1, $2, $3, $4) returning id"""
+REMOVE_ROUTE = "delete from route where id = $1 returning id"
 ROUTES = """
 select r.id, a.name as account, r.prefix, c.name as connector, r.position
 from route r join connector c on c.id = r.connector_id left join account a on a.id = r.account_id
@@ -212,6 +213,11 @@ class Admin:
                 ADD_ROUTE, account_id, prefix, connector_id, position
             )
         return route_id
+
+    async def remove_route(self, route_id: int) -> bool:
+        """Take a route away from new messages; what is queued goes on as it was. False if there was none."""
+        async with self._changing():
+            return await self._connection.fetchval(REMOVE_ROUTE, route_id) is not None
 
     async def routes(self) -> list[dict[str, Any]]:
         """Every route."""

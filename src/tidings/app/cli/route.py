@@ -62,6 +62,21 @@ def add(invocation: Invocation, *, connector: str, prefix_: str, account: str | 
     )
 
 
+@route.command()
+@click.argument("route_id", type=click.IntRange(1))
+@click.pass_obj
+def remove(invocation: Invocation, *, route_id: int) -> None:
+    """Take a route away. Messages that are queued already go on as they were.
+
+    \b
+      tidings route list
+      tidings route remove 3
+    """
+    if not ask(invocation, lambda desk: desk.admin.remove_route(route_id)):
+        raise Misconfigured(f"there is no route {route_id}; `tidings route list` shows those there are")
+    invocation.show({"removed": route_id}, f"removed route {route_id}")
+
+
 @route.command("list")
 @click.pass_obj
 def list_(invocation: Invocation) -> None:
