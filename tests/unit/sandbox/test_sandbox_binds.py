@@ -138,6 +138,18 @@ async def test_unbind_is_answered_and_ends_the_session():
         await esme.closed()
 
 
+async def test_what_comes_behind_an_unbind_is_neither_taken_nor_answered():
+    async with simulated() as smsc:
+        esme = await Esme.bound(smsc.port)
+        unbound = esme.send(Unbind())  # and in the same read:
+        submitted = esme.send(message("31612345678"))
+        await esme.answer(unbound)
+        await esme.closed()
+        assert smsc.truth.summary().taken == 0
+
+    assert submitted not in {pdu.sequence for pdu in esme.arrived}
+
+
 async def test_a_stop_unbinds_every_session():
     async with simulated(unbind_within_s=DEADLINE_S) as smsc:
         esmes = [await Esme.bound(smsc.port) for _ in range(3)]

@@ -209,6 +209,23 @@ async def test_what_a_lost_session_did_not_acknowledge_goes_to_the_next_one():
     assert told == ids[1:]
 
 
+async def test_a_receipt_that_is_acknowledged_while_it_waits_to_be_sent_again_is_not():
+    async with simulated(resend_after_s=0.3, deliver_window=2) as smsc:
+        esme = await Esme.bound(smsc.port)
+        for _ in range(3):
+            await esme.submit("31612345678")
+        first = [await esme.receipt() for _ in range(2)]
+        again = [
+            await esme.receipt() for _ in range(2)
+        ]  # the third, and the first once more: the window is full
+        assert again[1].short_message == first[0].short_message
+        for receipt in (first[1], *again):
+            esme.reply(receipt)
+        await esme.ask(EnquireLink())
+
+    assert len(deliveries(esme)) == 4
+
+
 async def test_receipts_for_an_absent_client_are_kept():
     async with simulated() as smsc:
         transmitter = await Esme.bound(smsc.port, BindTransmitter)

@@ -179,6 +179,19 @@ async def test_an_smsc_that_comes_back_goes_on_where_it_was(tmp_path: Path):
     assert int(new.message_id) > max(map(int, open_ids))
 
 
+async def test_a_receipt_that_is_not_due_yet_is_not_told_earlier_for_a_restart(tmp_path: Path):
+    state = tmp_path / "state"
+    async with simulated(state=state, receipt_delay_s=60) as smsc:
+        esme = await Esme.bound(smsc.port)
+        await esme.submit("31612345678")
+    async with simulated(state=state) as smsc:
+        esme = await Esme.bound(smsc.port)
+        other = await esme.submit("31612345679")
+        assert (await esme.told()).id == other.message_id
+        await esme.ask(EnquireLink())
+        assert [it.took.destination.digits for it in smsc.truth.unsettled()] == ["31612345678"]
+
+
 async def test_ids_do_not_repeat_when_the_clock_goes_back_over_a_restart(tmp_path: Path):
     state = tmp_path / "state"
     journal = Journal(state)
