@@ -16,6 +16,7 @@ from tidings.flows.dispatch import Waits
 from tidings.flows.fold import fold
 from tidings.flows.points import Point, reach
 from tidings.flows.ports import Clock
+from tidings.flows.receive import tail_of
 from tidings.flows.records import Doubtful, Flight, Key
 from tidings.flows.transaction import CloseTx, Database
 
@@ -59,6 +60,7 @@ class Close:
                 log = _log(lost, [Evidence(Kind.DOUBT, now, State.IN_DOUBT, word="courier_lost")])
                 await fold(tx, log, now=now)
                 await tx.doubt_flights([(one, now + self._waits.of(one)) for one in lost], since=now)
+                await tx.wake_orphans([tail_of(one) for one in lost], at=now)
                 reach(Point.RECOVER_WRITTEN)
             reach(Point.RECOVER_COMMITTED)
             found += len(lost)

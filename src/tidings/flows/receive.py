@@ -285,6 +285,11 @@ def _speaks_for_all(evidence: Evidence, delivery: Delivery, reading: Reading) ->
             return True
 
 
+def tail_of(flight: Flight) -> tuple[int, str]:
+    """By what a receipt may be found that waits for this submission to be in doubt: connector, end of recipient."""
+    return flight.connector_id, flight.recipient[-TAIL:]
+
+
 def named(receipt: Receipt, matches: Sequence[Match]) -> Match | None:
     """The first of the submissions under the receipt's id whose recipient agrees; they come newest first."""
     return next((one for one in matches if _same_recipient(receipt.recipient, one.recipient)), None)

@@ -145,6 +145,10 @@ class DispatchTx(FoldTx, CatalogTx, Protocol):
         """Mark submissions as in doubt; the policy decides at the given time."""
         ...
 
+    async def wake_orphans(self, rows: Sequence[tuple[int, str]], *, at: datetime) -> None:
+        """Try orphans of a connector again now whose recipient ends in these digits."""
+        ...
+
     async def add_submissions(self, rows: Sequence[Match]) -> None:
         """Submissions that were taken, under the key their receipts will name."""
         ...

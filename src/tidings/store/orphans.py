@@ -52,6 +52,12 @@ update orphan o set tries = o.tries + 1, retry_at = t.retry_at
 from unnest($1::integer[], $2::bigint[], $3::timestamptz[]) as t (connector_id, id, retry_at)
 where o.connector_id = t.connector_id and o.id = t.id"""
 
+# The policy that ends a doubt does not wait for the next turn of a receipt that may end it, too.
+WAKE = """
+update orphan o set retry_at = $1
+from (select distinct connector_id, tail from unnest($2::integer[], $3::text[]) as u (connector_id, tail)) as t
+where o.connector_id = t.connector_id and right(o.recipient, length(t.tail)) = t.tail"""
+
 DROP = """
 delete from orphan o using unnest($1::integer[], $2::bigint[]) as t (connector_id, id)
 where o.connector_id = t.connector_id and o.id = t.id"""
@@ -108,6 +114,11 @@ class OrphanRows(Rows):
         if rows:
             flat = [(orphan.connector_id, orphan.id, retry_at) for orphan, retry_at in rows]
             await self._connection.execute(RETRY, *columns(flat, 3))
+
+    async def wake_orphans(self, rows: Sequence[tuple[int, str]], *, at: datetime) -> None:
+        """Try orphans of a connector again now whose recipient ends in these digits."""
+        if rows:
+            await self._connection.execute(WAKE, at, *columns(rows, 2))
 
     async def drop_orphans(self, rows: Sequence[Orphan]) -> None:
         """They are matched."""

@@ -66,7 +66,15 @@ def a_message(**changes) -> Message:
 def a_report(message: Message | None = None, **changes) -> Report:
     message = message or a_message()
     return msgspec.structs.replace(
-        Report(id=1, number=1, standing=message.standing, done_at=AT, sent_at=AT, price=message.price, message=message),
+        Report(
+            id=1,
+            number=1,
+            standing=message.standing,
+            done_at=AT,
+            sent_at=AT,
+            price=message.price,
+            message=message,
+        ),
         **changes,
     )
 

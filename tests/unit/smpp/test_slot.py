@@ -41,7 +41,7 @@ def test_refused_credentials_are_tried_seldom_and_do_not_lengthen_other_waits() 
 
 
 def test_binds_do_not_all_return_at_the_same_moment() -> None:
-    random = Random(7)  # noqa: S311
+    random = Random(7)
     waits = [Backoff(config(), random).wait_s() for _ in range(200)]
     assert len(set(waits)) == len(waits)
     assert min(waits) >= 1 - JITTER and max(waits) <= 1 + JITTER
