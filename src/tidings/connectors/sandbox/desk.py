@@ -69,7 +69,7 @@ class Desk:
         if plan.refusal:
             self._refuse(submit, content, name="faulty", status=plan.refusal, peer=peer)
             return plan.cut
-        report_s = self._report_after_s(plan.outcome.when)
+        report_s = self._report_after_s(plan)
         message = self._take(submit, content, plan=plan, due=self._book.now() + report_s, session=peer.number)
         self._respond(message, sequence=submit.sequence, peer=peer, plan=plan)
         self._outbox.owe(message, delay_s=report_s, by=peer)
@@ -113,12 +113,13 @@ class Desk:
             return Status.ESME_RTHROTTLED
         return Status.ESME_ROK
 
-    def _report_after_s(self, when: When) -> float:
-        settings = self._settings
+    def _report_after_s(self, plan: Plan) -> float:
+        settings, when = self._settings, plan.outcome.when
         if when is When.EARLY:
             return 0.0
         delay_s = settings.late_delay_s if when is When.LATE else settings.receipt_delay_s
-        return settings.response_delay_s + delay_s
+        answer_s = settings.response_delay_s if plan.answer_after_s is None else plan.answer_after_s
+        return answer_s + delay_s
 
     def _take(self, submit: SubmitSm, content: Content, *, plan: Plan, due: float, session: int) -> Message:
         outcome = plan.outcome
