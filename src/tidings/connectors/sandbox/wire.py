@@ -51,7 +51,7 @@ class TamperedTransport:
 
     def _pause(self, rule: Rule, *, first: bool) -> None:
         if first:
-            self._transport.write(self._waiting.pop(0))
+            self._out(self._waiting.pop(0))
         together = rule.fault is Fault.MERGE_PDUS
         self._timer = self._loop.call_later(rule.delay_s, lambda: self._go_on(rule, together=together))
 
@@ -65,10 +65,14 @@ class TamperedTransport:
     def _release(self) -> None:
         octets = b"".join(self._waiting)
         self._waiting.clear()
-        if octets:
-            self._transport.write(octets)
+        self._out(octets)
         if self._then is not None:
             self._then()
+
+    def _out(self, octets: bytes) -> None:
+        """The connection may have ended during a pause."""
+        if octets and not self._transport.is_closing():
+            self._transport.write(octets)
 
     def _finish(self, then: Callable[[], None]) -> None:
         self._then = then
