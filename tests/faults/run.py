@@ -32,8 +32,9 @@ from tidings.store.invariants import check, ended
 MANY = int(os.environ.get("FAULTS_N", "50000"))
 SEED = int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(1 << 31))
 LONG_SHARE = 0.1
-SINGLE_SHARE = 0.05
+SINGLES = 0.9  # of requests: most of them are single messages, most messages come in campaigns
 BULK = 250
+BULK_LONG = 25
 SENDERS = 2  # requests at one time
 HURRY = 20.0  # the script's seconds in one of ours
 VALIDITY_S = 120 + MANY // 200
@@ -128,14 +129,16 @@ class Sending:
 
 
 def requests(dice: random.Random) -> Iterator[Request]:
-    """MANY messages: campaigns, and some alone; one in ten of them long."""
+    """MANY messages: campaigns, and some alone; as many long ones as there are to be."""
     numbers = ordinary(MANY)
-    at = 0
+    at = long = 0
     while at < MANY:
-        size = 1 if dice.random() < SINGLE_SHARE * BULK / (SINGLE_SHARE * BULK + 1) else BULK
-        text = LONG if dice.random() < LONG_SHARE else SHORT
-        yield Request(at, numbers[at : at + size], text)
+        is_long = long < LONG_SHARE * at
+        alone = dice.random() < SINGLES
+        size = min(MANY - at, 1 if alone else BULK_LONG if is_long else BULK)
+        yield Request(at, numbers[at : at + size], LONG if is_long else SHORT)
         at += size
+        long += size * is_long
 
 
 def run(directory: Path) -> Tally:

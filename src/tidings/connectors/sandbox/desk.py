@@ -67,7 +67,7 @@ class Desk:
             return None
         plan = self._faults.plan(submit.destination_addr, content, outcome)
         if plan.refusal:
-            self._refuse(submit, content, name="faulty", status=plan.refusal, peer=peer)
+            self._refuse(submit, content, name=plan.faults[0], status=plan.refusal, peer=peer)
             return plan.cut
         report_s = self._report_after_s(plan)
         message = self._take(submit, content, plan=plan, due=self._book.now() + report_s, session=peer.number)
