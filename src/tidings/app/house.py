@@ -99,8 +99,7 @@ class House:
         if asked.isascii() and asked.isdigit():
             candidates.append(await self._lookups.message(account_id, int(asked)))
             task = await self._lookups.task(account_id, int(asked))
-            wanted = range(task.id + 1, task.id + min(task.total, limit) + 1) if task else ()
-            candidates += [await self._lookups.message(account_id, one) for one in wanted]
+            candidates += await self._lookups.messages_of(account_id, task, limit=limit) if task else []
         candidates += await self._lookups.messages_to(account_id, asked.lstrip("+"), limit=limit)
         candidates += await self._lookups.messages_of_bulk(account_id, asked, limit=limit)
         for message in candidates:

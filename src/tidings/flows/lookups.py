@@ -111,6 +111,13 @@ class Lookups:
             messages = await tx.messages_by_id([(account_id, one) for one in found])
         return [messages[account_id, one] for one in found]
 
+    async def messages_of(self, account_id: int, task: Task, *, limit: int) -> list[Message]:
+        """The first messages of a task; their ids follow its own."""
+        wanted = [(account_id, task.id + number) for number in range(1, min(task.total, limit) + 1)]
+        async with self._database.reading() as tx:
+            messages = await tx.messages_by_id(wanted)
+        return [messages[key] for key in wanted if key in messages]
+
     async def messages_of_bulk(self, account_id: int, bulk_key: str, *, limit: int) -> list[Message]:
         """The first messages of the newest task with this bulkId."""
         async with self._database.reading() as tx:
