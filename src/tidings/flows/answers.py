@@ -20,7 +20,7 @@ from tidings.flows.dispatch import Waits
 from tidings.flows.fold import fold
 from tidings.flows.points import Point, reach
 from tidings.flows.ports import PART_REFUSED, Clock
-from tidings.flows.receive import Reading, named, receipt_evidence, tail_of
+from tidings.flows.receive import Reading, look_for_receipts, named, receipt_evidence
 from tidings.flows.records import Flight, Held, Key, Match, Waiting
 from tidings.flows.transaction import Database, DispatchTx
 
@@ -79,11 +79,11 @@ class RecordAnswers:
             await self._apply_early_receipts(tx, taken, held, log)
             await fold(tx, log, now=now, held=held)
             await tx.doubt_flights([(flight, now + self._waits.of(flight)) for flight in doubts], since=now)
-            await tx.wake_orphans([tail_of(flight) for flight in doubts], at=now)
             await self._queue_again(tx, known, held, now=now)
             await self._queue_next_attempts(tx, reroutes, held, now=now)
             reach(Point.ANSWERS_WRITTEN)
         reach(Point.ANSWERS_COMMITTED)
+        await look_for_receipts(self._database, doubts, now=now)
         return [None] * len(answers)
 
     async def _reroutes(

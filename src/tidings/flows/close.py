@@ -16,7 +16,7 @@ from tidings.flows.dispatch import Waits
 from tidings.flows.fold import fold
 from tidings.flows.points import Point, reach
 from tidings.flows.ports import Clock
-from tidings.flows.receive import tail_of
+from tidings.flows.receive import look_for_receipts
 from tidings.flows.records import Doubtful, Flight, Key
 from tidings.flows.transaction import CloseTx, Database
 
@@ -60,9 +60,9 @@ class Close:
                 log = _log(lost, [Evidence(Kind.DOUBT, now, State.IN_DOUBT, word="courier_lost")])
                 await fold(tx, log, now=now)
                 await tx.doubt_flights([(one, now + self._waits.of(one)) for one in lost], since=now)
-                await tx.wake_orphans([tail_of(one) for one in lost], at=now)
                 reach(Point.RECOVER_WRITTEN)
             reach(Point.RECOVER_COMMITTED)
+            await look_for_receipts(self._database, lost, now=now)
             found += len(lost)
             if len(lost) < limit:
                 return found

@@ -285,9 +285,15 @@ def _speaks_for_all(evidence: Evidence, delivery: Delivery, reading: Reading) ->
             return True
 
 
-def tail_of(flight: Flight) -> tuple[int, str]:
-    """By what a receipt may be found that waits for this submission to be in doubt: connector, end of recipient."""
-    return flight.connector_id, flight.recipient[-TAIL:]
+async def look_for_receipts(database: Database, doubts: Sequence[Flight], *, now: datetime) -> None:
+    """Have receipts tried again at once that came while these submissions were not in doubt yet.
+
+    In a transaction of its own, for one that holds deliveries must not wait for orphans. Dying before it costs a
+    wait, nothing else.
+    """
+    if doubts:
+        async with database.transaction() as tx:
+            await tx.wake_orphans([(one.connector_id, one.recipient[-TAIL:]) for one in doubts], at=now)
 
 
 def named(receipt: Receipt, matches: Sequence[Match]) -> Match | None:

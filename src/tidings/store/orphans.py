@@ -54,9 +54,12 @@ where o.connector_id = t.connector_id and o.id = t.id"""
 
 # The policy that ends a doubt does not wait for the next turn of a receipt that may end it, too.
 WAKE = """
-update orphan o set retry_at = $1
-from (select distinct connector_id, tail from unnest($2::integer[], $3::text[]) as u (connector_id, tail)) as t
-where o.connector_id = t.connector_id and right(o.recipient, length(t.tail)) = t.tail"""
+with found as materialized (
+    select o.connector_id, o.id from orphan o
+    where exists (select from unnest($2::integer[], $3::text[]) as t (connector_id, tail)
+                  where o.connector_id = t.connector_id and right(o.recipient, length(t.tail)) = t.tail)
+    order by o.connector_id, o.id for update)
+update orphan o set retry_at = $1 from found where o.connector_id = found.connector_id and o.id = found.id"""
 
 DROP = """
 delete from orphan o using unnest($1::integer[], $2::bigint[]) as t (connector_id, id)
