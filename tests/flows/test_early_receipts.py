@@ -28,7 +28,7 @@ async def test_a_receipt_that_missed_its_answer_is_heard_before_the_one_that_fol
     flight, part, outcome = await submitted(world)
     await world.record([world.answer(flight, outcome)])
     delivered = world.receipt(outcome.upstream_id, part, "DELIVRD")
-    orphan = Orphan(world.connector_id, 0, outcome.upstream_id, 0, world.clock.now(), delivered)
+    orphan = Orphan(world.connector_id, 0, [outcome.upstream_id], {}, 0, world.clock.now(), delivered)
     async with world.database.transaction() as tx:
         await tx.keep_orphans([(orphan, delivered.fingerprint(), world.clock.now())])
 

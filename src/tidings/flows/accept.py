@@ -22,7 +22,7 @@ from tidings.domain.status import Stage, State
 from tidings.domain.text import Alphabet, Segments, segment
 from tidings.flows.batcher import Batcher
 from tidings.flows.catalog import CatalogCache
-from tidings.flows.points import Point, reach
+from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
 from tidings.flows.records import Catalog, Funds, MoneyMove, NewMessage, NewTask
 from tidings.flows.transaction import Database
@@ -126,8 +126,8 @@ class Accept:
                 answers.append(writer.write(tasks, messages))
             await tx.add_orders(tasks, messages)
             await tx.move_money(ledger.moves, now)
-            reach(Point.ACCEPT_WRITTEN)
-        reach(Point.ACCEPT_COMMITTED)
+            await pause(Point.ACCEPT_WRITTEN)
+        await pause(Point.ACCEPT_COMMITTED)
         return answers
 
 

@@ -18,7 +18,7 @@ from tidings.domain.status import Stage, State, Truth, truth
 from tidings.flows.catalog import CatalogCache
 from tidings.flows.dispatch import Waits
 from tidings.flows.fold import fold
-from tidings.flows.points import Point, reach
+from tidings.flows.points import Point, pause
 from tidings.flows.ports import PART_REFUSED, Clock
 from tidings.flows.receive import Reading, look_for_receipts, named, receipt_evidence
 from tidings.flows.records import Flight, Held, Key, Match, Waiting
@@ -27,7 +27,10 @@ from tidings.flows.transaction import Database, DispatchTx
 RETRY_FIRST = timedelta(seconds=30)
 RETRY_MOST = 5
 THROTTLE_WAIT = timedelta(seconds=1)
+THROTTLE_MOST = timedelta(seconds=60)
 HOLD_WAIT = timedelta(seconds=30)
+HOLD_MOST = timedelta(minutes=5)
+"""Too fast, and not this message's fault: tried without limit within its validity, at growing intervals."""
 
 Log = dict[Key, list[tuple[Evidence, bytes | None]]]
 
@@ -67,8 +70,10 @@ class RecordAnswers:
         async with self._database.transaction() as tx:
             certain = [one for one in answers if not isinstance(one.outcome, Unknown)]
             doubts = [one.flight for one in answers if isinstance(one.outcome, Unknown)]
-            ended = await tx.end_flights([one.flight for one in certain])
-            known = [one for one in answers if isinstance(one.outcome, Unknown) or one.flight in ended]
+            open_until_now = await tx.end_flights([one.flight for one in certain]) | await tx.doubt_flights(
+                [(flight, now + self._waits.of(flight)) for flight in doubts], since=now
+            )
+            known = [one for one in answers if one.flight in open_until_now]
             held = await tx.lock_deliveries({one.flight.key for one in known})
             reroutes = await self._reroutes(tx, known, held)
             log: Log = {}
@@ -78,11 +83,10 @@ class RecordAnswers:
             await tx.add_submissions(taken)
             await self._apply_early_receipts(tx, taken, held, log)
             await fold(tx, log, now=now, held=held)
-            await tx.doubt_flights([(flight, now + self._waits.of(flight)) for flight in doubts], since=now)
             await self._queue_again(tx, known, held, now=now)
             await self._queue_next_attempts(tx, reroutes, held, now=now)
-            reach(Point.ANSWERS_WRITTEN)
-        reach(Point.ANSWERS_COMMITTED)
+            await pause(Point.ANSWERS_WRITTEN)
+        await pause(Point.ANSWERS_COMMITTED)
         await look_for_receipts(self._database, doubts, now=now)
         return [None] * len(answers)
 
@@ -269,9 +273,9 @@ def _wait(answer: Answer) -> timedelta:
     """How long a requeued part waits."""
     match answer.outcome:
         case Refused(next=Next.THROTTLE):
-            return THROTTLE_WAIT
+            return min(THROTTLE_WAIT * answer.flight.try_no, THROTTLE_MOST)
         case Refused(next=Next.HOLD):
-            return HOLD_WAIT
+            return min(HOLD_WAIT * answer.flight.try_no, HOLD_MOST)
         case Refused():
             return RETRY_FIRST * (1 << (answer.flight.try_no - 1))
         case _:

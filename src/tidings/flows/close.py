@@ -14,7 +14,7 @@ from tidings.domain.status import LIVE, Stage, State
 from tidings.flows.answers import queue_parts
 from tidings.flows.dispatch import Waits
 from tidings.flows.fold import fold
-from tidings.flows.points import Point, reach
+from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
 from tidings.flows.receive import look_for_receipts
 from tidings.flows.records import Doubtful, Flight, Key
@@ -60,8 +60,8 @@ class Close:
                 log = _log(lost, [Evidence(Kind.DOUBT, now, State.IN_DOUBT, word="courier_lost")])
                 await fold(tx, log, now=now)
                 await tx.doubt_flights([(one, now + self._waits.of(one)) for one in lost], since=now)
-                reach(Point.RECOVER_WRITTEN)
-            reach(Point.RECOVER_COMMITTED)
+                await pause(Point.RECOVER_WRITTEN)
+            await pause(Point.RECOVER_COMMITTED)
             await look_for_receipts(self._database, lost, now=now)
             found += len(lost)
             if len(lost) < limit:
@@ -77,8 +77,8 @@ class Close:
             for row in rows:
                 log.setdefault(row.key, []).append((_expired(now, attempt=row.attempt, part=row.part), None))
             await fold(tx, log, now=now)
-            reach(Point.EXPIRE_WRITTEN)
-        reach(Point.EXPIRE_COMMITTED)
+            await pause(Point.EXPIRE_WRITTEN)
+        await pause(Point.EXPIRE_COMMITTED)
         return len(rows)
 
     async def _decide(self, limit: int) -> int:
@@ -104,8 +104,8 @@ class Close:
             await fold(tx, log, now=now)
             await queue_parts(tx, resend)
             await tx.decide_flights([one.flight for one in rows])
-            reach(Point.DECIDE_WRITTEN)
-        reach(Point.DECIDE_COMMITTED)
+            await pause(Point.DECIDE_WRITTEN)
+        await pause(Point.DECIDE_COMMITTED)
         return len(rows)
 
     async def _settle(self, limit: int) -> int:
@@ -114,8 +114,8 @@ class Close:
         async with self._database.transaction() as tx:
             keys = await tx.settle_due(now=now, limit=limit)
             await fold(tx, {key: [(_settled(now), None)] for key in keys}, now=now)
-            reach(Point.SETTLE_WRITTEN)
-        reach(Point.SETTLE_COMMITTED)
+            await pause(Point.SETTLE_WRITTEN)
+        await pause(Point.SETTLE_COMMITTED)
         return len(keys)
 
     async def _silence(self, limit: int) -> int:
@@ -129,8 +129,8 @@ class Close:
             closed = await self._close_silent(tx, keys, now=now)
             if len(keys) < limit:
                 await tx.sweep_reached(_SWEEP, edge)
-            reach(Point.SILENCE_WRITTEN)
-        reach(Point.SILENCE_COMMITTED)
+            await pause(Point.SILENCE_WRITTEN)
+        await pause(Point.SILENCE_COMMITTED)
         return closed
 
     async def _close_silent(self, tx: CloseTx, keys: Sequence[Key], *, now: datetime) -> int:

@@ -15,7 +15,7 @@ from tidings.domain.reason import Reason
 from tidings.domain.status import PRE, State
 from tidings.domain.text import Alphabet, segment
 from tidings.flows.fold import fold
-from tidings.flows.points import Point, reach
+from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock, Outgoing
 from tidings.flows.records import Content, Flight, Key, Waiting
 from tidings.flows.transaction import Database
@@ -90,8 +90,8 @@ class Dispatch:
                 self._handover(row, contents[row.key], held[row.key].delivery, now=now) for row in wanted
             ]
             await tx.add_flights([flight for one in handovers for flight in one.flights])
-            reach(Point.DISPATCH_CLAIMED)
-        reach(Point.DISPATCH_COMMITTED)
+            await pause(Point.DISPATCH_CLAIMED)
+        await pause(Point.DISPATCH_COMMITTED)
         return handovers
 
     def _handover(self, row: Waiting, content: Content, delivery: Delivery, *, now: datetime) -> Handover:

@@ -1,11 +1,11 @@
 """The places where dying matters: before and after every commit and every outside effect, by name.
 
-In production `reach` does nothing. Tests arm it: to die at a point as `kill -9` would there (flows keep no state
+In production nothing happens there. Tests arm it: to die at a point as `kill -9` would there (flows keep no state
 between commits, so it is the same), or to hold two flows between a read and a write. A name that no test ever reaches
 fails the test that counts them.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 
@@ -38,16 +38,24 @@ class Point(StrEnum):
     REPORTS_COMMITTED = "reports:committed"  # the customer has not seen them
 
 
-_armed: Callable[[Point], None] | None = None
+_armed: Callable[[Point], Awaitable[None] | None] | None = None
 
 
 def reach(point: Point) -> None:
-    """Say that the point is reached."""
+    """Say that the point is reached, where nothing can wait."""
     if _armed is not None:
         _armed(point)
 
 
-def arm(hook: Callable[[Point], None] | None) -> None:
+async def pause(point: Point) -> None:
+    """Say that the point is reached; a test may hold the flow there."""
+    if _armed is not None:
+        held = _armed(point)
+        if held is not None:
+            await held
+
+
+def arm(hook: Callable[[Point], Awaitable[None] | None] | None) -> None:
     """Have `hook` called at every point; None disarms. For tests."""
     global _armed  # noqa: PLW0603 - one switch, off in production
     _armed = hook

@@ -16,7 +16,7 @@ from tidings.domain.lifecycle import Delivery, Evidence, Kind
 from tidings.domain.receipt import Receipt
 from tidings.domain.status import Stage, Truth, truth
 from tidings.flows.fold import fold
-from tidings.flows.points import Point, reach
+from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
 from tidings.flows.records import Flight, Key, Match, Orphan
 from tidings.flows.transaction import Database, ReceiveTx
@@ -91,8 +91,8 @@ class Receive:
             await tx.keep_orphans(
                 [(self._orphan(one), one.receipt.fingerprint(), one.at + RETRY_AFTER[0]) for one in homeless]
             )
-            reach(Point.RECEIVE_WRITTEN)
-        reach(Point.RECEIVE_COMMITTED)
+            await pause(Point.RECEIVE_WRITTEN)
+        await pause(Point.RECEIVE_COMMITTED)
         await self._look_again(homeless)
         return [None] * len(batch)
 
@@ -103,8 +103,8 @@ class Receive:
         async with self._database.transaction() as tx:
             waiting = await self._waiting(tx, homeless)
             await self._place(tx, [], waiting, now=self._clock.now())
-            reach(Point.ORPHANS_WRITTEN)
-        reach(Point.ORPHANS_COMMITTED)
+            await pause(Point.ORPHANS_WRITTEN)
+        await pause(Point.ORPHANS_COMMITTED)
 
     async def retry_orphans(self, limit: int = 500) -> int:
         """Try orphans again that are due; how many found their submission."""
@@ -113,8 +113,8 @@ class Receive:
             due = await tx.orphans_due(self._connector_id, now=now, limit=limit)
             _, homeless = await self._place(tx, [], due, now=now)
             await tx.retry_orphans([(one, _next_retry(one, now)) for one in homeless])
-            reach(Point.ORPHANS_WRITTEN)
-        reach(Point.ORPHANS_COMMITTED)
+            await pause(Point.ORPHANS_WRITTEN)
+        await pause(Point.ORPHANS_COMMITTED)
         return len(due) - len(homeless)
 
     async def adopt(self, orphan_id: int, key: Key, *, attempt: int = 1, part: int = 1) -> bool:
@@ -154,7 +154,7 @@ class Receive:
         ]
         everything = [*earlier, *batch]
         claims = await self._claims(tx, everything)
-        reach(Point.RECEIVE_MATCHED)
+        await pause(Point.RECEIVE_MATCHED)
         left = {id(one) for one in await self._apply(tx, everything, claims, now=now)}
         found = [one for one, item in zip(waiting, earlier, strict=True) if id(item) not in left]
         await tx.drop_orphans(found)
@@ -177,11 +177,11 @@ class Receive:
     ) -> None:
         homeless = [index for index, claim in enumerate(claims) if claim is None]
         tails = sorted({batch[index].receipt.recipient[-TAIL:] for index in homeless} - {""})
-        doubtful: dict[str, list[Flight]] = defaultdict(list)
-        for flight in await tx.doubtful_to(self._connector_id, tails) if tails else []:
-            doubtful[flight.recipient[-TAIL:]].append(flight)
+        unanswered: dict[str, list[tuple[Flight, bool]]] = defaultdict(list)
+        for flight, in_doubt in await tx.unanswered_to(self._connector_id, tails) if tails else []:
+            unanswered[flight.recipient[-TAIL:]].append((flight, in_doubt))
         for index in homeless:
-            claims[index] = _doubted(batch[index], doubtful)
+            claims[index] = _doubted(batch[index], unanswered)
 
     async def _find_suspects(
         self, tx: ReceiveTx, batch: Sequence[Incoming], claims: list[_Claim | None]
@@ -301,20 +301,23 @@ def named(receipt: Receipt, matches: Sequence[Match]) -> Match | None:
     return next((one for one in matches if _same_recipient(receipt.recipient, one.recipient)), None)
 
 
-def _doubted(one: Incoming, doubtful: dict[str, list[Flight]]) -> _Claim | None:
-    """The one submission in doubt that the receipt can belong to, if there is exactly one."""
+def _doubted(one: Incoming, unanswered: dict[str, list[tuple[Flight, bool]]]) -> _Claim | None:
+    """The one submission in doubt that the receipt can belong to, if there is exactly one.
+
+    It may also have outrun the answer to a submission that is not in doubt: where one of those fits, too, we wait.
+    """
     receipt = one.receipt
     fitting = [
-        flight
-        for flight in doubtful.get(receipt.recipient[-TAIL:], ())
+        (flight, in_doubt)
+        for flight, in_doubt in unanswered.get(receipt.recipient[-TAIL:], ())
         if _same_recipient(receipt.recipient, flight.recipient)
         and receipt.sender.lstrip("+") == flight.sender.lstrip("+")
         and flight.written_at - CLOCK_SKEW <= (receipt.submitted_at or one.at)
         and flight.written_at <= one.at + CLOCK_SKEW
     ]
-    if len(fitting) != 1:
+    if len(fitting) != 1 or not fitting[0][1]:
         return None
-    flight = fitting[0]
+    flight, _ = fitting[0]
     match = Match(
         connector_id=flight.connector_id,
         upstream_key=one.lookup_keys[0] if one.lookup_keys else "",

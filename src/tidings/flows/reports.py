@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from tidings.domain.message import Report, ReportFilter
 from tidings.flows.lookups import Lookups
-from tidings.flows.points import Point, reach
+from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
 from tidings.flows.transaction import Database
 
@@ -38,6 +38,6 @@ class PullReports:
             reports = await tx.claim_reports(
                 account_id, where, named=named, since=now - WINDOW, now=now, limit=limit
             )
-            reach(Point.REPORTS_CLAIMED)
-        reach(Point.REPORTS_COMMITTED)
+            await pause(Point.REPORTS_CLAIMED)
+        await pause(Point.REPORTS_COMMITTED)
         return reports

@@ -141,8 +141,8 @@ class DispatchTx(FoldTx, CatalogTx, Protocol):
         """Remove the submissions whose fate is known; those that were still there."""
         ...
 
-    async def doubt_flights(self, rows: Sequence[tuple[Flight, datetime]], *, since: datetime) -> None:
-        """Mark submissions as in doubt; the policy decides at the given time."""
+    async def doubt_flights(self, rows: Sequence[tuple[Flight, datetime]], *, since: datetime) -> set[Flight]:
+        """Mark submissions as in doubt; the policy decides at the given time. Those that were not yet in doubt."""
         ...
 
     async def wake_orphans(self, rows: Sequence[tuple[int, str]], *, at: datetime) -> None:
@@ -181,8 +181,8 @@ class ReceiveTx(DispatchTx, Protocol):
         """Submissions under these keys, newest first."""
         ...
 
-    async def doubtful_to(self, connector_id: int, tails: Sequence[str]) -> list[Flight]:
-        """Submissions in doubt to recipients that end in these digits."""
+    async def unanswered_to(self, connector_id: int, tails: Sequence[str]) -> list[tuple[Flight, bool]]:
+        """Submissions to recipients that end in these digits, all of one length; whether each is in doubt."""
         ...
 
     async def known_fingerprints(self, keys: Sequence[Key]) -> set[tuple[int, int, bytes]]:

@@ -31,7 +31,8 @@ update in_flight f set doubt_since = $1, decide_at = t.decide_at
 from unnest($2::integer[], $3::bigint[], $4::smallint[], $5::smallint[], $6::smallint[], $7::timestamptz[])
      as t (connector_id, message_id, attempt, part, try, decide_at)
 where f.connector_id = t.connector_id and f.message_id = t.message_id and f.attempt = t.attempt
-  and f.part = t.part and f.try = t.try and f.doubt_since is null"""
+  and f.part = t.part and f.try = t.try and f.doubt_since is null
+returning f.connector_id, f.message_id, f.attempt, f.part, f.try"""
 
 DECIDED = """
 update in_flight f set decide_at = null
@@ -59,9 +60,9 @@ from in_flight f join message m on m.account_id = f.account_id and m.id = f.mess
 where f.decide_at <= $1 order by f.decide_at limit $2
 for update of f skip locked"""
 
-DOUBTFUL_TO = f"""
-select {FIELDS} from in_flight f
-where f.connector_id = $1 and f.doubt_since is not null and right(f.recipient, $3) = any($2::text[])"""
+UNANSWERED_TO = f"""
+select {FIELDS}, f.doubt_since is not null as in_doubt from in_flight f
+where f.connector_id = $1 and right(f.recipient, $3) = any($2::text[])"""
 
 ADD_SUBMISSIONS = """
 insert into submission (connector_id, upstream_key, account_id, message_id, attempt, part, recipient, written_at)
@@ -114,11 +115,14 @@ class FlightRows(Rows):
         ended = await self._connection.fetch(END, *columns(list(by_key), 5))
         return {by_key[tuple(row)] for row in ended}
 
-    async def doubt_flights(self, rows: Sequence[tuple[Flight, datetime]], *, since: datetime) -> None:
-        """Mark submissions as in doubt; the policy decides at the given time."""
-        if rows:
-            flat = [(*_natural(row), decide_at) for row, decide_at in rows]
-            await self._connection.execute(DOUBT, since, *columns(flat, 6))
+    async def doubt_flights(self, rows: Sequence[tuple[Flight, datetime]], *, since: datetime) -> set[Flight]:
+        """Mark submissions as in doubt; the policy decides at the given time. Those that were not yet in doubt."""
+        if not rows:
+            return set()
+        by_key = {_natural(row): row for row, _ in rows}
+        flat = [(*_natural(row), decide_at) for row, decide_at in rows]
+        doubted = await self._connection.fetch(DOUBT, since, *columns(flat, 6))
+        return {by_key[tuple(row)] for row in doubted}
 
     async def decide_flights(self, rows: Sequence[Flight]) -> None:
         """Their policy has decided; they stay matchable."""
@@ -134,11 +138,11 @@ class FlightRows(Rows):
         rows = await self._connection.fetch(UNDECIDED, now, limit)
         return [Doubtful(_flight(row), row["expires_at"]) for row in rows]
 
-    async def doubtful_to(self, connector_id: int, tails: Sequence[str]) -> list[Flight]:
-        """Submissions in doubt to recipients that end in these digits, which are all of one length."""
+    async def unanswered_to(self, connector_id: int, tails: Sequence[str]) -> list[tuple[Flight, bool]]:
+        """Submissions to recipients that end in these digits, all of one length; whether each is in doubt."""
         longest = max(map(len, tails))
-        rows = await self._connection.fetch(DOUBTFUL_TO, connector_id, list(tails), longest)
-        return [_flight(row) for row in rows]
+        rows = await self._connection.fetch(UNANSWERED_TO, connector_id, list(tails), longest)
+        return [(_flight(row), row["in_doubt"]) for row in rows]
 
     async def add_submissions(self, rows: Sequence[Match]) -> None:
         """Submissions that were taken, under the key their receipts will name."""

@@ -1,0 +1,130 @@
+"""Orders, claims, answers and recovery, two at a time."""
+
+from gates import race
+from world import WAITS
+
+from tidings.app.house import House
+from tidings.domain.errors import Fault
+from tidings.domain.order import Draft, OnFault, Order, Taken
+from tidings.domain.outcome import Next, Refused, Unknown
+from tidings.domain.outcome import Taken as TakenUp
+from tidings.domain.reason import Reason
+from tidings.domain.status import State
+from tidings.flows.dispatch import Dispatch
+from tidings.flows.points import Point
+from tidings.store.flights import become_courier
+
+
+async def order(world, *references, text="hello"):
+    caller = await world.gateway.caller_by_key(world.key)
+    drafts = [Draft("380972000001", "Tidings", text, reference) for reference in references]
+    return Order(caller, "native", drafts, on_fault=OnFault.SKIP, validity_s=3600)
+
+
+async def sent(world, *references, text="hello"):
+    receipted = await world.gateway.accept(await order(world, *references, text=text))
+    return [row.id for row in receipted.rows]
+
+
+def taken(handovers):
+    return [flight.message_id for one in handovers for flight in one.flights]
+
+
+async def test_a_reference_that_two_processes_accept_at_once_is_one_message(ring):
+    other = await House.on(ring.database, ring.clock)
+    first, second, waited = await race(
+        ring,
+        ring.gateway.accept(await order(ring, "same")),
+        other.accept(await order(ring, "same")),
+        at=Point.ACCEPT_WRITTEN,
+    )
+    await other.close()
+    assert isinstance(first.rows[0], Taken) and second.rows == [Fault.REFERENCE_TAKEN] and waited
+    assert await ring.sql.fetchval("select count(*) from message") == 1
+
+
+async def test_two_processes_do_not_spend_the_same_money(ring):
+    await ring.sql.execute("update ledger set amount = 200000; update account set balance = 200000")
+    other = await House.on(ring.database, ring.clock)
+    first, second, _ = await race(
+        ring,
+        ring.gateway.accept(await order(ring, "a")),
+        other.accept(await order(ring, "b")),
+        at=Point.ACCEPT_WRITTEN,
+    )
+    await other.close()
+    assert isinstance(first.rows[0], Taken) and second.rows == [Fault.NO_CREDIT]
+    assert (await ring.gateway.balance(ring.account_id)).amount == 0
+
+
+async def test_two_couriers_claim_different_messages_and_none_waits_for_the_other(ring):
+    wanted = await sent(ring, "a", "b", "c")
+    rival = Dispatch(
+        ring.database,
+        clock=ring.clock,
+        connector_id=ring.connector_id,
+        courier_id=lambda: ring.courier_id,
+        waits=WAITS,
+    )
+    first, second, waited = await race(
+        ring, ring.dispatcher().take(3), rival.take(3), at=Point.DISPATCH_CLAIMED
+    )
+    assert sorted(taken(first) + taken(second)) == wanted and not waited
+
+
+async def test_a_message_that_two_routes_lose_at_once_goes_to_the_next_one_once(ring):
+    [message_id] = await sent(ring, "a", text="x" * 200)
+    (one, _), (two, _) = await ring.take()
+    refused = Refused(Reason.SMSC_REFUSED_SENDER, Next.GIVE_UP, "0x0000000a")
+    await race(
+        ring,
+        ring.record([ring.answer(one, refused)]),
+        ring.record([ring.answer(two, refused)]),
+        at=Point.ANSWERS_WRITTEN,
+    )
+    assert len((await ring.replayed(message_id)).attempts) == 2
+    assert await ring.sql.fetchval("select count(*) from outbox") == 1
+
+
+async def lost(world):
+    """A message whose courier is gone before it recorded the answer."""
+    [message_id] = await sent(world, "a")
+    [(flight, _)] = await world.take()
+    await world.sql.execute("select pg_advisory_unlock_all()")
+    world.courier_id = await become_courier(world.sql)
+    return message_id, flight
+
+
+async def test_an_answer_that_comes_while_its_courier_is_buried_is_heard(ring):
+    message_id, flight = await lost(ring)
+    found, _, waited = await race(
+        ring,
+        ring.close_flow().recover(),
+        ring.record([ring.answer(flight, TakenUp("up1"))]),
+        at=Point.RECOVER_WRITTEN,
+    )
+    assert found == 1 and waited
+    assert (await ring.message(message_id)).standing.state is State.SENT
+
+
+async def test_who_buries_a_courier_leaves_what_is_being_answered_alone(ring):
+    message_id, flight = await lost(ring)
+    _, found, waited = await race(
+        ring,
+        ring.record([ring.answer(flight, TakenUp("up1"))]),
+        ring.close_flow().recover(),
+        at=Point.ANSWERS_WRITTEN,
+    )
+    assert found == 0 and not waited
+    assert (await ring.message(message_id)).standing.state is State.SENT
+
+
+async def test_a_timeout_noticed_after_the_second_try_says_nothing_of_that_one(ring):
+    message_id, flight = await lost(ring)
+    await ring.close_flow().recover()
+    ring.clock.advance(61)
+    await ring.sweep()
+    [(again, _)] = await ring.take()
+    await ring.record([ring.answer(flight, Unknown("timeout"))])
+    assert again.try_no == 2
+    assert (await ring.message(message_id)).standing.state is State.SENDING
