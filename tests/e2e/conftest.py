@@ -1,44 +1,46 @@
 """One running plant for all tests that leave it in peace, and customers on it."""
 
-import itertools
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from customer import Customer, Opener
+from customer import SHORTEST_VALIDITY_S, SILENT, Customer, number_at
 from plant import Plant, running
 
-_names = (f"customer-{n}" for n in itertools.count(1))
 
-
-@pytest.fixture(scope="session")
-def plant() -> Iterator[Plant]:
-    """`tidings serve` and `tidings sim smsc`; receipts that come late come after a second."""
+@contextmanager
+def place() -> Iterator[Path]:
+    """A directory where PostgreSQL's own user can get."""
     directory = Path(tempfile.mkdtemp(prefix="tidings-e2e-", dir="/tmp"))
+    directory.chmod(0o755)
     try:
-        with running(directory, sim=("--late-delay", "1")) as plant:
-            yield plant
+        yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture
-def open_account(plant: Plant) -> Iterator[Opener]:
-    """Makes a customer with money, a price and a live key."""
-    opened: list[Customer] = []
-
-    def make() -> Customer:
-        opened.append(Customer(plant, plant.account(next(_names))))
-        return opened[-1]
-
-    yield make
-    for customer in opened:
-        customer.close()
+def directory() -> Iterator[Path]:
+    """For a plant of one's own."""
+    with place() as directory:
+        yield directory
 
 
-@pytest.fixture
-def customer(open_account: Opener) -> Customer:
-    """A customer of one's own."""
-    return open_account()
+@pytest.fixture(scope="session")
+def plant() -> Iterator[Plant]:
+    """A plant for all tests that leave it in peace; receipts that come late come after a second."""
+    with place() as directory, running(directory, sim=("--late-delay", "1")) as plant:
+        yield plant
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unheard_of(plant: Plant) -> Iterator[tuple[Customer, int]]:
+    """A message whose carrier will never say anything, sent first of all: its validity, the shortest that can be
+    asked for, is over when it is looked at."""
+    with Customer(plant, "patient") as customer:
+        customer.one_send(number_at(0, SILENT), validity_seconds=SHORTEST_VALIDITY_S)
+        [item] = customer.one_list()
+        yield customer, item["id"]

@@ -2,17 +2,24 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Self
 
 import httpx
-from plant import Account, Plant, until
+from plant import BULK_POLL_S, Plant, until
 
 WITHIN_S = 20.0
+READ_EVERY_S = 0.1  # a reader that was given nothing asks again
 FINAL = frozenset({"delivered", "expired", "undeliverable", "rejected", "unknown"})
 """The words of BSG REST v1 behind which nothing more is expected."""
 
+SILENT = "9902"
+SHORTEST_VALIDITY_S = 30
+"""The least that any of the three takes."""
+
 FIRST = 380_970_000_000
+FIRST_OF_MANY = 380_980_000_000
 CHOOSING = range(9902, 9910)
 """Last four digits of a number by which the simulated SMSC does something else than deliver."""
 
@@ -23,21 +30,25 @@ def number_at(block: int, tail: str) -> int:
 
 
 def ordinary(many: int) -> list[int]:
-    """So many numbers whose messages are delivered."""
-    tried: Iterator[int] = iter(range(FIRST, FIRST + 2 * many + 10_000))
+    """So many numbers whose messages are delivered, none of which `number_at` gives."""
+    tried: Iterator[int] = iter(range(FIRST_OF_MANY, FIRST_OF_MANY + 2 * many))
     return [next(one for one in tried if one % 10_000 not in CHOOSING) for _ in range(many)]
 
 
 class Customer:
-    """An account of the plant, and a connection. Close it."""
+    """A new account of the plant, and a connection, for as long as the context lasts."""
 
-    def __init__(self, plant: Plant, account: Account) -> None:
-        self.plant, self.account, self.key = plant, account, account.key
+    def __init__(self, plant: Plant, name: str) -> None:
+        self.plant, self.account = plant, plant.account(name)
+        self.key = self.account.key
         self.http = httpx.Client(base_url=plant.served.url, timeout=60)
         self._bearer: str | None = None
         self._reports: dict[str, list[Any]] = defaultdict(list)  # those pulled without a filter, by number
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.http.close()
 
     # --- BSG REST v1
@@ -65,6 +76,15 @@ class Customer:
     def counters(self, task_id: str) -> Any:
         """What the task's summary says."""
         return self.v1("GET", f"sms/task/{task_id}")
+
+    def wait_until_delivered(self, task_id: str, many: int, *, within_s: float = 150) -> None:
+        """Wait until so many of the task are delivered."""
+        until(
+            lambda: self.counters(task_id)["delivered"] >= many,
+            within_s=within_s,
+            what=lambda: f"{many} are delivered: {self.counters(task_id)}",
+            every_s=BULK_POLL_S,
+        )
 
     def status(self, message_id: int | str) -> str:
         word: str = self.v1("GET", f"sms/{message_id}")["status"]
@@ -146,6 +166,13 @@ class Customer:
         return self._reports[str(number)]
 
 
+class Handed(NamedTuple):
+    """A report as its reader knows it."""
+
+    message_key: str
+    number: int
+
+
 class Reader(threading.Thread):
     """Pulls reports, a thousand at a time, until told to stop, and keeps what it was given. A gateway that is away
     or dies while it answers is asked again: what that answer held is lost."""
@@ -156,7 +183,7 @@ class Reader(threading.Thread):
         self._headers = {"Authorization": f"App {customer.key}"}
         self._over = threading.Event()
         self._broke: BaseException | None = None
-        self.received: list[str] = []  # messageIds
+        self.received: list[Handed] = []
         self.pulls = 0  # answers that held any
         self.refusals: list[int] = []  # HTTP statuses other than 200
 
@@ -165,7 +192,7 @@ class Reader(threading.Thread):
             with httpx.Client(base_url=self._url, headers=self._headers, timeout=30) as http:
                 while not self._over.is_set():
                     if not self._pull(http):
-                        self._over.wait(0.02)
+                        self._over.wait(READ_EVERY_S)
         except BaseException as error:
             self._broke = error
 
@@ -177,10 +204,10 @@ class Reader(threading.Thread):
         if answer.status_code != 200:
             self.refusals.append(answer.status_code)
             return False
-        keys = [one["messageId"] for one in answer.json()["results"]]
-        self.received += keys
-        self.pulls += bool(keys)
-        return bool(keys)
+        handed = [Handed(one["messageId"], int(one["to"])) for one in answer.json()["results"]]
+        self.received += handed
+        self.pulls += bool(handed)
+        return bool(handed)
 
     def finish(self) -> None:
         self._over.set()
@@ -190,4 +217,44 @@ class Reader(threading.Thread):
             raise self._broke
 
 
-Opener = Callable[[], Customer]
+class Readers:
+    """Some readers together."""
+
+    def __init__(self, each: Sequence[Reader]) -> None:
+        self._each = each
+
+    @property
+    def received(self) -> list[Handed]:
+        """What they were given."""
+        return [one for reader in self._each for one in reader.received]
+
+    @property
+    def pulls(self) -> list[int]:
+        """How many answers with something in them each got."""
+        return [reader.pulls for reader in self._each]
+
+    @property
+    def refusals(self) -> list[int]:
+        """HTTP statuses other than 200."""
+        return [status for reader in self._each for status in reader.refusals]
+
+    def wait_until_read(self, many: int) -> None:
+        """Wait until they have so many reports together."""
+        until(
+            lambda: len(self.received) >= many,
+            within_s=WITHIN_S,
+            what=lambda: f"{many} reports are read; {len(self.received)} are",
+        )
+
+
+@contextmanager
+def reading(customer: Customer, readers: int = 2) -> Iterator[Readers]:
+    """Readers that drain the customer's reports at the same time, for as long as the context lasts."""
+    each = [Reader(customer) for _ in range(readers)]
+    for reader in each:
+        reader.start()
+    try:
+        yield Readers(each)
+    finally:
+        for reader in each:
+            reader.finish()

@@ -27,6 +27,7 @@ from tidings.store.embedded import EmbeddedPostgres
 
 TIDINGS = Path(sys.executable).with_name("tidings")
 POLL_S = 0.02
+BULK_POLL_S = 0.2  # where asking costs the gateway something
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 40.0
 
@@ -41,7 +42,9 @@ SHORT_WAITS = {
 Fact = TypeVar("Fact")
 
 
-def until(fact: Callable[[], Fact], *, within_s: float, what: str | Callable[[], str]) -> Fact:
+def until(
+    fact: Callable[[], Fact], *, within_s: float, what: str | Callable[[], str], every_s: float = POLL_S
+) -> Fact:
     """Ask again and again until `fact` answers something true; that answer. Fails when the time is over."""
     deadline = time.monotonic() + within_s
     while True:
@@ -50,7 +53,7 @@ def until(fact: Callable[[], Fact], *, within_s: float, what: str | Callable[[],
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within_s:g} s: {what if isinstance(what, str) else what()}")
-        time.sleep(POLL_S)
+        time.sleep(every_s)
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
@@ -205,6 +208,9 @@ class Plant:
 
     def cli(self, *words: str) -> Any:
         """What `tidings ... --json` answers, run beside the gateway as an operator does."""
+        return self._asked(*words, exit_codes=(0,))
+
+    def _asked(self, *words: str, exit_codes: tuple[int, ...] = (0, 1)) -> Any:
         done = subprocess.run(
             [TIDINGS, *words, "--json"],
             env=self.served.environ,
@@ -214,7 +220,7 @@ class Plant:
             check=False,
             timeout=60,
         )
-        assert done.returncode == 0, f"tidings {' '.join(words)}: {done.stderr}"
+        assert done.returncode in exit_codes, f"tidings {' '.join(words)}: {done.stderr}"
         return json.loads(done.stdout)
 
     def join(self) -> None:
@@ -232,6 +238,10 @@ class Plant:
         made = self.cli("account", "create", name, "--currency", "EUR", "--topup", balance, "--with-keys")
         self.cli("price", "set", name, "default", "0.02")
         return Account(name, key=made["live_key"], test_key=made["test_key"])
+
+    def broken_promises(self) -> Any:
+        """What `tidings doctor` finds that must never be."""
+        return self._asked("doctor", "--all")["violations"]
 
     def sql(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         """Rows of the gateway's database."""
@@ -251,7 +261,6 @@ class Plant:
 def running(directory: Path, *, sim: tuple[str, ...] = (), **settings: str) -> Iterator[Plant]:
     """A plant that runs, with the simulated SMSC as its only carrier. `sim`: options of `tidings sim smsc`;
     `settings`: further environment of `tidings serve`."""
-    directory.chmod(0o755)  # PostgreSQL runs as another user where we are root
     smsc = Smsc(directory, *sim)
     try:
         served = Served(directory, settings)

@@ -119,9 +119,8 @@ CLIENTS = {
 
 @pytest.fixture(scope="module")
 def customer(plant: Plant) -> Iterator[Customer]:
-    customer = Customer(plant, plant.account("wire"))
-    yield customer
-    customer.close()
+    with Customer(plant, "wire") as customer:
+        yield customer
 
 
 def exchange(customer: Customer, first_line: str, headers: tuple[str, ...], body: bytes = b"") -> Any:

@@ -16,9 +16,8 @@ SDKS = HERE.parents[1] / ".sdks"
 
 @pytest.fixture(scope="module")
 def customer(plant: Plant) -> Iterator[Customer]:
-    customer = Customer(plant, plant.account("sdk-user"))
-    yield customer
-    customer.close()
+    with Customer(plant, "sdk-user") as customer:
+        yield customer
 
 
 def script(sdk: str, name: str, *arguments: str) -> Any:

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import pytest
-from customer import Customer, number_at
+from customer import SHORTEST_VALIDITY_S, SILENT, Customer, number_at
 from plant import Plant, until
 
 from tidings.connectors.sandbox.truth import Message
@@ -36,9 +36,6 @@ ENDS = {
 }
 """What becomes of a message, by the last four digits of its number."""
 
-SILENT, UNHEARD_OF = "9902", Words("unknown", "unknown", (29, 4, 0))
-SHORTEST_S = 30  # the least validity that any of the three takes
-
 
 @dataclass
 class Sent:
@@ -47,34 +44,32 @@ class Sent:
     customer: Customer
     ids: dict[tuple[str, str], int]  # by dialect and last digits
 
-    def words(self, dialect: str, tail: str, *, within_s: float = 20) -> Words:
+    def words(self, dialect: str, tail: str) -> Words:
         """What is said of one in the end."""
-        message_id = self.ids[dialect, tail]
-        v1 = self.customer.ends(message_id, within_s=within_s)
-        [item] = self.customer.one_list(id=message_id)
-        [report] = self.reports_of(dialect, tail)
-        status, error = report["status"], report["error"]
-        return Words(v1, item["status"], (status["id"], status["groupId"], error["id"]))
+        return said(self.customer, self.ids[dialect, tail], number_at(BLOCKS[dialect], tail))
 
-    def reports_of(self, dialect: str, tail: str) -> list[Any]:
-        """Every report of one so far."""
-        return self.customer.reports_to(number_at(BLOCKS[dialect], tail))
+
+def said(customer: Customer, message_id: int, number: int, *, within_s: float = 20) -> Words:
+    """What is said of a message in the end, with the one report there is."""
+    v1 = customer.ends(message_id, within_s=within_s)
+    [item] = customer.one_list(id=message_id)
+    [report] = customer.reports_to(number)
+    status, error = report["status"], report["error"]
+    return Words(v1, item["status"], (status["id"], status["groupId"], error["id"]))
 
 
 @pytest.fixture(scope="module")
 def customer(plant: Plant) -> Iterator[Customer]:
     """The one customer of these tests; each has its own numbers."""
-    customer = Customer(plant, plant.account("whole-way"))
-    yield customer
-    customer.close()
+    with Customer(plant, "whole-way") as customer:
+        yield customer
 
 
 @pytest.fixture(scope="module")
 def sent(customer: Customer) -> Sent:
-    """Sent first of all; what is not heard of ends while other things are looked at."""
     for tail in (SILENT, *ENDS):
         customer.v1_send(number_at(BLOCKS["v1"], tail))
-        customer.one_send(number_at(BLOCKS["one"], tail), validity_seconds=SHORTEST_S)
+        customer.one_send(number_at(BLOCKS["one"], tail))
         customer.infobip_send(number_at(BLOCKS["infobip"], tail))
     dialects = {number_at(block, "0000") // 10_000: dialect for dialect, block in BLOCKS.items()}
     rows = customer.one_list()
@@ -227,10 +222,13 @@ def _campaign(block: int, reference: str) -> dict[str, Any]:
     return {"phones": phones, "sender": "BSG", "text": "Hi"}
 
 
-# --- Last, because it takes the longest: the shortest validity is half a minute
+# --- Last, because it takes the longest
 
 
-def test_silence_is_neither_success_nor_failure(sent: Sent):
+def test_silence_is_neither_success_nor_failure(sent: Sent, unheard_of: tuple[Customer, int]):
     assert sent.customer.status(sent.ids["v1", SILENT]) == "sent", "its validity is not over"
-    assert sent.reports_of("v1", SILENT) == []
-    assert sent.words("one", SILENT, within_s=SHORTEST_S + 20) == UNHEARD_OF
+    assert sent.customer.reports_to(number_at(BLOCKS["v1"], SILENT)) == []
+
+    customer, message_id = unheard_of
+    words = said(customer, message_id, number_at(0, SILENT), within_s=SHORTEST_VALIDITY_S + 20)
+    assert words == Words("unknown", "unknown", (29, 4, 0))

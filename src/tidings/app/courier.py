@@ -60,21 +60,28 @@ class Courier:
     async def run(self) -> None:
         """Keep the number held and the lines up; drain them when cancelled."""
         close = Close(self._database, clock=self._clock, waits=waits(self._config))
+        alive = asyncio.create_task(self._stay_alive())
         try:
             async with asyncio.TaskGroup() as work:
-                work.create_task(self._stay_alive())
+                work.create_task(_outlived_by(alive))
                 await self._held.wait()
                 await close.recover()
                 work.create_task(self._keep_lines())
                 work.create_task(self._keep_leases())
         finally:
-            tasks = [task for _, _, task in self._lines.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            with contextlib.suppress(Unavailable):
-                async with self._database.transaction() as tx:
-                    await tx.end_leases(self._number, now=self._clock.now())
+            await self._drain()
+            alive.cancel()  # not before: whose number is free is dead, and what it wrote is in doubt
+            await asyncio.gather(alive, return_exceptions=True)
+
+    async def _drain(self) -> None:
+        """End the lines in order, then give back our part of each account's rate."""
+        tasks = [task for _, _, task in self._lines.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(Unavailable):
+            async with self._database.transaction() as tx:
+                await tx.end_leases(self._number, now=self._clock.now())
 
     async def _keep_leases(self) -> None:
         """Renew our leases and take our part of each account's rate."""
@@ -205,3 +212,8 @@ async def _close_quietly(connection: asyncpg.Connection) -> None:
             await connection.close(timeout=2)
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             connection.terminate()
+
+
+async def _outlived_by(task: "asyncio.Task[None]") -> None:
+    """Fail when the task does; being cancelled leaves it running."""
+    await asyncio.shield(task)
