@@ -22,12 +22,23 @@ LOST = (
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.TransactionRollbackError,
     OSError,
     TimeoutError,
 )
-"""The database is away, or ended the connection. Whether a commit under way took hold is then not known."""
+"""The database is away, ended the connection, or undid the transaction for another one's sake (a deadlock). Whether
+a commit under way took hold is then not known."""
 
 COMMAND_TIMEOUT_S = 60.0
+
+SESSION = {
+    "application_name": "tidings",
+    "timezone": "UTC",
+    # A plan that was made while a table was empty is kept until somebody analyzes it, and reads all of what has come
+    # since: on a new database, and in every new partition, one lookup took half a minute.
+    "plan_cache_mode": "force_custom_plan",
+}
+"""What every pooled connection is told."""
 
 
 class Tx(
@@ -65,7 +76,7 @@ class PostgresDatabase:
                 max_size=self._pool_size,
                 reset=_keep_session,
                 command_timeout=COMMAND_TIMEOUT_S,
-                server_settings={"application_name": "tidings", "timezone": "UTC"},
+                server_settings=SESSION,
             )
         except LOST as error:
             raise Unavailable(f"the database cannot be reached: {type(error).__name__}") from error
