@@ -1,5 +1,7 @@
 """`tidings orphans`: what belongs to nobody is shown, given a home, or dropped."""
 
+import asyncio
+
 from test_cli import Shell
 from test_main_job import send
 
@@ -29,6 +31,17 @@ async def test_an_operator_gives_an_orphan_a_home_and_the_timeline_says_who(worl
     log = await world.gateway.timeline(world.account_id, message_id)
     assert log[-1].matched_by == "operator"
     assert await shell.aside("orphans", "list") == []
+
+
+async def test_an_orphan_is_not_given_to_a_message_it_cannot_belong_to(world):
+    message_id = await orphaned(world)
+    stranger = (await send(world, "380979999999")).rows[0].id
+    shell = Shell(world.url)
+    [orphan] = await shell.aside("orphans", "list")
+    for words in ([str(stranger)], [str(message_id), "--part", "2"], [str(message_id), "--attempt", "2"]):
+        refused = ["orphans", "match", "carrier", str(orphan["id"]), *words]
+        assert await asyncio.to_thread(shell.run, *refused) == 2
+    assert len(await shell.aside("orphans", "list")) == 1
 
 
 async def test_an_orphan_is_dropped_only_from_its_own_connector(world):

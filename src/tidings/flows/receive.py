@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
+from tidings.domain.errors import Misconfigured
 from tidings.domain.lifecycle import Delivery, Evidence, Kind
 from tidings.domain.receipt import Receipt
 from tidings.domain.status import Stage, Truth, truth
@@ -118,13 +119,21 @@ class Receive:
         return len(due) - len(homeless)
 
     async def adopt(self, orphan_id: int, key: Key, *, attempt: int = 1, part: int = 1) -> bool:
-        """An operator knows where an orphan belongs; False if it is no longer there. Raises KeyError for no message."""
+        """An operator knows where an orphan belongs; False if it is no longer there.
+
+        Raises Misconfigured if it cannot belong there: another recipient, or no such attempt or part.
+        """
         now = self._clock.now()
         async with self._database.transaction() as tx:
             orphan = await tx.orphan(self._connector_id, orphan_id)
             if orphan is None:
                 return False
             content = (await tx.contents([key]))[key]
+            if not _same_recipient(orphan.receipt.recipient, content.recipient):
+                raise Misconfigured(f"the receipt names another recipient than message {key[1]}")
+            attempts = (await tx.lock_deliveries({key}))[key].delivery.attempts
+            if attempt > len(attempts) or part > len(attempts[attempt - 1].parts):
+                raise Misconfigured(f"message {key[1]} has no such attempt or part")
             match = Match(
                 connector_id=self._connector_id,
                 upstream_key=orphan.upstream_keys[0] if orphan.upstream_keys else "",

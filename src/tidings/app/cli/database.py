@@ -79,7 +79,7 @@ def database_url(config: Config) -> Iterator[str]:
     assert postgres is not None, "without a url there is one of our own"
     if _runs(postgres):
         yield postgres.url
-    elif url := _url_of_last_dev(config, postgres):
+    elif config.database.data_dir is None and (url := _url_of_last_dev(config, postgres)):
         yield url
     elif (postgres.data_dir / "PG_VERSION").exists():
         with postgres:
