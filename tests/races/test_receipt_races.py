@@ -4,7 +4,7 @@ from gates import race
 from test_sending_races import sent
 
 from tidings.domain.message import ReportFilter
-from tidings.domain.outcome import Taken
+from tidings.domain.outcome import Taken, Unknown
 from tidings.domain.status import State
 from tidings.flows.points import Point
 from tidings.flows.receive import Receive
@@ -117,3 +117,27 @@ async def test_a_receipt_that_outran_its_answer_is_not_given_to_another_message_
     assert (await ring.message(in_doubt)).standing.state is State.IN_DOUBT
     await ring.record([ring.answer(flight, Taken("up9"))])
     assert (await ring.message(message_id)).standing.state is State.DELIVERED
+
+
+async def half_arrived(world):
+    """A long message: its second part is sent, its first part's second copy waits, and its first copy arrives."""
+    [message_id] = await sent(world, "a", text="x" * 200)
+    (lost, first), (taken, _) = await world.take()
+    await world.record([world.answer(lost, Unknown("timeout")), world.answer(taken, Taken("up2"))])
+    world.clock.advance(61)
+    await world.sweep()
+    await world.receive([world.receipt("up1", first, "DELIVRD")])
+    return message_id
+
+
+async def test_a_part_that_has_arrived_is_not_sent_again_while_its_message_is_open(ring):
+    message_id = await half_arrived(ring)
+    assert await ring.dispatch() == 0
+    assert (await ring.message(message_id)).standing.state is State.SENT
+
+
+async def test_a_part_that_has_arrived_does_not_expire_in_the_queue(ring):
+    message_id = await half_arrived(ring)
+    ring.clock.advance(3601)
+    await ring.sweep()
+    assert (await ring.message(message_id)).standing.state is State.SENT

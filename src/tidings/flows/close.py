@@ -12,7 +12,7 @@ from tidings.domain.lifecycle import Evidence, Kind
 from tidings.domain.reason import Reason
 from tidings.domain.status import LIVE, Stage, State
 from tidings.flows.answers import queue_parts
-from tidings.flows.dispatch import Waits
+from tidings.flows.dispatch import Waits, still_waits
 from tidings.flows.fold import fold
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
@@ -73,10 +73,13 @@ class Close:
         async with self._database.transaction() as tx:
             rows = await tx.overdue(now=now, limit=limit)
             await tx.take_from_outbox(rows)
+            held = await tx.lock_deliveries({row.key for row in rows})
             log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
             for row in rows:
-                log.setdefault(row.key, []).append((_expired(now, attempt=row.attempt, part=row.part), None))
-            await fold(tx, log, now=now)
+                if still_waits(row, held[row.key].delivery):
+                    expired = _expired(now, attempt=row.attempt, part=row.part)
+                    log.setdefault(row.key, []).append((expired, None))
+            await fold(tx, log, now=now, held=held)
             await pause(Point.EXPIRE_WRITTEN)
         await pause(Point.EXPIRE_COMMITTED)
         return len(rows)

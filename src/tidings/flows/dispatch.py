@@ -75,12 +75,12 @@ class Dispatch:
             await tx.take_from_outbox(chosen)
             held = await tx.lock_deliveries({row.key for row in chosen})
             contents = await tx.contents([row.key for row in chosen])
-            wanted = [row for row in chosen if not held[row.key].delivery.final]
+            wanted = [row for row in chosen if _is_wanted(row, held[row.key].delivery)]
             references = await tx.next_references(self._connector_id, _long(wanted, contents))
             log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
             for row in chosen:  # several of them may be parts of one message
                 content = contents[row.key]
-                if held[row.key].delivery.final:
+                if not _is_wanted(row, held[row.key].delivery):
                     log.setdefault(row.key, []).append((_too_late(row, held[row.key].delivery, now), None))
                     continue
                 reference = references[content.recipient].pop() if _is_new_and_long(row) else 0
@@ -148,12 +148,20 @@ def _fitting(rows: Sequence[Waiting], room: int) -> list[Waiting]:
     return chosen
 
 
-def _too_late(row: Waiting, delivery: Delivery, now: datetime) -> Evidence:
-    """Its message came to an end while it waited: by a first copy's receipt, or by another part's refusal."""
+def still_waits(row: Waiting, delivery: Delivery) -> bool:
+    """A part that is queued for its second copy does not wait any more once the first has arrived."""
     parts = delivery.attempts[row.attempt - 1].parts
-    waits = all(part.state in PRE for part in (parts if row.part == 0 else parts[row.part - 1 : row.part]))
+    return all(part.state in PRE for part in (parts if row.part == 0 else parts[row.part - 1 : row.part]))
+
+
+def _is_wanted(row: Waiting, delivery: Delivery) -> bool:
+    return still_waits(row, delivery) and not delivery.final
+
+
+def _too_late(row: Waiting, delivery: Delivery, now: datetime) -> Evidence:
+    """It, or its message, came to an end while it waited: by a first copy's receipt, or by another part's refusal."""
     evidence = Evidence(Kind.DROPPED, now, attempt=row.attempt, part=row.part, inferred=True)
-    if waits:
+    if still_waits(row, delivery):
         evidence.claim, evidence.reason = State.CANCELLED, Reason.SUPERSEDED
         evidence.stage = Reason.SUPERSEDED.facts.stage
     return evidence

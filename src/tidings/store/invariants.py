@@ -94,12 +94,15 @@ QUEUED_TWICE = f"""
 select account_id, message_id, 'part ' || part from ({QUEUED}) as queued
 group by account_id, message_id, attempt, part having count(*) > 1"""
 
-# A part that is queued although it left us, arrived or failed would reach the carrier a second time.
+# A part that is queued although it left us, arrived or failed would reach the carrier a second time. Only where the
+# first of two copies arrived while the second waits may it stay until its turn: then it is dropped.
 QUEUED_WRONGLY = f"""
 select q.account_id, q.message_id, 'part ' || q.part from ({QUEUED}) as q
 left join delivery d on d.account_id = q.account_id and d.message_id = q.message_id
 where coalesce(d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1) ->> 0, 'nothing')
-      not in ('scheduled', 'moderation', 'queued')"""
+      not in ('scheduled', 'moderation', 'queued')
+  and not coalesce(d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1) ->> 0 in ('delivered', 'read')
+                   and (d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1) ->> 6)::boolean, false)"""
 
 BALANCES = """
 select id, 'balance ' || balance || ' instead of ' || expected from (
