@@ -1,6 +1,6 @@
 # `make` lists what there is. Every target makes the environment it needs (scripts/bootstrap), once.
 .DEFAULT_GOAL := help
-.PHONY: help dev test lint types check faults bench bench-full docs clean
+.PHONY: help dev test lint types check faults mutants bench bench-full docs clean
 
 # make test ARGS="-k receipts"; make dev ARGS="--port 9000"
 ARGS ?=
@@ -31,6 +31,10 @@ check: lint types test  ## all of them
 faults:  ## many messages over a carrier that does everything wrong; FAULTS_N=2000 FAULTS_SEED=7 for less and for again
 	@scripts/bootstrap dev
 	@.venv/bin/python tests/faults/run.py
+
+mutants:  ## put known bugs in, one after the other, and see that the tests notice; ARGS="ledger" for some
+	@scripts/bootstrap dev
+	@.venv/bin/python tests/mutants/run.py $(ARGS)
 
 bench:  ## measure the speed on this machine, in some minutes; ARGS="accept_single" for one row
 	@scripts/bootstrap dev

@@ -20,7 +20,13 @@ TEMPLATE = "tidings_template"
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server with one migrated template database; one per test worker."""
+    """The URL of a PostgreSQL server with one migrated template database; one per test worker.
+
+    TIDINGS_TEST_POSTGRES names one that runs already, for those who run the tests many times.
+    """
+    if running := os.environ.get("TIDINGS_TEST_POSTGRES"):
+        yield running
+        return
     folder = Path(tempfile.mkdtemp(prefix="tidings-test-", dir="/tmp"))
     folder.chmod(0o755)
     server = EmbeddedPostgres(

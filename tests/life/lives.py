@@ -1,180 +1,122 @@
 """A life of the gateway that may end at any named point, with an outside world that remembers everything.
 
 The customer repeats what was not answered. The carrier keeps what it took and sends each receipt until it is
-acknowledged. Nothing else survives a death but the database.
+acknowledged. Two couriers work at once. Nothing else survives a death but the database.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
 
-from world import World
+from outside import Carrier, Courier, Death, Deaths
+from world import WAITS, World
 
 from tidings.domain.errors import Fault
-from tidings.domain.lifecycle import Flag
+from tidings.domain.lifecycle import Flag, Kind
 from tidings.domain.message import ReportFilter
+from tidings.domain.money import to_decimal
 from tidings.domain.order import Draft, OnFault, Order, Taken, TrafficClass
-from tidings.domain.outcome import Next, Outcome, Refused, Unknown
-from tidings.domain.outcome import Taken as TakenUp
-from tidings.domain.reason import Reason
-from tidings.domain.receipt import Receipt
-from tidings.domain.status import FINAL, State, Truth, truth
+from tidings.domain.status import FINAL, Truth, truth
 from tidings.flows import points
+from tidings.flows.answers import Answer, RecordAnswers
+from tidings.flows.catalog import CatalogCache
+from tidings.flows.close import Close
+from tidings.flows.dispatch import Dispatch
 from tidings.flows.points import Point
-from tidings.flows.ports import Outgoing
-from tidings.flows.receive import Incoming, Receive
+from tidings.flows.receive import EVERY_PART, Incoming, Receive
+from tidings.flows.reports import WINDOW
 from tidings.store import invariants
-from tidings.store.flights import become_courier
 
+VALIDITY_S = 3600
 
-class Death(BaseException):
-    """The process ends here. No flow can swallow it."""
+# All the promises that one statement can check, as one statement: the numbers of those that are broken.
+PROMISES = "\nunion all\n".join(
+    f"(select {index} from ({one.sql}) as broken_{index} limit 1)"  # noqa: S608 - of constants
+    for index, one in enumerate(invariants.CHECKS)
+)
 
-
-class Deaths:
-    """Dies at the n-th point reached, or at the next one of a name; counts what was reached and where it died."""
-
-    def __init__(self) -> None:
-        self.reached: Counter[Point] = Counter()
-        self.died: Counter[Point] = Counter()
-        self.countdown: int | None = None
-        self.at: Point | None = None
-
-    def __call__(self, point: Point) -> None:
-        self.reached[point] += 1
-        if self.at is point or self._counted_down():
-            self.at = self.countdown = None
-            self.died[point] += 1
-            raise Death(point)
-
-    def _counted_down(self) -> bool:
-        if self.countdown is None:
-            return False
-        self.countdown -= 1
-        return self.countdown < 0
-
-
-@dataclass
-class Carrier:
-    """What the upstream really took, and the receipts it still owes us."""
-
-    mood: str = "take"  # take | silent | refuse | throttle | refuse_sender
-    takes_silently: bool = True  # whether a silent submission was taken
-    taken: list[tuple[int, str, Outgoing]] = field(default_factory=list)  # message id, upstream id, part
-    unacknowledged: list[Receipt] = field(default_factory=list)
-    acknowledged: list[Receipt] = field(default_factory=list)
-
-    def submit(self, part: Outgoing, message_id: int) -> Outcome:
-        if self.mood == "throttle":
-            return Refused(Reason.SMSC_REFUSED, Next.THROTTLE, "0x58")
-        if self.mood == "refuse":
-            return Refused(Reason.SMSC_REFUSED_NUMBER, Next.GIVE_UP, "0x0b")
-        if self.mood == "refuse_sender":
-            return Refused(Reason.SMSC_REFUSED_SENDER, Next.GIVE_UP, "0x0a")
-        if self.mood == "silent" and not self.takes_silently:
-            return Unknown("timeout")
-        upstream_id = f"up{len(self.taken) + 1}"
-        self.taken.append((message_id, upstream_id, part))
-        return Unknown("timeout") if self.mood == "silent" else TakenUp(upstream_id)
+STORED = """
+select (select count(*) from evidence where fingerprint = $1) + (select count(*) from orphan where fingerprint = $1)"""
 
 
 class Life:
-    """The world, one courier's worth of state, and what everybody outside remembers."""
+    """The world, two couriers, and what everybody outside remembers."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, couriers: Sequence[Courier], connectors: Sequence[int]) -> None:
         self.world = world
+        self.couriers = couriers
+        self.connectors = connectors
         self.deaths = Deaths()
         self.carrier = Carrier()
+        self.catalog = CatalogCache()
         self.promised: dict[str, int] = {}  # reference -> message id, as the customer was told
         self.pulled: list[tuple[int, int]] = []  # message id, report number
         self.handed_to_nobody = 0  # pulls that died after their commit
 
-    async def run(self, step: Callable[[], Awaitable[None]]) -> bool:
-        """Do a step; False if it died, and then everything restarts."""
+    # --- Dying
+
+    async def run(self, step: Callable[[], Awaitable[None]], *, who: Courier | None = None) -> bool:
+        """Do a step; False if it died, and then its process (without `who`: every process) starts anew."""
         points.arm(self.deaths)
         try:
             await step()
         except Death:
             points.arm(None)
-            await self.restart()
+            if who is None:
+                await self.world.reopen()
+            await self.restart(self.couriers if who is None else [who])
             return False
         finally:
             points.arm(None)
         return True
 
-    async def restart(self) -> None:
-        """A new process: nothing in memory, a courier number of its own, recovery."""
-        world = self.world
-        await world.sql.execute("select pg_advisory_unlock_all()")
-        world.courier_id = await become_courier(world.sql)
-        await world.reopen()
+    async def restart(self, couriers: Sequence[Courier]) -> None:
+        """New couriers: nothing in memory, numbers of their own, recovery."""
+        for courier in couriers:
+            await courier.start_anew()
         await self.recover()
 
+    def _close(self) -> Close:
+        return Close(self.world.database, clock=self.world.clock, waits=WAITS)
+
     async def recover(self) -> None:
-        await self.world.close_flow().recover()
+        """Somebody looks for what dead couriers left."""
+        await self._close().recover()
 
     async def vanish(self) -> None:
-        """The courier dies with submissions written and no answer recorded, and nobody has cleaned up yet."""
-        for flight, part in await self.world.take():
-            self.carrier.submit(part, flight.message_id)
-        await self.world.sql.execute("select pg_advisory_unlock_all()")
-        self.world.courier_id = await become_courier(self.world.sql)
+        """A courier dies with submissions written and no answer recorded, and nobody has cleaned up yet."""
+        await self.hand_over(self.couriers[0])
+        await self.couriers[0].start_anew()
+
+    # --- The customer
 
     async def send(
-        self, reference: str, *, parts: int = 1, traffic_class: TrafficClass | None = None
+        self, *references: str, to: str = "", parts: int = 1, traffic_class: TrafficClass | None = None
     ) -> None:
-        """The customer sends until it has an answer."""
+        """The customer sends until it has an answer. Without `to` each message has a recipient of its own."""
         caller = await self.world.gateway.caller_by_key(self.world.key)
         assert caller is not None
-        draft = Draft(f"38097{len(self.promised):07d}", "BSG", "x" * (150 * parts), reference)
-        order = Order(caller, "bsg_v1", [draft], OnFault.SKIP, 3600, traffic_class=traffic_class)  # type: ignore[arg-type]
-        [row] = (await self.world.gateway.accept(order)).rows
-        if isinstance(row, Taken):
-            self.promised[reference] = row.id
-            return
-        assert row is Fault.REFERENCE_TAKEN
-        message = await self.world.gateway.message_by_reference(self.world.account_id, reference)
-        assert message is not None, "a reference is taken only by a message"
-        self.promised[reference] = message.id
-
-    async def dispatch(self) -> None:
-        """What is due goes to the carrier; its answers are recorded."""
-        pairs = await self.world.take()
-        answers = [
-            self.world.answer(flight, self.carrier.submit(part, flight.message_id)) for flight, part in pairs
+        drafts = [
+            Draft(to or f"38097{len(self.promised) + index:07d}", "Tidings", "x" * (150 * parts), reference)
+            for index, reference in enumerate(references)
         ]
-        if pairs:
-            points.reach(Point.DISPATCH_SUBMITTED)
-            await self.world.record(answers)
+        order = Order(caller, "native", drafts, OnFault.SKIP, VALIDITY_S, traffic_class=traffic_class)  # type: ignore[arg-type]
+        answer = await self.world.gateway.accept(order)
+        for reference, row in zip(references, answer.rows, strict=True):
+            if isinstance(row, Taken):
+                assert reference not in self.promised, "two messages with one reference"
+                self.promised[reference] = row.id
+            elif row is Fault.REFERENCE_TAKEN:
+                message = await self.world.gateway.message_by_reference(self.world.account_id, reference)
+                assert message is not None, "a reference is taken only by a message"
+                assert self.promised.setdefault(reference, message.id) == message.id
+            else:
+                assert row is Fault.NO_CREDIT
 
-    def says(self, which: int, word: str) -> None:
-        """The carrier has something to say of a submission that it took."""
-        _, upstream_id, part = self.carrier.taken[which]
-        self.carrier.unacknowledged.append(self.world.receipt(upstream_id, part, word))
-
-    async def deliver(self) -> None:
-        """The carrier sends what it was not acknowledged for; after the commit it is."""
-        batch = list(self.carrier.unacknowledged)
-        if not batch:
-            return
-        flow = Receive(self.world.database, clock=self.world.clock, connector_id=self.world.connector_id)
-        now = self.world.clock.now()
-        await flow([Incoming(one, now, [one.upstream_id or ""]) for one in batch])
-        self.carrier.acknowledged += batch
-        del self.carrier.unacknowledged[: len(batch)]
-
-    async def retry_orphans(self) -> None:
-        flow = Receive(self.world.database, clock=self.world.clock, connector_id=self.world.connector_id)
-        await flow.retry_orphans()
-
-    async def sweep(self) -> None:
-        await self.world.sweep()
-
-    async def pull(self) -> None:
+    async def pull(self, limit: int = 1000) -> None:
         """The customer pulls; what dies on the way to it is lost to it."""
         before = await self._handed_out()
         try:
-            rows = await self.world.gateway.pull_reports(self.world.account_id, ReportFilter(), limit=1000)
+            rows = await self.world.gateway.pull_reports(self.world.account_id, ReportFilter(), limit=limit)
         except Death:
             self.handed_to_nobody += await self._handed_out() - before
             raise
@@ -183,6 +125,113 @@ class Life:
     async def _handed_out(self) -> int:
         count: int = await self.world.sql.fetchval("select count(*) from report where pulled_at is not null")
         return count
+
+    async def top_up(self, units: int) -> None:
+        """The customer pays."""
+        await self.world.admin.top_up(self.world.account_id, to_decimal(units))
+
+    # --- Couriers
+
+    async def hand_over(self, courier: Courier, connector: int = 0, *, room: int = 10_000) -> None:
+        """Take what is due and write it; the carrier answers, and the courier has not recorded it yet."""
+        connector_id = self.connectors[connector]
+        flow = Dispatch(
+            self.world.database,
+            clock=self.world.clock,
+            connector_id=connector_id,
+            courier_id=lambda: courier.number,
+            waits=WAITS,
+        )
+        for one in await flow.take(room):
+            for flight, part in zip(one.flights, one.parts, strict=True):
+                courier.unanswered.append((flight, self.carrier.submit(part, flight)))
+                assert self.carrier.copies[flight] == 1, f"one submission went out twice: {flight}"
+        if courier.unanswered:
+            points.reach(Point.DISPATCH_SUBMITTED)
+
+    async def answer(self, courier: Courier, *, most: int = 10_000, newest_first: bool = False) -> None:
+        """Record answers, in the order they came or backwards; no answer is told by its timeout."""
+        if newest_first:
+            courier.unanswered.reverse()
+        now, batch = self.world.clock.now(), courier.unanswered[:most]
+        del courier.unanswered[:most]
+        for connector_id in self.connectors:
+            answers = [
+                Answer(flight, outcome, now, getattr(outcome, "upstream_id", None))
+                for flight, outcome in batch
+                if flight.connector_id == connector_id
+            ]
+            if answers:
+                await RecordAnswers(
+                    self.world.database,
+                    clock=self.world.clock,
+                    connector_id=connector_id,
+                    waits=WAITS,
+                    catalog=self.catalog,
+                    reading=EVERY_PART,
+                )(answers)
+
+    async def dispatch(self) -> None:
+        """Hand over and record what the carrier says."""
+        for connector in range(len(self.connectors)):
+            await self.hand_over(self.couriers[0], connector)
+        await self.answer(self.couriers[0])
+
+    # --- The carrier
+
+    def says(self, which: int, word: str) -> None:
+        """The carrier has something to say of a submission that it took."""
+        one = self.carrier.taken[which]
+        receipt = self.world.receipt(one.upstream_id, one.part, word)
+        self.carrier.unacknowledged.append((one.flight.connector_id, receipt))
+
+    def says_again(self, which: int) -> None:
+        """The carrier repeats a receipt although it was acknowledged."""
+        one = self.carrier.acknowledged[which]
+        [connector_id] = {
+            c.flight.connector_id for c in self.carrier.taken if c.upstream_id == one.upstream_id
+        }
+        self.carrier.unacknowledged.append((connector_id, one))
+
+    async def deliver(self, *, most: int = 10_000, newest_first: bool = False) -> None:
+        """The carrier sends what it was not acknowledged for; after the commit it is."""
+        if newest_first:
+            self.carrier.unacknowledged.reverse()
+        for connector_id in self.connectors:
+            batch = [one for one in self.carrier.unacknowledged if one[0] == connector_id][:most]
+            if batch:
+                now = self.world.clock.now()
+                await self._receive(connector_id)(
+                    [Incoming(one, now, [one.upstream_id or ""]) for _, one in batch]
+                )
+                self.carrier.acknowledged += [one for _, one in batch]
+                for one in batch:
+                    self.carrier.unacknowledged.remove(one)
+
+    def _receive(self, connector_id: int) -> Receive:
+        return Receive(self.world.database, clock=self.world.clock, connector_id=connector_id)
+
+    async def retry_orphans(self) -> None:
+        for connector_id in self.connectors:
+            await self._receive(connector_id).retry_orphans()
+
+    async def sweep(self) -> None:
+        await self._close().sweep()
+
+    async def clean_up(self) -> None:
+        """What clerks and couriers do from time to time."""
+        await self.sweep()
+        await self.recover()
+        await self.retry_orphans()
+
+    # --- What must hold
+
+    async def promises_hold(self) -> None:
+        """What one statement and the outside world's memory can tell: cheap enough for every step."""
+        broken = await self.world.sql.fetch(PROMISES)
+        assert not broken, [invariants.CHECKS[row[0]].promise for row in broken]
+        assert len(set(self.pulled)) == len(self.pulled), "a report was handed out twice"
+        await self._nobody_got_it_twice_unflagged()
 
     async def holds(self) -> None:
         """Every promise, against the database and against what the outside world remembers."""
@@ -193,17 +242,14 @@ class Life:
             assert message is not None and message.id == message_id, f"promised and gone: {reference}"
         await self._nobody_got_it_twice_unflagged()
         for one in self.carrier.acknowledged:
-            stored = await sql.fetchval(
-                "select (select count(*) from evidence where fingerprint = $1)"
-                " + (select count(*) from orphan where fingerprint = $1)",
-                one.fingerprint(),
-            )
+            stored = await sql.fetchval(STORED, one.fingerprint())
             assert stored == 1, f"acknowledged and not stored once: {one.upstream_id} {one.word} {stored}"
+        await self._receipts_are_with_their_messages()
         assert len(set(self.pulled)) == len(self.pulled), "a report was handed out twice"
         assert await self._handed_out() == len(self.pulled) + self.handed_to_nobody
 
     async def _nobody_got_it_twice_unflagged(self) -> None:
-        copies = Counter((message_id, part.part) for message_id, _, part in self.carrier.taken)
+        copies = Counter((one.flight.message_id, one.part.part) for one in self.carrier.taken)
         for (message_id, part), taken in copies.items():
             if taken > 1:
                 delivery = await self.world.replayed(message_id)
@@ -212,32 +258,54 @@ class Life:
                 )
                 assert taken == 2, "the policy allows one more copy, not several"
 
+    async def _receipts_are_with_their_messages(self) -> None:
+        """The carrier knows what each of its ids was given for."""
+        owners = {one.upstream_id: one.flight for one in self.carrier.taken}
+        rows = await self.world.sql.fetch(
+            "select message_id, body ->> 'upstream_id' as upstream_id, body ->> 'part' as part"
+            " from evidence where kind = 'receipt'"
+        )
+        for row in rows:
+            flight = owners[row["upstream_id"]]
+            assert (row["message_id"], int(row["part"] or 0)) == (flight.message_id, flight.part), (
+                f"the receipt for {row['upstream_id']} is with another part"
+            )
+
     async def everything_ends(self) -> None:
         """With the faults off and time moving on, nothing stays open, and every yes is known."""
         self.deaths.countdown = self.deaths.at = None
         self.carrier.mood = "take"
+        await self.restart(self.couriers)
+        await self.deliver()
         for _ in range(4):
+            if not await invariants.ended(self.world.sql):
+                break
             await self.dispatch()
             await self.deliver()
             self.world.clock.advance(130)
             await self.retry_orphans()
             await self.sweep()
-        self.world.clock.advance(3600 + 86_400 + 1)
+        self.world.clock.advance(VALIDITY_S + WAITS.receipt_grace.total_seconds() + 1)
         await self.sweep()
         await self.pull()
         await self.holds()
         assert await invariants.ended(self.world.sql) == []
+        await self._every_report_was_handed_out()
         for message_id in self.promised.values():
-            message = await self.world.message(message_id)
-            assert message.standing.state in FINAL
-            await self._the_truth_is_told(message_id, message.standing.state)
+            await self._the_truth_is_told(message_id)
 
-    async def _the_truth_is_told(self, message_id: int, state: State) -> None:
-        """A yes needs a receipt that says so."""
-        ids = {upstream_id for owner, upstream_id, _ in self.carrier.taken if owner == message_id}
-        yes = any(
-            one.state is not None and truth(one.state) is Truth.YES and one.upstream_id in ids
-            for one in self.carrier.acknowledged
-        )
-        if truth(state) is Truth.YES:
-            assert yes, f"{message_id} is told delivered without a receipt"
+    async def _every_report_was_handed_out(self) -> None:
+        owed = "select count(*) from report where pulled_at is null and owed_at > $1"
+        assert await self.world.sql.fetchval(owed, self.world.clock.now() - WINDOW) == 0
+
+    async def _the_truth_is_told(self, message_id: int) -> None:
+        """A yes needs receipts that say so, one for each part, and where they are, the message is a yes."""
+        message = await self.world.message(message_id)
+        assert message.standing.state in FINAL
+        said: dict[int, set[int]] = {}
+        for one in await self.world.gateway.timeline(self.world.account_id, message_id):
+            if one.kind is Kind.RECEIPT and one.claim and truth(one.claim) is Truth.YES:
+                said.setdefault(one.attempt, set()).add(one.part)
+        yes = any(len(parts) == message.parts for parts in said.values())
+        told = truth(message.standing.state) is Truth.YES
+        assert told == yes, f"{message_id} is told {message.standing.state}, and receipts say yes of {said}"

@@ -1,0 +1,349 @@
+"""Bugs to put in on purpose, and the tests that must notice each of them.
+
+A mutant replaces text that occurs exactly once in a file. When the code moves on and the text is gone, the runner
+says so: rewrite the mutant, do not drop it.
+"""
+
+from typing import NamedTuple
+
+Edit = tuple[str, str]
+"""What is there, and what is put there instead."""
+
+
+class Mutant(NamedTuple):
+    """One bug. Paths are relative to src/tidings; tests to tests/."""
+
+    name: str
+    path: str
+    edits: tuple[Edit, ...]
+    tests: tuple[str, ...]
+
+
+LIFECYCLE, STATUS, DOUBT = "domain/lifecycle.py", "domain/status.py", "domain/doubt.py"
+ACCEPT, DISPATCH, ANSWERS = "flows/accept.py", "flows/dispatch.py", "flows/answers.py"
+RECEIVE, CLOSE, FOLD = "flows/receive.py", "flows/close.py", "flows/fold.py"
+
+MAIN_JOB = "flows/test_main_job.py"
+SWEEP = "life/test_sweep.py"
+SENDING, RECEIPTS = "races/test_sending_races.py", "races/test_receipt_races.py"
+
+MUTANTS = (
+    Mutant(
+        "a status is not guarded: any claim moves it",
+        LIFECYCLE,
+        (
+            (
+                "if first_copy_arrived or status.step(part.state, part.inferred, claim, evidence.inferred):",
+                "if True:",
+            ),
+        ),
+        ("unit/test_lifecycle.py",),
+    ),
+    Mutant(
+        "a delivery is folded without its lock",
+        "store/deliveries.py",
+        (
+            (
+                "order by d.account_id, d.message_id\nfor no key update of d",
+                "order by d.account_id, d.message_id",
+            ),
+        ),
+        (RECEIPTS,),
+    ),
+    Mutant(
+        "a no overwrites a yes",
+        STATUS,
+        (
+            (
+                "State.DELIVERED: frozenset({State.READ}),",
+                "State.DELIVERED: frozenset({State.READ, *_DOWNSTREAM}),",
+            ),
+        ),
+        ("unit/test_status.py", RECEIPTS),
+    ),
+    Mutant(
+        "the intent to write is not stored",
+        DISPATCH,
+        (
+            (
+                "await tx.add_flights([flight for one in handovers for flight in one.flights])",
+                "_ = [flight for one in handovers for flight in one.flights]",
+            ),
+        ),
+        (MAIN_JOB,),
+    ),
+    Mutant(
+        "the intent to write is stored after the claim's commit",
+        DISPATCH,
+        (
+            (
+                "            await tx.add_flights([flight for one in handovers for flight in one.flights])\n",
+                "",
+            ),
+            (
+                "        await pause(Point.DISPATCH_COMMITTED)\n",
+                "        await pause(Point.DISPATCH_COMMITTED)\n"
+                "        async with self._database.transaction() as tx:\n"
+                "            await tx.add_flights([flight for one in handovers for flight in one.flights])\n",
+            ),
+        ),
+        (SWEEP,),
+    ),
+    Mutant(
+        "the bytes leave before the claim commits",
+        DISPATCH,
+        (
+            (
+                "    async def take(self, room: int) -> list[Handover]:\n",
+                "    async def take(self, room):\n"
+                "        self._written = []\n"
+                "        try:\n"
+                "            return await self._take(room)\n"
+                "        except BaseException:\n"
+                "            return self._written\n\n"
+                "    async def _take(self, room: int) -> list[Handover]:\n",
+            ),
+            (
+                "            await tx.add_flights(",
+                "            self._written = handovers\n            await tx.add_flights(",
+            ),
+        ),
+        (SWEEP,),
+    ),
+    Mutant(
+        "what a dead courier left is sent again without a word",
+        CLOSE,
+        (
+            (
+                '[Evidence(Kind.DOUBT, now, State.IN_DOUBT, word="courier_lost")]',
+                '[Evidence(Kind.REQUEUED, now, State.QUEUED, word="courier_lost")]',
+            ),
+            (
+                "await tx.doubt_flights([(one, now + self._waits.of(one)) for one in lost], since=now)",
+                "await tx.end_flights(lost); await queue_parts(tx, [(one, now) for one in lost])",
+            ),
+        ),
+        (SENDING, SWEEP),
+    ),
+    Mutant(
+        "a submission without an answer is simply sent again",
+        ANSWERS,
+        (
+            (
+                "Evidence(Kind.DOUBT, answer.at, State.IN_DOUBT, word=outcome.cause)",
+                "Evidence(Kind.REQUEUED, answer.at, State.QUEUED, word=outcome.cause)",
+            ),
+        ),
+        (MAIN_JOB,),
+    ),
+    Mutant(
+        "a second copy is not flagged",
+        LIFECYCLE,
+        (("flags.add(Flag.POSSIBLE_DUPLICATE)", "flags.add(Flag.CORRECTED)"),),
+        (MAIN_JOB,),
+    ),
+    Mutant(
+        "a third copy is sent",
+        DOUBT,
+        (("    if resent_before:\n        return Verdict.HOLD\n", ""),),
+        ("unit/test_doubt.py",),
+    ),
+    Mutant(
+        "advertising in doubt is sent again",
+        DOUBT,
+        (("else Verdict.HOLD", "else Verdict.RESEND"),),
+        ("unit/test_doubt.py",),
+    ),
+    Mutant(
+        "a receipt is acknowledged before it is stored",
+        "connectors/smpp/intake.py",
+        (
+            (
+                "            await self._upstream.receipt(receipt)\n            status = Status.ESME_ROK\n",
+                "            link.acknowledge(delivered.pdu, Status.ESME_ROK)\n"
+                "            await self._upstream.receipt(receipt)\n"
+                "            status = Status.ESME_ROK\n",
+            ),
+        ),
+        ("conformance/test_connector.py",),
+    ),
+    Mutant(
+        "a receipt that matches nothing is acknowledged and not kept",
+        RECEIVE,
+        (
+            (
+                "for one in homeless]\n            )\n            await pause(Point.RECEIVE_WRITTEN)",
+                "for one in []]\n            )\n            await pause(Point.RECEIVE_WRITTEN)",
+            ),
+        ),
+        (MAIN_JOB,),
+    ),
+    Mutant(
+        "a pull reads, then writes",
+        "store/reports.py",
+        (("    for no key update of r skip locked)", "    )"),),
+        (RECEIPTS,),
+    ),
+    Mutant(
+        "a pull waits for another",
+        "store/reports.py",
+        (("for no key update of r skip locked)", "for no key update of r)"),),
+        (RECEIPTS,),
+    ),
+    Mutant(
+        "a conflict in the ledger is ignored",
+        "store/accounts.py",
+        (
+            (
+                "as t (account_id, kind, amount, messages)",
+                "as t (account_id, kind, amount, messages)\non conflict do nothing",
+            ),
+        ),
+        ("house/test_house_rules.py::test_the_house_keeps_its_rule[the_ledger_never_shrugs]",),
+    ),
+    Mutant(
+        "a courier waits for what another one claims",
+        "store/outbox.py",
+        (
+            (
+                "order by lane, due_at, message_id, part limit $3\nfor update skip locked",
+                "order by lane, due_at, message_id, part limit $3\nfor update",
+            ),
+        ),
+        (SENDING,),
+    ),
+    Mutant(
+        "two couriers claim the same rows",
+        "store/outbox.py",
+        (
+            (
+                "order by lane, due_at, message_id, part limit $3\nfor update skip locked",
+                "order by lane, due_at, message_id, part limit $3",
+            ),
+        ),
+        (SENDING,),
+    ),
+    Mutant(
+        "two orders spend the same money",
+        "store/accounts.py",
+        (("order by id for no key update", "order by id"),),
+        (SENDING,),
+    ),
+    Mutant(
+        "who buries a courier does not mind who is just answering",
+        "store/flights.py",
+        (
+            (
+                "order by f.account_id, f.message_id limit $1\nfor update skip locked",
+                "order by f.account_id, f.message_id limit $1",
+            ),
+        ),
+        (SENDING,),
+    ),
+    Mutant(
+        "a living courier is buried",
+        "store/flights.py",
+        (("where pg_try_advisory_xact_lock({COURIER_LOCK}, courier_id))", "where true)"),),
+        (SENDING, MAIN_JOB, SWEEP),
+    ),
+    Mutant(
+        "an answer is heard although its submission is settled",
+        ANSWERS,
+        (("known = [one for one in answers if one.flight in open_until_now]", "known = list(answers)"),),
+        (SENDING,),
+    ),
+    Mutant(
+        "two parts open two next attempts",
+        ANSWERS,
+        ((" or answer.flight.attempt != len(delivery.attempts):", ":"),),
+        (SENDING,),
+    ),
+    Mutant(
+        "a refusal of the route's is the message's end",
+        ANSWERS,
+        (("    return routing.is_the_routes(_final_reason(outcome))", "    return False"),),
+        ("flows/test_matching.py",),
+    ),
+    Mutant(
+        "a receipt is not looked for again after it became an orphan",
+        RECEIVE,
+        (("        await self._look_again(homeless)\n", ""),),
+        (RECEIPTS,),
+    ),
+    Mutant(
+        "a repeated receipt is evidence twice",
+        RECEIVE,
+        (("if (*key, fingerprint) not in seen:", "if True:"),),
+        (MAIN_JOB, RECEIPTS),
+    ),
+    Mutant(
+        "a receipt is guessed to belong to the first of two doubts",
+        RECEIVE,
+        (("if len(fitting) != 1 or not fitting[0][1]:", "if not fitting:"),),
+        ("flows/test_matching.py",),
+    ),
+    Mutant(
+        "a receipt that outran its answer is given to a doubt",
+        "store/flights.py",
+        (
+            (
+                "where f.connector_id = $1 and right(",
+                "where f.connector_id = $1 and f.doubt_since is not null and right(",
+            ),
+        ),
+        (RECEIPTS,),
+    ),
+    Mutant(
+        "an id is enough, whoever the receipt is for",
+        RECEIVE,
+        (("return not said or said[-TAIL:] == ours[-TAIL:]", "return True"),),
+        ("flows/test_matching.py",),
+    ),
+    Mutant(
+        "the first copy's arrival does not count while the second waits",
+        LIFECYCLE,
+        (("if first_copy_arrived or status.step(", "if status.step("),),
+        ("flows/test_hand_over.py", RECEIPTS),
+    ),
+    Mutant(
+        "a hold is not given back",
+        FOLD,
+        (("        move.release += row.held - more\n", ""),),
+        (MAIN_JOB,),
+    ),
+    Mutant(
+        "a message is charged again by its correction",
+        FOLD,
+        (("    more = charged - row.charged\n", "    more = charged\n"),),
+        (MAIN_JOB,),
+    ),
+    Mutant(
+        "the rest of a long message is not waited for",
+        STATUS,
+        (("if live and not (settled and negatives):", "if live and not negatives:"),),
+        ("unit/test_status.py",),
+    ),
+    Mutant(
+        "silence is made a failure",
+        CLOSE,
+        (("        State.NO_RECEIPT,\n", "        State.EXPIRED,\n"),),
+        (MAIN_JOB,),
+    ),
+    Mutant(
+        "a report is shown before it is claimed for good",
+        "store/reports.py",
+        (
+            (
+                "update report r set pulled_at = $3 from due",
+                "update report r set pulled_at = r.pulled_at from due",
+            ),
+        ),
+        (MAIN_JOB,),
+    ),
+    Mutant(
+        "a revoked key's tokens still open the door",
+        "store/accounts.py",
+        (("where c.revoked_at is null and a.closed_at is null", "where a.closed_at is null"),),
+        ("dialects/bsg_one/test_one_auth.py",),
+    ),
+)
