@@ -1,8 +1,8 @@
 """Receipts: find the submission each belongs to, fold it, or keep it as an orphan. Acknowledged after the commit.
 
-A receipt belongs to the submission whose upstream id it names, if the recipient agrees; to an unanswered submission
-in doubt, if exactly one has the same recipient and sender and was written before it; else to nobody yet: it is kept
-and tried again, and applied at once when a later answer names its id.
+A receipt belongs to the submission whose upstream id it names, if the recipient agrees; to the only one that it names
+in another form of ids; to an unanswered submission in doubt, if exactly one has the same recipient and sender and was
+written before it; else to nobody yet: it is kept and tried again, and applied at once when a later answer names its id.
 """
 
 from collections import Counter, defaultdict
@@ -171,26 +171,38 @@ class Receive:
         return [one for one in batch if id(one) in left], homeless
 
     async def _claims(self, tx: ReceiveTx, batch: Sequence[Incoming]) -> list[_Claim | None]:
-        """The submission of each receipt, where there is exactly one that fits: by id, in doubt, by another form."""
+        """The submission of each receipt, where exactly one fits: by its id, by another form of it, in doubt."""
         claims: list[_Claim | None] = [None] * len(batch)
-        by_key = await self._stored(tx, {key for one in batch for key in one.lookup_keys})
-        for index, one in enumerate(batch):
-            match = named(one.receipt, [match for key in one.lookup_keys for match in by_key.get(key, ())])
-            claims[index] = _Claim(match) if match else None
-        await self._find_doubtful(tx, batch, claims)
+        await self._find_named(tx, batch, claims)
+        unanswered = await self._unanswered(tx, batch, claims)
+        # Once more: an answer that was recorded meanwhile has taken its submission from those without one, and what
+        # is left would look like the only one that fits.
+        await self._find_named(tx, batch, claims)
         await self._find_suspects(tx, batch, claims)
+        for index, claim in enumerate(claims):
+            claims[index] = claim or _doubted(batch[index], unanswered)
         return claims
 
-    async def _find_doubtful(
+    async def _find_named(
         self, tx: ReceiveTx, batch: Sequence[Incoming], claims: list[_Claim | None]
     ) -> None:
         homeless = [index for index, claim in enumerate(claims) if claim is None]
-        tails = sorted({batch[index].receipt.recipient[-TAIL:] for index in homeless} - {""})
-        unanswered: dict[str, list[tuple[Flight, bool]]] = defaultdict(list)
+        by_key = await self._stored(tx, {key for index in homeless for key in batch[index].lookup_keys})
+        for index in homeless if by_key else ():
+            one = batch[index]
+            match = named(one.receipt, [match for key in one.lookup_keys for match in by_key.get(key, ())])
+            claims[index] = _Claim(match) if match else None
+
+    async def _unanswered(
+        self, tx: ReceiveTx, batch: Sequence[Incoming], claims: Sequence[_Claim | None]
+    ) -> dict[str, list[tuple[Flight, bool]]]:
+        """The submissions without an answer to the recipients of what is not claimed, and whether in doubt."""
+        homeless = [one for one, claim in zip(batch, claims, strict=True) if claim is None]
+        tails = sorted({one.receipt.recipient[-TAIL:] for one in homeless} - {""})
+        found: dict[str, list[tuple[Flight, bool]]] = defaultdict(list)
         for flight, in_doubt in await tx.unanswered_to(self._connector_id, tails) if tails else []:
-            unanswered[flight.recipient[-TAIL:]].append((flight, in_doubt))
-        for index in homeless:
-            claims[index] = _doubted(batch[index], unanswered)
+            found[flight.recipient[-TAIL:]].append((flight, in_doubt))
+        return found
 
     async def _find_suspects(
         self, tx: ReceiveTx, batch: Sequence[Incoming], claims: list[_Claim | None]
