@@ -45,7 +45,7 @@ class Desk:
         judge: Judge = by_destination,
     ) -> None:
         self._faults = faults
-        self._last_shown: int | None = None
+        self._last: Took | None = None
         self._settings = settings
         self._book = book
         self._agenda = agenda
@@ -126,9 +126,9 @@ class Desk:
         asked = wanted(outcome.receipts, submit.registered_delivery)
         manners = zip(outcome.receipts, plan.manners, strict=False)
         message_id = self._book.next_id()
-        alias = self._last_shown if plan.same_id else None
-        self._last_shown = message_id if alias is None else alias
-        took = Took(
+        # Two messages to one number under one id could be told apart by nobody.
+        twin = self._last if self._last and self._last.destination != _destination(submit) else None
+        took = self._last = Took(
             id=message_id,
             at=self._book.now(),
             source=_source(submit),
@@ -144,7 +144,7 @@ class Desk:
             session=session,
             faults=plan.faults,
             manners=tuple([manner for verdict, manner in manners if verdict in asked]),
-            alias=alias,
+            alias=twin.shown_id if twin and plan.same_id else None,
         )
         return self._book.took(took, head=content.head)
 

@@ -30,7 +30,7 @@ class Fault(StrEnum):
     DROP_RESPONSE = "drop_response"  # taken, never answered
     DELAY_RESPONSE = "delay_response"  # taken, answered after `after_s`
     EMPTY_MESSAGE_ID = "empty_message_id"  # taken, answered without an id
-    SAME_ID = "same_id"  # taken under the id of the message taken before it
+    SAME_ID = "same_id"  # taken under the id of the message taken before it, if that went to another number
     # what is said of it
     DROP_RECEIPT = "drop_receipt"  # nothing, ever
     DELAY_RECEIPT = "delay_receipt"  # `after_s` later than usual
