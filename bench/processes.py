@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
 POSTGRES = "postgres"
-SAMPLE_EVERY_S = 0.5
+SAMPLE_EVERY_S = 1.0
 
 
 class Process(NamedTuple):
