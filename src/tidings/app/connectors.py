@@ -50,7 +50,9 @@ def check(
 ) -> SmppConfig:
     """The settings of a row as a checked value; `password` is the one that they refer to. Raises Misconfigured."""
     if "password" in settings:
-        raise Misconfigured("a password is not stored: name its file (password_file) or variable (password_env)")
+        raise Misconfigured(
+            "a password is not stored: name its file (password_file) or variable (password_env)"
+        )
     given = {key: value for key, value in settings.items() if key not in REFERENCES}
     if answer_timeout_s is not None and "answer_timeout_s" not in given:
         given["answer_timeout_s"] = answer_timeout_s

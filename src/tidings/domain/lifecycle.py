@@ -32,6 +32,10 @@ DOWNSTREAM = frozenset(
 """States that only a part that was taken, or may have been taken, by the next hop can reach."""
 
 
+TAKEN = DOWNSTREAM - {State.NO_RECEIPT}
+"""The same, where a peer says so."""
+
+
 class Kind(StrEnum):
     """What happened."""
 
@@ -76,6 +80,7 @@ class Evidence(msgspec.Struct, omit_defaults=True):
     parts: int = 0  # ACCEPTED: how many parts
     connector: int = 0  # ACCEPTED, REROUTED: where to
     route: int = 0  # ACCEPTED, REROUTED: by which route
+    budget: bool = False  # REQUEUED: counts against the retry budget
     reference: int = 0  # WRITTEN: what joins the parts of a long message (1..255)
     charged: Units = 0  # what this evidence cost the account
     released: Units = 0  # what it gave back of the hold
@@ -99,6 +104,7 @@ class Part(msgspec.Struct, array_like=True, omit_defaults=True):
     tries: int = 0  # submissions written
     resent: bool = False  # queued again after a doubt
     network_error: int | None = None
+    retries: int = 0  # refusals that count against the retry budget
     arrived_at: datetime | None = None  # of one part of several: the last to arrive dates the message
 
 
@@ -214,7 +220,7 @@ def apply(delivery: Delivery, evidence: Evidence) -> Applied:
         attempt.left_us = True
         attempt.reference = attempt.reference or evidence.reference
         delivery.first_written_at = delivery.first_written_at or evidence.at
-    elif evidence.word == UNWRITTEN and not any(p.tries for p in attempt.parts):
+    elif _takes_back(evidence) and not any(p.tries for p in attempt.parts):
         attempt.left_us = False
     _mark(delivery, evidence, named)
     delivery.standing = _combine(delivery, evidence)
@@ -223,23 +229,30 @@ def apply(delivery: Delivery, evidence: Evidence) -> Applied:
     return Applied(delivery.standing != before, contradiction, before)
 
 
+def _takes_back(evidence: Evidence) -> bool:
+    """The intent came to nothing: no byte left."""
+    return evidence.kind is Kind.REQUEUED and evidence.word == UNWRITTEN
+
+
 def _move(part: Part, evidence: Evidence) -> bool:
     """Move one part; True if a peer's claim was not obeyed because of what is known already.
 
-    A part that is queued again after a doubt has a first copy out there: its arrival counts (submissions of a part
-    combine with OR), its failure does not, as the second copy may still arrive.
+    A part that is queued again after a doubt has a first copy out there: that it was taken, or arrived, counts
+    (submissions of a part combine with OR) and spares the second; its failure does not.
     """
     if evidence.kind is Kind.WRITTEN:
         part.tries += 1
-    elif evidence.word == UNWRITTEN:
+    elif _takes_back(evidence):
         part.tries -= 1
+    elif evidence.budget:
+        part.retries += 1
     elif evidence.kind is Kind.RESENT:
         part.resent = True
     claim = evidence.claim
     if claim is None:
         return False
-    first_copy_arrived = part.resent and part.state is State.QUEUED and truth(claim) is Truth.YES
-    if first_copy_arrived or status.step(part.state, part.inferred, claim, evidence.inferred):
+    first_copy_taken = part.resent and part.state is State.QUEUED and claim in TAKEN and not evidence.inferred
+    if first_copy_taken or status.step(part.state, part.inferred, claim, evidence.inferred):
         part.state, part.inferred = claim, evidence.inferred
         part.reason, part.stage = evidence.reason, evidence.stage
         part.network_error = evidence.network_error

@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 
 from tidings.domain import ids, number
-from tidings.domain.errors import REASON, Fault, Refusal, Unavailable
+from tidings.domain.errors import REASON, Fault, Refusal
 from tidings.domain.lifecycle import Evidence, Kind
 from tidings.domain.money import Units
 from tidings.domain.order import LANE, NO_EXTRAS, Draft, OnFault, Order, Receipted, Taken
@@ -74,7 +74,7 @@ class Ledger:
     def hold(self, account_id: int, price: Units) -> bool:
         """Hold money if there is enough."""
         funds = self.funds[account_id]
-        if price > funds.available:
+        if price and price > funds.available:
             return False
         if price:
             funds.balance -= price
@@ -151,7 +151,7 @@ class _Writer:
         order, task_id = self._order, self._task_id
         bulk_key = order.bulk_key or ids.seal(self._secret, task_id)
         if self._ledger.funds[self._account.id].closed:
-            return Unavailable("the account is closed")
+            return Refusal(Fault.NO_CREDIT, detail="the account is closed")
         judged = (
             [self._judge(row) for row in self._rows] if order.on_fault is not OnFault.REFUSE_ALL else None
         )

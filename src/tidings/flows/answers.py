@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 import msgspec
 
 from tidings.domain import routing
-from tidings.domain.lifecycle import UNWRITTEN, Evidence, Kind
+from tidings.domain.lifecycle import UNWRITTEN, Evidence, Kind, Part
 from tidings.domain.order import LANE
 from tidings.domain.outcome import Next, Outcome, Refused, Taken, Unknown, Unwritten
 from tidings.domain.reason import Reason
-from tidings.domain.status import Stage, State, Truth, truth
+from tidings.domain.status import PRE, Stage, State, Truth, truth
 from tidings.flows.catalog import CatalogCache
 from tidings.flows.dispatch import Waits
 from tidings.flows.fold import fold
@@ -77,13 +77,17 @@ class RecordAnswers:
             held = await tx.lock_deliveries({one.flight.key for one in known})
             reroutes = await self._reroutes(tx, known, held)
             log: Log = {}
+            again = []
             for one in known:
-                log.setdefault(one.flight.key, []).append((_evidence(one, reroutes.get(one.flight)), None))
+                evidence = _evidence(one, _part(one, held), reroutes.get(one.flight))
+                log.setdefault(one.flight.key, []).append((evidence, None))
+                if evidence.claim is State.QUEUED:
+                    again.append(one)
             taken = [_match(one) for one in known if isinstance(one.outcome, Taken) and one.stored_key]
             await tx.add_submissions(taken)
             await self._apply_early_receipts(tx, taken, held, log)
             await fold(tx, log, now=now, held=held)
-            await self._queue_again(tx, known, held, now=now)
+            await self._queue_again(tx, again, held, now=now)
             await self._queue_next_attempts(tx, reroutes, held, now=now)
             await pause(Point.ANSWERS_WRITTEN)
         await pause(Point.ANSWERS_COMMITTED)
@@ -94,7 +98,11 @@ class RecordAnswers:
         self, tx: DispatchTx, known: Sequence[Answer], held: Mapping[Key, Held]
     ) -> dict[Flight, routing.Route]:
         """The next route of each message whose refusal is its route's, where there is one."""
-        asking = [one.flight for one in known if _blames_the_route(one) and _is_first_word(one, held)]
+        asking = [
+            one.flight
+            for one in known
+            if _blames_the_route(one, _part(one, held)) and _is_first_word(one, held)
+        ]
         if not asking:
             return {}
         contents = await tx.contents([flight.key for flight in asking])
@@ -137,13 +145,9 @@ class RecordAnswers:
         self, tx: DispatchTx, answers: Sequence[Answer], held: Mapping[Key, Held], *, now: datetime
     ) -> None:
         """Put back what was certainly not taken and may be tried again."""
-        again = []
-        for one in answers:
-            flight = one.flight
-            part = held[flight.key].delivery.attempts[flight.attempt - 1].parts[flight.part - 1]
-            if part.state is State.QUEUED:
-                again.append((flight, now + _wait(one)))
-        await queue_parts(tx, again)
+        parts = [(one, _part(one, held)) for one in answers]
+        waiting = [(one.flight, now + _wait(one, part)) for one, part in parts if part.state is State.QUEUED]
+        await queue_parts(tx, waiting)
 
     async def _queue_next_attempts(
         self,
@@ -184,12 +188,23 @@ def _again(place: Waiting, flight: Flight, due_at: datetime) -> Waiting:
     )
 
 
-def _blames_the_route(answer: Answer) -> bool:
+def _part(answer: Answer, held: Mapping[Key, Held]) -> Part:
+    """The part that an answer is about, as it stands."""
+    flight = answer.flight
+    return held[flight.key].delivery.attempts[flight.attempt - 1].parts[flight.part - 1]
+
+
+def _is_of_another_copy(answer: Answer, part: Part) -> bool:
+    """The part was queued again since, or written again: what became of this copy does not decide for the other."""
+    return answer.flight.try_no != part.tries or part.state in PRE
+
+
+def _blames_the_route(answer: Answer, part: Part) -> bool:
     """A refusal for good that another route may not share."""
     outcome = answer.outcome
-    if not isinstance(outcome, Refused) or not _is_last(answer, outcome):
+    if not isinstance(outcome, Refused) or _is_of_another_copy(answer, part):
         return False
-    return routing.is_the_routes(_final_reason(outcome))
+    return _is_last(outcome, part) and routing.is_the_routes(_final_reason(outcome))
 
 
 def _is_first_word(answer: Answer, held: Mapping[Key, Held]) -> bool:
@@ -201,9 +216,9 @@ def _is_first_word(answer: Answer, held: Mapping[Key, Held]) -> bool:
     return truth(delivery.state) is Truth.OPEN and all(part.state is not State.IN_DOUBT for part in parts)
 
 
-def _is_last(answer: Answer, outcome: Refused) -> bool:
+def _is_last(outcome: Refused, part: Part) -> bool:
     """The refusal ends the part on this route."""
-    return outcome.next is Next.GIVE_UP or (outcome.next is Next.RETRY and answer.flight.try_no >= RETRY_MOST)
+    return outcome.next is Next.GIVE_UP or (outcome.next is Next.RETRY and part.retries >= RETRY_MOST - 1)
 
 
 def _final_reason(outcome: Refused) -> Reason:
@@ -227,31 +242,46 @@ def _match(answer: Answer) -> Match:
     )
 
 
-def _evidence(answer: Answer, next_route: routing.Route | None) -> Evidence:
-    """What an answer says of its part."""
+def _evidence(answer: Answer, part: Part, next_route: routing.Route | None) -> Evidence:
+    """What an answer says of its part; of a copy that is no longer the part's own, only a yes counts."""
+    if _is_of_another_copy(answer, part) and not isinstance(answer.outcome, Taken):
+        evidence = Evidence(Kind.REFUSED, answer.at, word=_said(answer.outcome))
+    else:
+        evidence = _claim(answer, part)
+    if next_route is not None:
+        evidence.kind = Kind.REROUTED
+        evidence.connector, evidence.route = next_route.connector_id, next_route.id
+    evidence.attempt, evidence.part = answer.flight.attempt, answer.flight.part
+    return evidence
+
+
+def _claim(answer: Answer, part: Part) -> Evidence:
     outcome = answer.outcome
     match outcome:
         case Taken():
-            evidence = Evidence(Kind.ANSWERED, answer.at, State.SENT, upstream_id=outcome.upstream_id)
-            evidence.raw = outcome.raw or None
-        case Refused() if _is_last(answer, outcome):
-            evidence = _refused(answer.at, outcome)
-            if next_route is not None:
-                evidence.kind = Kind.REROUTED
-                evidence.connector, evidence.route = next_route.connector_id, next_route.id
+            return Evidence(
+                Kind.ANSWERED,
+                answer.at,
+                State.SENT,
+                upstream_id=outcome.upstream_id,
+                raw=outcome.raw or None,
+            )
+        case Refused() if _is_last(outcome, part):
+            return _refused(answer.at, outcome)
         case Refused():
-            evidence = Evidence(Kind.REQUEUED, answer.at, State.QUEUED, word=outcome.code)
+            budget = outcome.next is Next.RETRY
+            return Evidence(Kind.REQUEUED, answer.at, State.QUEUED, word=outcome.code, budget=budget)
         case Unwritten(cause=cause) if cause == PART_REFUSED:
             reason = Reason.SUPERSEDED
-            evidence = Evidence(
-                Kind.DROPPED, answer.at, State.CANCELLED, reason=reason, stage=reason.facts.stage
-            )
+            return Evidence(Kind.DROPPED, answer.at, State.CANCELLED, reason=reason, stage=reason.facts.stage)
         case Unwritten():
-            evidence = Evidence(Kind.REQUEUED, answer.at, State.QUEUED, word=UNWRITTEN)
+            return Evidence(Kind.REQUEUED, answer.at, State.QUEUED, word=UNWRITTEN)
         case Unknown():
-            evidence = Evidence(Kind.DOUBT, answer.at, State.IN_DOUBT, word=outcome.cause)
-    evidence.attempt, evidence.part = answer.flight.attempt, answer.flight.part
-    return evidence
+            return Evidence(Kind.DOUBT, answer.at, State.IN_DOUBT, word=outcome.cause)
+
+
+def _said(outcome: Outcome) -> str:
+    return outcome.code if isinstance(outcome, Refused) else getattr(outcome, "cause", "")
 
 
 def _refused(at: datetime, outcome: Refused) -> Evidence:
@@ -269,7 +299,7 @@ def _refused(at: datetime, outcome: Refused) -> Evidence:
     )
 
 
-def _wait(answer: Answer) -> timedelta:
+def _wait(answer: Answer, part: Part) -> timedelta:
     """How long a requeued part waits."""
     match answer.outcome:
         case Refused(next=Next.THROTTLE):
@@ -277,6 +307,6 @@ def _wait(answer: Answer) -> timedelta:
         case Refused(next=Next.HOLD):
             return min(HOLD_WAIT * answer.flight.try_no, HOLD_MOST)
         case Refused():
-            return RETRY_FIRST * (1 << (answer.flight.try_no - 1))
+            return RETRY_FIRST * (1 << max(part.retries - 1, 0))
         case _:
             return timedelta(0)

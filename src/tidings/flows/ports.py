@@ -1,4 +1,4 @@
-"""What the flows need of the outside: a clock, connectors, and (in `ports_store`) the database."""
+"""What the flows need of the outside: a clock and connectors. Of the database: `flows.transaction`."""
 
 import asyncio
 from collections.abc import Sequence

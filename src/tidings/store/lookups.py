@@ -20,7 +20,7 @@ MESSAGE_FIELDS = """
     m.sender, m.text, m.parts, m.price, m.country, m.created_at, m.scheduled_for, m.expires_at, m.extras,
     extract(epoch from m.expires_at - coalesce(m.scheduled_for, m.created_at))::integer as validity_s,
     a.currency, d.state::text, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held,
-    d.charged, d.sent_at, d.delivered_at, d.done_at, d.report_at, d.read_at"""
+    d.charged, d.sent_at, d.delivered_at, d.done_at, d.report_at, d.read_at, d.flags"""
 
 MESSAGE_TABLES = """
     join delivery d on d.account_id = m.account_id and d.message_id = m.id
@@ -176,6 +176,7 @@ def message_of(row: asyncpg.Record) -> Message:
         done_at=row["done_at"],
         report_at=row["report_at"],
         read_at=row["read_at"],
+        flags=tuple(row["flags"] or ()),
         extras=_decode_extras(row["extras"]) if row["extras"] else NO_EXTRAS,
     )
 

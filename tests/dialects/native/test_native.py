@@ -91,3 +91,20 @@ async def test_faults_name_their_member_and_change_nothing(world):
 async def test_without_a_key_nothing_is_told(world):
     answer = await world.http.get("/v1/messages/1")
     assert answer.status_code == 401
+
+
+async def test_what_is_no_id_and_no_time_is_refused_like_any_other(world):
+    for path in ("/v1/messages/x", "/v1/messages/" + "9" * 5000, "/v1/messages/-1/timeline"):
+        assert (await world.http.get(path, headers=auth(world))).status_code == 404
+    answer = await send(world, scheduled_for="0001-01-01T00:00:00+10:00")
+    assert (answer.status_code, answer.json()["field"]) == (400, "scheduled_for")
+
+
+async def test_a_possible_duplicate_is_told(world):
+    message_id = (await send(world)).json()["id"]
+    world.carrier.mood = "silent"
+    await world.dispatch()
+    world.clock.advance(61)
+    await world.sweep()
+    told = (await world.http.get(f"/v1/messages/{message_id}", headers=auth(world))).json()
+    assert told["flags"] == ["possible_duplicate"]

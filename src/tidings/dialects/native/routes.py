@@ -1,7 +1,8 @@
 """POST /v1/messages, GET /v1/messages/{id}, GET /v1/messages/{id}/timeline."""
 
+import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 import msgspec
@@ -42,6 +43,8 @@ STATUS = {
     Fault.SENDER_NOT_ALLOWED: HTTPStatus.FORBIDDEN,
 }
 
+_ID = re.compile(r"[0-9]{1,16}")
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 _decode_send = msgspec.json.Decoder(wire.Send).decode
@@ -53,8 +56,8 @@ def routes(gateway: Gateway, *, clock: Clock) -> list[BaseRoute]:
     api = _Api(gateway, clock)
     return [
         Route("/v1/messages", _answered(api.send), methods=["POST"]),
-        Route("/v1/messages/{id:int}", _answered(api.message), methods=["GET"]),
-        Route("/v1/messages/{id:int}/timeline", _answered(api.timeline), methods=["GET"]),
+        Route("/v1/messages/{id}", _answered(api.message), methods=["GET"]),
+        Route("/v1/messages/{id}/timeline", _answered(api.timeline), methods=["GET"]),
     ]
 
 
@@ -83,11 +86,7 @@ class _Api:
         """Take one message. 202: it is stored and will come to an end that can be asked for."""
         caller = await self._caller(request)
         asked = await self._body(request)
-        starts = asked.scheduled_for
-        if starts is not None:
-            starts = starts.astimezone(UTC) if starts.tzinfo else starts.replace(tzinfo=UTC)
-            if starts > self._clock.now() + FURTHEST:
-                raise Problem(HTTPStatus.BAD_REQUEST, "more than 180 days ahead", field="scheduled_for")
+        starts = self._start(asked.scheduled_for)
         order = Order(
             caller=caller,
             dialect=Dialect.NATIVE,
@@ -106,6 +105,18 @@ class _Api:
         message = await self._gateway.message(caller.account.id, row.id)
         assert message is not None
         return _json(wire.message_out(message), HTTPStatus.ACCEPTED)
+
+    def _start(self, asked: datetime | None) -> datetime | None:
+        """When to start, in UTC; a time without a zone is UTC."""
+        if asked is None:
+            return None
+        try:
+            starts = asked.astimezone(UTC) if asked.tzinfo else asked.replace(tzinfo=UTC)
+        except OverflowError as bad:
+            raise Problem(HTTPStatus.BAD_REQUEST, "no such time", field="scheduled_for") from bad
+        if starts > self._clock.now() + FURTHEST:
+            raise Problem(HTTPStatus.BAD_REQUEST, "more than 180 days ahead", field="scheduled_for")
+        return starts
 
     async def message(self, request: Request) -> Response:
         """One message as it stands."""
@@ -131,7 +142,9 @@ class _Api:
 
     async def _found(self, request: Request) -> tuple[Caller, Message]:
         caller = await self._caller(request)
-        message = await self._gateway.message(caller.account.id, request.path_params["id"])
+        asked = request.path_params["id"]
+        number = int(asked) if _ID.fullmatch(asked) else 0
+        message = await self._gateway.message(caller.account.id, number)
         if message is None:
             raise Problem(HTTPStatus.NOT_FOUND, "there is no such message")
         return caller, message

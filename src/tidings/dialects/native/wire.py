@@ -72,6 +72,7 @@ class MessageOut(msgspec.Struct, omit_defaults=True):
     done_at: datetime | None = None
     report_at: datetime | None = None
     read_at: datetime | None = None
+    flags: tuple[str, ...] = ()  # possible_duplicate, partial, unconfirmed_submit, corrected, id_form_suspect
 
 
 class Event(msgspec.Struct, omit_defaults=True):
@@ -96,6 +97,8 @@ class Event(msgspec.Struct, omit_defaults=True):
     report: int | None = None  # the number of the report it owed
     contradiction: bool = False  # it says what is ruled out by what is known, and was not obeyed
     inferred: bool = False
+    matched_by: str | None = None  # what found the message where the receipt's id did not
+    suspect_form: str | None = None  # the id form that found it, where it is not the configured one
 
 
 class Timeline(msgspec.Struct):
@@ -143,6 +146,7 @@ def message_out(message: Message) -> MessageOut:
         done_at=message.done_at,
         report_at=message.report_at,
         read_at=message.read_at,
+        flags=message.flags,
     )
 
 
@@ -169,4 +173,6 @@ def event_out(step: Step) -> Event:
         report=evidence.report or None,
         contradiction=step.contradiction,
         inferred=evidence.inferred,
+        matched_by=evidence.matched_by,
+        suspect_form=evidence.suspect_form,
     )
