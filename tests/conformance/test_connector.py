@@ -97,7 +97,7 @@ def config(carrier: Carrier, **settings: Any) -> SmppConfig:
 
 def made(settings: SmppConfig, upstream: Upstream) -> SmppConnector:
     """A connector that does not run yet."""
-    jitter = Random(1)  # noqa: S311  # for the backoff
+    jitter = Random(1)  # for the backoff
     return SmppConnector(settings, name="test", upstream=upstream, clock=Clock(), random=jitter)
 
 
