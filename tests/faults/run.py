@@ -29,6 +29,8 @@ from reckoning import MESSAGES, ORPHANS, Carrier, Tally, reckon
 
 from tidings.store.invariants import check, ended
 
+ASK_AGAIN_S = 0.2  # a gateway that is away, or has no time
+LOOK_AGAIN_S = 0.5  # until everything is final
 MANY = int(os.environ.get("FAULTS_N", "50000"))
 SEED = int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(1 << 31))
 LONG_SHARE = 0.1
@@ -109,13 +111,13 @@ class Sending:
             except httpx.TransportError:
                 self.unsure.update(request.references)
                 assert time.monotonic() < deadline, "the gateway comes back"
-                time.sleep(0.2)
+                time.sleep(ASK_AGAIN_S)
                 continue
             if answer.status_code == 401:
                 self.login()
             elif answer.status_code in {503, 500}:
                 self.unsure.update(request.references)
-                time.sleep(0.2)
+                time.sleep(ASK_AGAIN_S)
             else:
                 there = answer.status_code in {409, 422} and self.unsure.issuperset(request.references)
                 assert answer.is_success or there, (answer.status_code, answer.text)
@@ -243,7 +245,7 @@ def calm(plant: Plant) -> None:
     """No more faults: everything ends, and the carrier is heard to the end."""
 
     def over() -> bool:
-        time.sleep(0.5)
+        time.sleep(LOOK_AGAIN_S)
         still_open = plant.sql("select count(*) from delivery where state < 'delivered'")[0][0]
         return not still_open and not plant.smsc.truth().unsettled()
 
