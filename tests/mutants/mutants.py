@@ -33,7 +33,7 @@ MUTANTS = (
         LIFECYCLE,
         (
             (
-                "if first_copy_arrived or status.step(part.state, part.inferred, claim, evidence.inferred):",
+                "if first_copy_taken or status.step(part.state, part.inferred, claim, evidence.inferred):",
                 "if True:",
             ),
         ),
@@ -134,7 +134,7 @@ MUTANTS = (
                 "Evidence(Kind.REQUEUED, answer.at, State.QUEUED, word=outcome.cause)",
             ),
         ),
-        (MAIN_JOB,),
+        (f"{RECEIPTS}::test_a_part_that_has_arrived_is_not_sent_again_while_its_message_is_open",),
     ),
     Mutant(
         "a second copy is not flagged",
@@ -261,7 +261,12 @@ MUTANTS = (
     Mutant(
         "a refusal of the route's is the message's end",
         ANSWERS,
-        (("    return routing.is_the_routes(_final_reason(outcome))", "    return False"),),
+        (
+            (
+                "    return _is_last(outcome, part) and routing.is_the_routes(_final_reason(outcome))",
+                "    return False",
+            ),
+        ),
         ("flows/test_matching.py",),
     ),
     Mutant(
@@ -302,8 +307,25 @@ MUTANTS = (
     Mutant(
         "the first copy's arrival does not count while the second waits",
         LIFECYCLE,
-        (("if first_copy_arrived or status.step(", "if status.step("),),
+        (("if first_copy_taken or status.step(", "if status.step("),),
         ("flows/test_hand_over.py", RECEIPTS),
+    ),
+    Mutant(
+        "a part whose first copy has arrived is sent again",
+        DISPATCH,
+        (
+            (
+                "    return still_waits(row, delivery) and not delivery.final\n",
+                "    return not delivery.final\n",
+            ),
+        ),
+        (RECEIPTS,),
+    ),
+    Mutant(
+        "a part whose first copy has arrived expires in the queue",
+        CLOSE,
+        (("                if still_waits(row, held[row.key].delivery):\n", "                if True:\n"),),
+        (RECEIPTS,),
     ),
     Mutant(
         "a hold is not given back",
