@@ -30,17 +30,23 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def plant() -> Iterator[Plant]:
-    """A plant for all tests that leave it in peace; receipts that come late come after a second."""
+def quiet_plant() -> Iterator[Plant]:
+    """See `plant`."""
     with place() as directory, running(directory, sim=("--late-delay", "1")) as plant:
         yield plant
 
 
-@pytest.fixture(scope="session", autouse=True)
-def unheard_of(plant: Plant) -> Iterator[tuple[Customer, int]]:
+@pytest.fixture(scope="session")
+def unheard_of(quiet_plant: Plant) -> Iterator[tuple[Customer, int]]:
     """A message whose carrier will never say anything, sent first of all: its validity, the shortest that can be
     asked for, is over when it is looked at."""
-    with Customer(plant, "patient") as customer:
+    with Customer(quiet_plant, "patient") as customer:
         customer.one_send(number_at(0, SILENT), validity_seconds=SHORTEST_VALIDITY_S)
         [item] = customer.one_list()
         yield customer, item["id"]
+
+
+@pytest.fixture(scope="session")
+def plant(quiet_plant: Plant, unheard_of: tuple[Customer, int]) -> Plant:
+    """A plant for all tests that leave it in peace; receipts that come late come after a second."""
+    return quiet_plant

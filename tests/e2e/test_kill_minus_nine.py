@@ -3,6 +3,7 @@
 The simulated SMSC lives on and keeps the truth; so do the customers, who keep what they were promised.
 """
 
+import sys
 import threading
 from collections import Counter
 from pathlib import Path
@@ -94,7 +95,9 @@ def test_kill_minus_nine_of_everything_loses_nothing(directory: Path, capsys: py
         unheard = _lost_on_the_wire(plant, readers.received)
         [[doubts]] = plant.sql("select count(*) from evidence where kind = 'doubt'")
         with capsys.disabled():
-            print(f"\n{outcome} (were in doubt: {doubts}; reports lost on the wire: {unheard})")  # noqa: T201
+            print(  # noqa: T201
+                f"\n{outcome} (were in doubt: {doubts}; reports lost on the wire: {unheard})", file=sys.stderr
+            )
         assert (outcome.lost, outcome.unexpected, outcome.duplicated) == (0, 0, 0), outcome
         assert doubts, "it happened in the middle"
         counters = customer.counters(task_id)
@@ -112,7 +115,16 @@ def _wait_until_over(plant: Plant) -> None:
         )
         return not row["open"] and not row["unread"]
 
-    until(over, within_s=60, what="all is at an end and read", every_s=BULK_POLL_S)
+    def left() -> str:
+        rows = plant.sql(
+            "select d.state::text, d.message_id, e.at, e.body from delivery d join evidence e using (message_id)"
+            " where d.state < 'delivered' order by d.message_id, e.seq limit 20"
+        )
+        orphans = plant.sql("select upstream_keys, recipient, tries, receipt from orphan limit 5")
+        unread = plant.sql("select count(*), min(owed_at) from report where pulled_at is null")
+        return f"all is at an end and read; open: {rows}; orphans: {orphans}; unread: {unread}"
+
+    until(over, within_s=60, what=left, every_s=BULK_POLL_S)
     until(
         lambda: not plant.smsc.truth().unsettled(),
         within_s=60,

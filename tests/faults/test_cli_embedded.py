@@ -54,7 +54,7 @@ def test_a_database_that_is_up_is_used_as_it_is(postgres, checkout):
 def test_the_database_that_dev_was_told_to_use_is_used(checkout):
     directory = checkout / ".tidings"
     directory.mkdir()
-    config = Config(dev=Dev(dir=checkout), database=Database(data_dir=directory / "pg"))
+    config = Config(dev=Dev(dir=checkout))
     facts = dict.fromkeys(DevFacts.__struct_fields__, "")
     write(directory / "dev.json", DevFacts(**{**facts, "database_url": "postgresql://elsewhere/tidings"}))
     with database_url(config) as url:

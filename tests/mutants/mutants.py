@@ -244,7 +244,7 @@ MUTANTS = (
         "a living courier is buried",
         "store/flights.py",
         (("where pg_try_advisory_xact_lock({COURIER_LOCK}, courier_id))", "where true)"),),
-        (SENDING, MAIN_JOB, SWEEP),
+        (SENDING,),
     ),
     Mutant(
         "an answer is heard although its submission is settled",
@@ -337,7 +337,7 @@ MUTANTS = (
         "a message is charged again by its correction",
         FOLD,
         (("    more = charged - row.charged\n", "    more = charged\n"),),
-        (MAIN_JOB,),
+        (RECEIPTS,),
     ),
     Mutant(
         "the rest of a long message is not waited for",

@@ -10,8 +10,9 @@ from tidings.store import invariants
 
 @pytest.fixture
 async def ring(world: World) -> AsyncIterator[World]:
-    """The world, with a second route; whatever the order was, every promise holds afterwards."""
-    other = await world.admin.add_connector("other", "smpp", {}, simulator=False)
-    await world.admin.add_route(other, position=5)
+    """The world, with more routes; whatever the order was, every promise holds afterwards."""
+    for name in ("second", "third"):
+        connector_id = await world.admin.add_connector(name, "smpp", {}, simulator=False)
+        await world.admin.add_route(connector_id, position=5)
     yield world
     assert await invariants.check(world.sql) == []

@@ -128,3 +128,10 @@ async def test_a_timeout_noticed_after_the_second_try_says_nothing_of_that_one(r
     await ring.record([ring.answer(flight, Unknown("timeout"))])
     assert again.try_no == 2
     assert (await ring.message(message_id)).standing.state is State.SENDING
+
+
+async def test_a_courier_that_lives_is_not_buried(ring):
+    [message_id] = await sent(ring, "a")
+    await ring.take()
+    assert await ring.close_flow().recover() == 0
+    assert (await ring.message(message_id)).standing.state is State.SENDING
