@@ -48,7 +48,6 @@ async def test_a_receipt_on_another_bind_belongs_to_its_message(scene: Opener):
         await it.balances()
         taken = it.smsc.truth.messages.values()
         assert all(one.tellings[0].session != one.took.session for one in taken)
-        assert len({one.took.session for one in taken}) == 2
 
 
 async def test_an_answer_after_seventy_seconds_ends_the_doubt(scene: Opener):
@@ -235,10 +234,10 @@ async def test_a_long_message_of_which_the_last_part_is_receipted_is_delivered(s
 
 async def test_a_long_message_of_which_any_one_part_is_receipted_is_delivered(scene: Opener):
     async with scene("any-one-part", receipt_parts="any_one") as it:
-        messages = [await it.send(number, LONG) for number in numbers(4)]
+        messages = [await it.send(number, LONG) for number in numbers(12)]
 
         assert {await it.ends(one) for one in messages} == {State.DELIVERED}
-        assert it.smsc.truth.summary().receipts == 4
+        assert it.smsc.truth.summary().receipts == 12
         await it.balances()
         told = [one.took.part.number for one in it.smsc.truth.messages.values() if one.tellings]
         assert len(set(told)) > 1, "which part it is cannot be foreseen"
