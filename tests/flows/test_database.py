@@ -19,3 +19,4 @@ async def test_a_transaction_that_lost_a_deadlock_may_be_tried_again(world):
 async def test_no_plan_outlives_the_table_it_was_made_for(world):
     async with world.database.transaction() as tx:
         assert await tx._connection.fetchval("show plan_cache_mode") == "force_custom_plan"
+        assert await tx._connection.fetchval("show join_collapse_limit") == "1"
