@@ -1,5 +1,6 @@
 """The house rules hold everywhere, and each rule still bites."""
 
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +25,14 @@ def test_the_rules_look_at_the_whole_house() -> None:
     paths = {source.path for source in all_sources()}
     assert {"src/tidings/domain/status.py", "tests/house/test_house_rules.py"} <= paths
     assert any(path.endswith(".sql") for path in paths)
+
+
+def test_no_two_test_modules_share_a_name() -> None:
+    """The folders of tests are no packages, so Python knows a test module by its last name only: pytest refuses
+    the second of a name as soon as one process collects both, which is a matter of which worker got what."""
+    modules = [Path(source.path).name for source in all_sources() if source.within("tests")]
+    twice = [name for name, times in Counter(modules).items() if times > 1]
+    assert [name for name in twice if name.startswith("test_")] == []
 
 
 def long_function(lines: int) -> str:
