@@ -99,10 +99,7 @@ class Customer:
         )
 
     def _evidence(self, message_id: int | str) -> list[str]:
-        rows = self.plant.sql(
-            "select kind, body from evidence where message_id = $1 order by seq", int(message_id)
-        )
-        return [f"{row['kind']} {row['body']}" for row in rows]
+        return [str(one.evidence) for one in self.plant.evidence() if one.message_id == int(message_id)]
 
     # --- BSG One API
 

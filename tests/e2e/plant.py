@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 import httpx
+from noted import PACKS, Noted, noted
 
 from tidings.connectors.sandbox.settings import PASSWORD
 from tidings.connectors.sandbox.truth import Truth, read_truth
@@ -255,6 +256,10 @@ class Plant:
                 await connection.close()
 
         return asyncio.run(ask())
+
+    def evidence(self) -> list[Noted]:
+        """All of it, message by message, in order."""
+        return noted(self.sql(PACKS))
 
 
 @contextlib.contextmanager

@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from noted import Noted
+
 from tidings.connectors.sandbox.events import Refused
 from tidings.connectors.sandbox.journal import read_events
 from tidings.connectors.sandbox.receipts import id_in_response
 from tidings.connectors.sandbox.settings import IdForm
 from tidings.connectors.sandbox.truth import Message, Truth
+from tidings.domain.lifecycle import Kind
 
 YES = frozenset({"delivered", "read"})
 NO = frozenset({"expired", "undeliverable", "rejected", "cancelled", "failed"})
@@ -26,19 +29,30 @@ NOT_KNOWN = frozenset({"no_receipt", "unknown"})
 
 MESSAGES = """
 select k.key as reference, m.recipient, d.state::text, d.reason, d.inferred, coalesce(d.flags, '{}') as flags,
-       m.parts, l.doubts, l.written, l.answers, l.words
+       m.parts, m.id
 from message m
 join external_key k on k.account_id = m.account_id and k.message_id = m.id and k.kind = 'reference'
-join delivery d on d.account_id = m.account_id and d.message_id = m.id
-cross join lateral (
-    select count(*) filter (where e.kind = 'doubt') as doubts,
-           coalesce(sum(case when coalesce((e.body ->> 'part')::integer, 0) = 0 then m.parts else 1 end)
-               filter (where e.kind = 'written'), 0) as written,
-           array_agg(e.body ->> 'upstream_id') filter (where e.kind = 'answered') as answers,
-           array_agg(split_part(e.body ->> 'word', ' ', 1)) filter (where e.kind = 'receipt') as words
-    from evidence e where e.account_id = m.account_id and e.message_id = m.id) l"""
+join delivery d on d.account_id = m.account_id and d.message_id = m.id"""
 
 ORPHANS = "select recipient, receipt ->> 'word' as word from orphan"
+
+
+def with_evidence(messages: Iterable[Mapping[str, Any]], evidence: Iterable[Noted]) -> list[dict[str, Any]]:
+    """The rows of MESSAGES with what their evidence says."""
+    rows = [{**one, "doubts": 0, "written": 0, "answers": [], "words": []} for one in messages]
+    by_id = {row["id"]: row for row in rows}
+    for _, message_id, _, said in evidence:
+        row = by_id[message_id]
+        match said.kind:
+            case Kind.DOUBT:
+                row["doubts"] += 1
+            case Kind.WRITTEN:
+                row["written"] += 1 if said.part else row["parts"]
+            case Kind.ANSWERED:
+                row["answers"].append(said.upstream_id)
+            case Kind.RECEIPT:
+                row["words"].append((said.word or "").partition(" ")[0])
+    return rows
 
 
 @dataclass

@@ -21,11 +21,12 @@ from typing import Any
 import asyncpg
 import httpx
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
 from customer import ordinary
 from plant import Account, Plant, Served, Smsc, _tree, until
-from reckoning import MESSAGES, ORPHANS, Carrier, Tally, reckon
+from reckoning import MESSAGES, ORPHANS, Carrier, Tally, reckon, with_evidence
 
 from tidings.store.invariants import check, ended
 
@@ -263,7 +264,11 @@ def compared(plant: Plant, sending: Sending) -> Tally:
     """The reckoning, and the promises that need no carrier."""
     carrier = Carrier.of(plant.smsc._state)
     tally = reckon(
-        plant.sql(MESSAGES), plant.sql(ORPHANS), carrier, promised=sending.promised, unsure=sending.unsure
+        with_evidence(plant.sql(MESSAGES), plant.evidence()),
+        plant.sql(ORPHANS),
+        carrier,
+        promised=sending.promised,
+        unsure=sending.unsure,
     )
     tally.wrong += [str(one) for one in asyncio.run(broken(plant.served.database_url))]
     say(f"gateway: {standings(plant)}")

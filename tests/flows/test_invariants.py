@@ -1,14 +1,17 @@
 """The invariants hold of a busy house, and each of them notices what breaks it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 from world import open_world
 
+from tidings.domain.lifecycle import Evidence, Kind
 from tidings.domain.order import Draft, OnFault, Order
 from tidings.domain.outcome import Next, Refused
 from tidings.domain.reason import Reason
+from tidings.domain.status import State
+from tidings.store.evidence import pack
 from tidings.store.invariants import BILLED, CHECKS, COUNTERS, FOLDED, SUBMITTED, check, ended
 
 DAY_S = 86_400
@@ -113,6 +116,10 @@ async def test_everything_ends_once_the_time_has_passed(world):
     assert await check(world.sql) == []
 
 
+AGAIN = Evidence(Kind.WRITTEN, datetime(2026, 3, 3, tzinfo=UTC), State.SENDING)
+[(_, _, _, WRITTEN_AGAIN)], _ = pack([((1, 1), 5, AGAIN)])
+"""A pack of the fifth evidence of any message."""
+
 FINAL = "(account_id, message_id) = (select account_id, message_id from delivery where state = 'delivered' limit 1)"
 SENT = FINAL.replace("delivered", "sent")
 
@@ -153,18 +160,25 @@ BROKEN = [
     ),
     (
         "a status is what its evidence folds to, by legal steps",
-        "delete from evidence where seq = 2 and FINAL",
+        "delete from evidence where seq = 2",
     ),
     (
         "a status is what its evidence folds to, by legal steps",
-        "update evidence set body = '{}' where seq = 1 and message_id = (select min(message_id) from evidence)",
+        "update evidence set body = '' where seq = 1 and message_id = (select min(message_id) from evidence)",
+    ),
+    (
+        "a status is what its evidence folds to, by legal steps",
+        "update delivery set evidence = substr(evidence, 1, length(evidence) - 2) where FINAL",
+    ),
+    (
+        "a status is what its evidence folds to, by legal steps",
+        "update delivery set fingerprints = null where FINAL",
     ),
     (
         "a part is written only when it was queued for that",
-        "with again as (update delivery set version = version + 1 where FINAL"
+        "with again as (update delivery set version = version + 1, evidence = evidence || '\\x0005' where FINAL"
         " returning account_id, message_id, version)"
-        " insert into evidence select account_id, message_id, version, 'written', '2026-03-03Z',"
-        ' \'{"kind": "written", "at": "2026-03-03T00:00:00Z", "claim": "sending"}\' from again',
+        " insert into evidence select account_id, message_id, version, '\\xAGAIN' from again",
     ),
     (
         "a balance is top-ups - holds + releases",
@@ -276,7 +290,9 @@ async def test_a_broken_promise_is_noticed(busy, promise, breach):
     transaction = busy.sql.transaction()
     await transaction.start()
     try:
-        await busy.sql.execute(breach.replace("FINAL", FINAL).replace("SENT", SENT))
+        await busy.sql.execute(
+            breach.replace("FINAL", FINAL).replace("SENT", SENT).replace("AGAIN", WRITTEN_AGAIN.hex())
+        )
         found = {one.promise: one for one in await check(busy.sql)}
     finally:
         await transaction.rollback()

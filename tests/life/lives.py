@@ -7,6 +7,7 @@ acknowledged. Two couriers work at once. Nothing else survives a death but the d
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
+from noted import PACKS, noted
 from outside import Carrier, Courier, Death, Deaths
 from world import WAITS, World
 
@@ -36,7 +37,8 @@ PROMISES = "\nunion all\n".join(
 )
 
 STORED = """
-select (select count(*) from evidence where fingerprint = $1) + (select count(*) from orphan where fingerprint = $1)"""
+select (select count(*) from delivery where position($1 in fingerprints) > 0)
+     + (select count(*) from orphan where fingerprint = $1)"""
 
 
 class Life:
@@ -262,15 +264,12 @@ class Life:
     async def _receipts_are_with_their_messages(self) -> None:
         """The carrier knows what each of its ids was given for."""
         owners = {one.upstream_id: one.flight for one in self.carrier.taken}
-        rows = await self.world.sql.fetch(
-            "select message_id, body ->> 'upstream_id' as upstream_id, body ->> 'part' as part"
-            " from evidence where kind = 'receipt'"
-        )
-        for row in rows:
-            flight = owners[row["upstream_id"]]
-            assert (row["message_id"], int(row["part"] or 0)) == (flight.message_id, flight.part), (
-                f"the receipt for {row['upstream_id']} is with another part"
-            )
+        for _, message_id, _, evidence in noted(await self.world.sql.fetch(PACKS)):
+            if evidence.kind is Kind.RECEIPT:
+                flight = owners[evidence.upstream_id]
+                assert (message_id, evidence.part) == (flight.message_id, flight.part), (
+                    f"the receipt for {evidence.upstream_id} is with another part"
+                )
 
     async def everything_ends(self) -> None:
         """With the faults off and time moving on, nothing stays open, and every yes is known."""

@@ -28,7 +28,7 @@ class Moves:
     """What a batch of folded messages moves, gathered so that each table is written once."""
 
     def __init__(self) -> None:
-        self.evidence: list[tuple[Key, int, Evidence, bytes | None]] = []
+        self.evidence: list[tuple[Key, int, Evidence]] = []
         self.counters: dict[Key, CounterMove] = {}
         self.money: dict[int, MoneyMove] = defaultdict(MoneyMove)
         self.reports: list[OwedReport] = []
@@ -50,7 +50,8 @@ async def fold(
     for key, row in touched.items():
         for evidence, fingerprint in log[key]:
             _fold_one(row, (evidence, fingerprint), moves=moves, now=now)
-    await tx.add_evidence(moves.evidence)
+    for key, places in (await tx.add_evidence(moves.evidence)).items():
+        held[key].evidence += places
     await tx.save_deliveries(list(touched.values()))
     await tx.owe_reports(moves.reports)
     await tx.set_settle_timers(moves.settle_timers)
@@ -67,7 +68,9 @@ def _fold_one(row: Held, learnt: tuple[Evidence, bytes | None], *, moves: Moves,
     shown_before, handed_over_before = shown_price(row), delivery.sent_at is not None
     negative_before = delivery.negative_at
     applied = apply(delivery, evidence)
-    moves.evidence.append((key, delivery.version, evidence, fingerprint))
+    moves.evidence.append((key, delivery.version, evidence))
+    if fingerprint is not None:
+        row.fingerprints.append(fingerprint)
     taken_now = delivery.sent_at is not None and not handed_over_before  # may be of a part that came late
     if delivery.final and (applied.changed or taken_now):
         _settle(row, moves.money[delivery.account_id], evidence)

@@ -235,7 +235,7 @@ class Receive:
         await tx.add_submissions([claim.match for claim in resolved if claim.match.upstream_key])
         keys = {claim.match.key for claim in found}
         held = await tx.lock_deliveries(keys) if keys else {}
-        seen = await tx.known_fingerprints(sorted(keys)) if keys else set()
+        seen = {(*key, known) for key, row in held.items() for known in row.fingerprints}
         log: dict[Key, list[tuple[Evidence, bytes | None]]] = defaultdict(list)
         orphans: list[Incoming] = []
         for one, claim in zip(batch, claims, strict=True):

@@ -102,6 +102,8 @@ class Held(msgspec.Struct):
     charged: Units
     reports: int
     counted_task: int | None
+    evidence: bytes  # where its evidence is; `FoldTx.add_evidence` tells what is to be added
+    fingerprints: list[bytes]  # of the receipts it had
 
 
 class Waiting(msgspec.Struct, frozen=True):

@@ -53,8 +53,8 @@ class FoldTx(Protocol):
         """Write what `lock_deliveries` gave and the fold changed."""
         ...
 
-    async def add_evidence(self, rows: Sequence[tuple[Key, int, Evidence, bytes | None]]) -> None:
-        """Append evidence: key, seq, evidence, fingerprint."""
+    async def add_evidence(self, rows: Sequence[tuple[Key, int, Evidence]]) -> dict[Key, bytes]:
+        """Append evidence: key, seq, evidence. What to add to each delivery's `evidence`, to find it again."""
         ...
 
     async def move_counters(self, moves: dict[Key, CounterMove]) -> None:
@@ -183,10 +183,6 @@ class ReceiveTx(DispatchTx, Protocol):
 
     async def unanswered_to(self, connector_id: int, tails: Sequence[str]) -> list[tuple[Flight, bool]]:
         """Submissions to recipients that end in these digits, all of one length; whether each is in doubt."""
-        ...
-
-    async def known_fingerprints(self, keys: Sequence[Key]) -> set[tuple[int, int, bytes]]:
-        """(account id, message id, fingerprint) of the receipts these messages have already."""
         ...
 
     async def count_suspects(self, connector_id: int, forms: Mapping[str, int]) -> None:

@@ -6,18 +6,19 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from tidings.domain.lifecycle import Attempt, Delivery, Evidence, Flag
+from tidings.domain.lifecycle import Attempt, Delivery, Flag
 from tidings.domain.message import Standing
 from tidings.domain.reason import Reason
 from tidings.domain.settlement import Plan
 from tidings.domain.status import Confirmation, Stage, State
 from tidings.flows.records import CounterMove, Held, Key, OwedReport
-from tidings.store.orders import encode_body
-from tidings.store.rows import Rows, columns
+from tidings.store.evidence import EvidenceRows
+from tidings.store.rows import columns
 
 FOLDED = """d.account_id, d.message_id, d.version, d.state::text, d.reason, d.stage::text, d.confirmation::text,
        d.inferred, d.network_error, d.flags, d.first_written_at, d.sent_at, d.delivered_at, d.done_at, d.report_at,
-       d.read_at, d.negative_at, d.price, d.held, d.charged, d.reports, d.counted_task, d.attempts"""
+       d.read_at, d.negative_at, d.price, d.held, d.charged, d.reports, d.counted_task, d.attempts, d.evidence,
+       d.fingerprints"""
 
 LOCK_DELIVERIES = f"""
 select {FOLDED}, a.plan
@@ -34,26 +35,17 @@ update delivery d set
     flags = case when n.flags = '' then null else string_to_array(n.flags, ',') end,
     first_written_at = n.first_written_at, sent_at = n.sent_at, delivered_at = n.delivered_at,
     done_at = n.done_at, report_at = n.report_at, read_at = n.read_at, negative_at = n.negative_at,
-    held = n.held, charged = n.charged, reports = n.reports, attempts = n.attempts
+    held = n.held, charged = n.charged, reports = n.reports, attempts = n.attempts,
+    evidence = n.evidence, fingerprints = nullif(n.fingerprints, '')
 from unnest($1::integer[], $2::bigint[], $3::integer[], $4::delivery_state[], $5::text[], $6::delivery_stage[],
             $7::delivery_confirmation[], $8::boolean[], $9::integer[], $10::text[], $11::timestamptz[],
             $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[],
-            $17::timestamptz[], $18::bigint[], $19::bigint[], $20::smallint[], $21::json[])
+            $17::timestamptz[], $18::bigint[], $19::bigint[], $20::smallint[], $21::json[], $22::bytea[],
+            $23::bytea[])
      as n (account_id, message_id, version, state, reason, stage, confirmation, inferred, network_error, flags,
            first_written_at, sent_at, delivered_at, done_at, report_at, read_at, negative_at, held, charged,
-           reports, attempts)
+           reports, attempts, evidence, fingerprints)
 where d.account_id = n.account_id and d.message_id = n.message_id and d.version < n.version"""
-
-ADD_EVIDENCE = """
-insert into evidence (account_id, message_id, seq, kind, at, body, raw, fingerprint)
-select * from unnest($1::integer[], $2::bigint[], $3::integer[], $4::text[], $5::timestamptz[], $6::json[],
-                     $7::bytea[], $8::bytea[])"""
-
-FINGERPRINTS = """
-select account_id, message_id, fingerprint
-from unnest($1::integer[], $2::bigint[]) as wanted (account_id, message_id)
-join evidence using (account_id, message_id)
-where fingerprint is not null"""
 
 MOVE_COUNTERS = """
 update task_counter c set
@@ -84,6 +76,9 @@ insert into timer (account_id, message_id, kind, due_at)
 select account_id, message_id, 'settle', due_at
 from unnest($1::integer[], $2::bigint[], $3::timestamptz[]) as t (account_id, message_id, due_at)"""
 
+FINGERPRINT = 8
+"""Octets of one."""
+
 BUCKETS = ("waiting", "sent", "delivered", "expired", "undeliverable", "rejected", "unknown")
 
 _decode_attempts = msgspec.json.Decoder(list[Attempt]).decode
@@ -102,7 +97,7 @@ def standing_of(row: asyncpg.Record) -> Standing:
     )
 
 
-class DeliveryRows(Rows):
+class DeliveryRows(EvidenceRows):
     """Statements on status, evidence and what moves with them."""
 
     async def lock_deliveries(self, keys: Iterable[Key]) -> dict[Key, Held]:
@@ -113,20 +108,7 @@ class DeliveryRows(Rows):
     async def save_deliveries(self, rows: Sequence[Held]) -> None:
         """Write what `lock_deliveries` gave and the fold changed."""
         if rows:
-            await self._connection.execute(SAVE_DELIVERIES, *columns([_saved(row) for row in rows], 21))
-
-    async def add_evidence(self, rows: Sequence[tuple[Key, int, Evidence, bytes | None]]) -> None:
-        """Append evidence: key, seq, evidence, fingerprint."""
-        if rows:
-            flat = [
-                (*key, seq, one.kind, one.at, encode_body(one), one.raw, fingerprint)
-                for key, seq, one, fingerprint in rows
-            ]
-            await self._connection.execute(ADD_EVIDENCE, *columns(flat, 8))
-
-    async def known_fingerprints(self, keys: Sequence[Key]) -> set[tuple[int, int, bytes]]:
-        """(account id, message id, fingerprint) of the receipts these messages have already."""
-        return {tuple(row) for row in await self._connection.fetch(FINGERPRINTS, *columns(keys, 2))}
+            await self._connection.execute(SAVE_DELIVERIES, *columns([_saved(row) for row in rows], 23))
 
     async def move_counters(self, moves: dict[Key, CounterMove]) -> None:
         """Move counters of tasks, by (account id, task id)."""
@@ -176,7 +158,13 @@ def held_of(row: asyncpg.Record) -> Held:
         charged=row["charged"],
         reports=row["reports"],
         counted_task=row["counted_task"],
+        evidence=row["evidence"],
+        fingerprints=_fingerprints(row["fingerprints"] or b""),
     )
+
+
+def _fingerprints(joined: bytes) -> list[bytes]:
+    return [joined[start : start + FINGERPRINT] for start in range(0, len(joined), FINGERPRINT)]
 
 
 def _saved(row: Held) -> tuple[object, ...]:
@@ -198,6 +186,8 @@ def _saved(row: Held) -> tuple[object, ...]:
         row.charged,
         row.reports,
         _encode(delivery.attempts).decode(),
+        row.evidence,
+        b"".join(row.fingerprints),
     )
 
 

@@ -6,7 +6,6 @@ import asyncpg
 import msgspec
 
 from tidings.domain.bucket import Bucket, bucket
-from tidings.domain.lifecycle import Evidence
 from tidings.domain.message import Message, MessageFilter, MessagePage, Sort, Task
 from tidings.domain.money import Units
 from tidings.domain.order import NO_EXTRAS, Dialect, Extras
@@ -68,12 +67,8 @@ BULK_RANGES = """
 select id + 1 as first, id + total as last from task where account_id = $1 and bulk_key = $2
 order by id desc limit 1000"""
 
-EVIDENCE = """
-select body, raw from evidence where account_id = $1 and message_id = $2 order by seq"""
-
 INSTALLATION = "select token_secret, id_secret from installation"
 
-_decode_evidence = msgspec.json.Decoder(Evidence).decode
 _decode_extras = msgspec.json.Decoder(Extras).decode
 
 
@@ -122,16 +117,6 @@ class LookupRows(Rows):
         """First and last message id of each task with this bulkId, newest first; at most 1,000."""
         rows = await self._connection.fetch(BULK_RANGES, account_id, bulk_key)
         return [(row["first"], row["last"]) for row in rows]
-
-    async def log_of(self, account_id: int, message_id: int) -> list[Evidence]:
-        """A message's evidence, oldest first."""
-        rows = await self._connection.fetch(EVIDENCE, account_id, message_id)
-        log = []
-        for row in rows:
-            evidence = _decode_evidence(row["body"])
-            evidence.raw = row["raw"]
-            log.append(evidence)
-        return log
 
     async def installation(self) -> tuple[bytes, bytes]:
         """The secrets of this installation: for tokens, and for generated ids."""

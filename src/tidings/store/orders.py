@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import msgspec
 
 from tidings.domain.bucket import Bucket, bucket
-from tidings.domain.lifecycle import Evidence, begin
+from tidings.domain.lifecycle import begin
 from tidings.domain.message import Standing
 from tidings.flows.records import NewMessage, NewTask
+from tidings.store.evidence import ADD_PACKS, pack
 from tidings.store.rows import Rows, columns
 
 KEYS_TAKEN = """
@@ -33,10 +34,10 @@ select * from unnest($1::integer[], $2::bigint[], $3::bigint[], $4::text[], $5::
 
 ADD_DELIVERIES = """
 insert into delivery (account_id, message_id, version, state, reason, stage, done_at, price, held, reports,
-                      counted_task, attempts)
+                      counted_task, attempts, evidence)
 select * from unnest($1::integer[], $2::bigint[], $3::integer[], $4::delivery_state[], $5::text[],
                      $6::delivery_stage[], $7::timestamptz[], $8::bigint[], $9::bigint[], $10::smallint[],
-                     $11::bigint[], $12::json[])"""
+                     $11::bigint[], $12::json[], $13::bytea[])"""
 
 ADD_KEYS = """
 insert into external_key (account_id, kind, key, message_id)
@@ -54,11 +55,6 @@ insert into report (account_id, message_id, number, state, reason, stage, confir
 select account_id, message_id, 1, 'rejected', reason, stage, 'none', false, at, at, 0, at
 from unnest($1::integer[], $2::bigint[], $3::text[], $4::delivery_stage[], $5::timestamptz[])
      as t (account_id, message_id, reason, stage, at)"""
-
-ADD_OPENING_EVIDENCE = """
-insert into evidence (account_id, message_id, seq, kind, at, body)
-select account_id, message_id, 1, 'accepted', at, body
-from unnest($1::integer[], $2::bigint[], $3::timestamptz[], $4::json[]) as t (account_id, message_id, at, body)"""
 
 WAKE = "select pg_notify('tidings_outbox', '')"
 
@@ -84,8 +80,10 @@ class OrderRows(Rows):
         if counters:
             await execute(ADD_COUNTERS, *columns(counters, 6))
         await execute(ADD_MESSAGES, *columns([_message(one) for one in messages], 18))
-        await execute(ADD_DELIVERIES, *columns([_delivery(one) for one in messages], 12))
-        await execute(ADD_OPENING_EVIDENCE, *columns([_evidence(one) for one in messages], 4))
+        packs, places = pack([((one.account_id, one.id), 1, one.accepted) for one in messages])
+        await execute(ADD_PACKS, *columns(packs, 4))
+        deliveries = [(*_delivery(one), places[one.account_id, one.id]) for one in messages]
+        await execute(ADD_DELIVERIES, *columns(deliveries, 13))
         keys = [key for one in messages for key in _keys(one)]
         if keys:
             await execute(ADD_KEYS, *columns(keys, 4))
@@ -153,17 +151,6 @@ def _delivery(one: NewMessage) -> tuple[object, ...]:
         one.task_id if one.counted else None,
         _encode(delivery.attempts).decode(),
     )
-
-
-def _evidence(one: NewMessage) -> tuple[int, int, object, str]:
-    return (one.account_id, one.id, one.accepted.at, encode_body(one.accepted))
-
-
-def encode_body(evidence: Evidence) -> str:
-    """Evidence as its row's JSON; the raw octets stand beside it."""
-    if evidence.raw is not None:
-        evidence = msgspec.structs.replace(evidence, raw=None)
-    return _encode(evidence).decode()
 
 
 def _keys(one: NewMessage) -> list[tuple[int, str, str, int]]:

@@ -1,7 +1,8 @@
 """Every message told again from its evidence: does it end where its row says, by legal steps, for the right money?"""
 
 from collections.abc import AsyncIterator, Iterator
-from itertools import groupby
+from contextlib import suppress
+from operator import itemgetter
 
 import asyncpg
 import msgspec
@@ -11,6 +12,7 @@ from tidings.domain.lifecycle import Delivery, Evidence, Kind, apply, begin
 from tidings.domain.status import Truth, step, truth
 from tidings.flows.records import Held, Key
 from tidings.store.deliveries import FOLDED, held_of
+from tidings.store.evidence import Unreadable, fetch_packs, pack_names, read, unpack
 
 BATCH = 1_000
 
@@ -20,19 +22,15 @@ from delivery d join account a on a.id = d.account_id
 where (d.account_id, d.message_id) > ($1, $2) and d.message_id >= $3
 order by d.account_id, d.message_id limit {BATCH}"""
 
-LOGS = """
-select account_id, message_id, seq, body
-from unnest($1::integer[], $2::bigint[]) as wanted (account_id, message_id)
-join evidence using (account_id, message_id)
-order by account_id, message_id, seq"""
-
 OURS = frozenset({Kind.WRITTEN, Kind.DROPPED, Kind.RESENT, Kind.HELD, Kind.TIMER})
 """What we decide ourselves must be a legal step. What a peer claims may be anything, and is not always obeyed."""
 
-Line = tuple[int, Evidence]
-"""seq and evidence."""
 
-_decode = msgspec.json.Decoder(Evidence).decode
+Line = tuple[int, Evidence]
+"""Number and evidence."""
+
+Said = tuple[int, msgspec.Raw]
+"""The same before it is read."""
 
 
 class Told(msgspec.Struct):
@@ -49,29 +47,34 @@ async def replays(connection: asyncpg.Connection, *, from_id: int = 0) -> AsyncI
     after = (-1, 0)
     while rows := await connection.fetch(DELIVERIES, *after, from_id):
         held = [held_of(row) for row in rows]
-        logs = await _logs(connection, [_key(one) for one in held])
+        logs = await _logs(connection, held)
         for one in held:
-            told = _tell(one, logs.get(_key(one), []))
+            told = _tell(one, logs[_key(one)])
             if told.folded or told.submitted or told.billed:
                 yield told
         after = _key(held[-1])
 
 
-async def _logs(connection: asyncpg.Connection, keys: list[Key]) -> dict[Key, list[asyncpg.Record]]:
-    rows = await connection.fetch(LOGS, [account for account, _ in keys], [message for _, message in keys])
-    by_message = groupby(rows, key=lambda row: (row["account_id"], row["message_id"]))
-    return {key: list(lines) for key, lines in by_message}
+async def _logs(connection: asyncpg.Connection, held: list[Held]) -> dict[Key, list[Said]]:
+    """What is said of each message, in order; as number 0 what stands in a pack that its delivery does not know."""
+    names = {_key(one): set(pack_names(_key(one), one.evidence)) for one in held}
+    logs: dict[Key, list[Said]] = {key: [] for key in names}
+    for one in await fetch_packs(connection, set().union(*names.values())):
+        with suppress(Unreadable):  # what it should say is missing then
+            for key, seq, body in unpack(one, of=names):
+                logs[key].append((seq if one.name in names[key] else 0, body))
+    return {key: sorted(log, key=itemgetter(0)) for key, log in logs.items()}
 
 
 def _key(held: Held) -> Key:
     return (held.delivery.account_id, held.delivery.message_id)
 
 
-def _tell(held: Held, rows: list[asyncpg.Record]) -> Told:
+def _tell(held: Held, said: list[Said]) -> Told:
     told = Told(_key(held), [], [], list(_unpaid(held)))
     try:
-        log = [(row["seq"], _decode(row["body"])) for row in rows]
-        told.folded += _gaps(log)
+        log = [(seq, read(body)) for seq, body in said]
+        told.folded += [*_gaps(log), *_unheard(log, held)]
         if not told.folded:
             _replay(log, held.delivery, told)
             told.billed += _unnoted(log, held)
@@ -84,6 +87,13 @@ def _gaps(log: list[Line]) -> Iterator[str]:
     """Evidence is numbered from 1 without a gap."""
     if [seq for seq, _ in log] != list(range(1, len(log) + 1)) or not log:
         yield "its evidence has gaps"
+
+
+def _unheard(log: list[Line], held: Held) -> Iterator[str]:
+    """Every receipt is known again by its fingerprint."""
+    receipts = sum(evidence.kind is Kind.RECEIPT for _, evidence in log)
+    if not receipts == len(held.fingerprints) == len(set(held.fingerprints)):
+        yield f"it had {receipts} receipts and knows {len(set(held.fingerprints))}"
 
 
 def _replay(log: list[Line], stored: Delivery, told: Told) -> None:

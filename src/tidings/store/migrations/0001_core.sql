@@ -183,23 +183,24 @@ create table delivery (
     charged bigint not null default 0 check (charged >= 0),
     reports smallint not null default 0, -- how many were owed so far
     attempts json not null,
+    evidence bytea not null, -- the names of the packs that hold its evidence
+    fingerprints bytea, -- of the receipts it had, eight octets each: one that is sent twice counts once
     primary key (account_id, message_id),
     check ((done_at is not null) = (state >= 'delivered')),
     check (held = 0 or state < 'delivered')
 ) partition by range (message_id);
 
--- Append-only: folding a message's evidence in order of seq gives its delivery.
+-- Append-only, in packs (store/evidence.py): what a transaction learnt about messages of an account. A pack is named
+-- after the newest message in it, and that one's last evidence there. Folding a message's evidence in order of its
+-- numbers gives its delivery.
 create table evidence (
     account_id integer not null,
     message_id bigint not null,
     seq integer not null,
-    kind text not null,
-    at timestamptz not null,
-    body json not null,
-    raw bytea,
-    fingerprint bytea, -- the same for a receipt that is sent twice
+    body bytea not null,
     primary key (account_id, message_id, seq)
 ) partition by range (message_id);
+alter table evidence alter column body set storage external; -- it is compressed
 
 -- Customers' own references and messageIds: unique per account for ever.
 create table external_key (
