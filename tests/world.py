@@ -206,8 +206,10 @@ class World:
             if part is None or sent.part == part:
                 await self.receive([self.receipt(upstream_id, sent, word, err)])
 
-    def receipt(self, upstream_id: str, sent: Outgoing, word: str, err: str | None = None) -> Receipt:
-        said = words.claim(word, err, intermediate=False, trust=TRUST)
+    def receipt(
+        self, upstream_id: str, sent: Outgoing, word: str, err: str | None = None, trust: words.Trust = TRUST
+    ) -> Receipt:
+        said = words.claim(word, err, intermediate=False, trust=trust)
         return Receipt(
             upstream_id=upstream_id,
             state=said.state,
@@ -219,6 +221,7 @@ class World:
             confirmation=said.confirmation,
             error_code=err,
             network_error=said.network_error,
+            untrusted=said.untrusted,
         )
 
     async def receive(self, receipts: Sequence[Receipt]) -> None:

@@ -110,6 +110,7 @@ FLAGS: dict[Flag, str] = {
     Flag.PARTIAL: "Some of its parts arrived, the message as a whole did not.",
     Flag.CORRECTED: "A later word corrected an earlier final status.",
     Flag.ID_FORM_SUSPECT: "A receipt named it in another id form than the one that is set for the carrier.",
+    Flag.UNTRUSTED_RECEIPT: "The carrier says it arrived, and is known to say so of phones that are off.",
 }
 
 EVENTS: dict[Kind, str] = {
@@ -179,6 +180,8 @@ def happened(evidence: Evidence) -> str:
         return CAUSES[evidence.word or ""]
     if evidence.kind is Kind.ACCEPTED and evidence.claim is State.REJECTED:
         return "Received from the application, and refused"
+    if evidence.untrusted:
+        return "A receipt came from the carrier, which is known to make them up: not believed"
     if evidence.kind is Kind.RECEIPT and evidence.claim:
         return f"A receipt came from the carrier: {STATES[evidence.claim].name.lower()}"
     return EVENTS[evidence.kind]

@@ -61,6 +61,7 @@ class Flag(StrEnum):
     PARTIAL = "partial"
     CORRECTED = "corrected"
     ID_FORM_SUSPECT = "id_form_suspect"
+    UNTRUSTED_RECEIPT = "untrusted_receipt"
 
 
 class Evidence(msgspec.Struct, omit_defaults=True):
@@ -91,6 +92,7 @@ class Evidence(msgspec.Struct, omit_defaults=True):
     upstream_id: str | None = None
     network_error: int | None = None  # the network's own error number, where no reason stands for it
     raw: bytes | None = None  # the whole PDU or body
+    untrusted: bool = False  # RECEIPT: good news of a carrier that is known to make it up
 
 
 class Part(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -275,6 +277,8 @@ def _mark(delivery: Delivery, evidence: Evidence, named: list[Part]) -> None:
         flags.discard(Flag.UNCONFIRMED_SUBMIT)
     if evidence.suspect_form is not None:
         flags.add(Flag.ID_FORM_SUSPECT)
+    if evidence.untrusted:
+        flags.add(Flag.UNTRUSTED_RECEIPT)
     delivery.flags = frozenset(flags)
     if delivery.sent_at is None and any(_was_taken(part) for part in named):
         answered = evidence.kind is Kind.ANSWERED

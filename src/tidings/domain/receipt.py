@@ -30,6 +30,7 @@ class Receipt:
     done_at: datetime | None = None  # the provider's time, aware UTC, plausible or absent
     submitted_at: datetime | None = None  # the provider's submit time
     text: str | None = None  # the start of our text, where the receipt repeats it
+    untrusted: bool = False  # good news of a carrier that is known to make it up
 
     def fingerprint(self) -> bytes:
         """The same for a receipt that is sent twice: group, id, verdict and done date decide (8 octets)."""

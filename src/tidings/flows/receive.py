@@ -283,6 +283,7 @@ def receipt_evidence(
         upstream_id=receipt.upstream_id,
         network_error=receipt.network_error,
         raw=receipt.raw,
+        untrusted=receipt.untrusted,
     )
     if receipt.state is not None and truth(receipt.state) is Truth.NO:
         evidence.stage = Stage.NETWORK

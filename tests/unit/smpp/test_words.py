@@ -57,7 +57,10 @@ def test_no_word_is_guessed_by_its_beginning(word: str, intermediate: bool) -> N
 @pytest.mark.parametrize("word", ["DELIVRD", "DELIVERED", "DELIVERD"])
 def test_delivered_is_worth_what_the_carrier_certifies(word: str, receipt_class: ReceiptClass) -> None:
     said = claim(word, None, intermediate=False, trust=Trust(receipt_class))
-    assert said == Claim(State.AT_CARRIER, Confirmation.CARRIER)
+    if receipt_class is ReceiptClass.UNTRUSTED:
+        assert said == Claim(State.AT_CARRIER, Confirmation.NONE, untrusted=True)
+    else:
+        assert said == Claim(State.AT_CARRIER, Confirmation.CARRIER)
 
 
 @pytest.mark.parametrize("receipt_class", WEAK)

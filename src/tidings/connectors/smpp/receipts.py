@@ -56,6 +56,7 @@ def read_receipt(pdu: DeliverSm | DataSm, raw: bytes, reading: Reading, *, now: 
         confirmation=said.confirmation,
         error_code=err,
         network_error=said.network_error,
+        untrusted=said.untrusted,
         intermediate=intermediate,
         done_at=_plausible(done_at, submitted_at, now),
         submitted_at=_plausible(submitted_at, None, now),

@@ -100,6 +100,7 @@ class Claim(NamedTuple):
     confirmation: Confirmation = Confirmation.NONE
     reason: Reason | None = None
     network_error: int | None = None  # where no reason stands for the number
+    untrusted: bool = False  # a DELIVRD of a carrier that says it of phones that are off
 
 
 class Trust(NamedTuple):
@@ -133,6 +134,8 @@ def claim(word: str, err: str | None, *, intermediate: bool, trust: Trust) -> Cl
 def _delivered(receipt_class: ReceiptClass) -> Claim:
     if receipt_class is ReceiptClass.HANDSET:
         return Claim(State.DELIVERED, Confirmation.HANDSET)
+    if receipt_class is ReceiptClass.UNTRUSTED:  # made up by somebody: not even the next network is proved
+        return Claim(State.AT_CARRIER, untrusted=True)
     return Claim(State.AT_CARRIER, Confirmation.CARRIER)
 
 

@@ -72,7 +72,7 @@ class MessageOut(msgspec.Struct, omit_defaults=True):
     done_at: datetime | None = None
     report_at: datetime | None = None
     read_at: datetime | None = None
-    flags: tuple[str, ...] = ()  # possible_duplicate, partial, unconfirmed_submit, corrected, id_form_suspect
+    flags: tuple[str, ...] = ()  # what docs/statuses.md lists, e.g. possible_duplicate
 
 
 class Event(msgspec.Struct, omit_defaults=True):
@@ -99,6 +99,7 @@ class Event(msgspec.Struct, omit_defaults=True):
     inferred: bool = False
     matched_by: str | None = None  # what found the message where the receipt's id did not
     suspect_form: str | None = None  # the id form that found it, where it is not the configured one
+    untrusted: bool = False  # good news of a carrier that is known to make it up
 
 
 class Timeline(msgspec.Struct):
@@ -175,4 +176,5 @@ def event_out(step: Step) -> Event:
         inferred=evidence.inferred,
         matched_by=evidence.matched_by,
         suspect_form=evidence.suspect_form,
+        untrusted=evidence.untrusted,
     )
