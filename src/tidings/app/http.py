@@ -7,11 +7,12 @@ import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_TARGET = 8_192
 MAX_HEADER_OCTETS = 32_768
@@ -22,7 +23,7 @@ log = structlog.get_logger("http")
 class TidyPath:
     """Clients double the first slash or add a last one; routes know neither. Oversized heads are refused."""
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+    def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,7 +43,35 @@ class TidyPath:
 
 
 def _head_octets(scope: Scope) -> int:
-    return sum(len(name) + len(value) for name, value in scope["headers"])
+    octets = 0
+    for name, value in scope["headers"]:
+        octets += len(name) + len(value)
+    return octets
+
+
+class Doors:
+    """What is mounted under the first segment of a path is called straight; routes are looked for by `others`."""
+
+    def __init__(self, mounts: Iterable[Mount], others: App) -> None:
+        self._mounted: dict[str, App] = {mount.path.lstrip("/"): mount.app for mount in mounts}
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; what an application raises is logged here, and its own to answer."""
+        first, below, _ = scope.get("path", "/")[1:].partition("/")
+        app = self._mounted.get(first) if below else None
+        if app is None:
+            await self._others(scope, receive, send)
+            return
+        try:
+            await app(scope, receive, send)
+        except Exception as error:
+            _tell(scope["path"], scope["method"], error)
+            raise
+
+
+def _tell(path: str, method: str, error: Exception) -> None:
+    log.error("request_failed", path=path, method=method, exc_info=error)
 
 
 def build(routes: Iterable[BaseRoute], *, ready: Callable[[], Awaitable[bool]]) -> TidyPath:
@@ -58,7 +87,7 @@ def build(routes: Iterable[BaseRoute], *, ready: Callable[[], Awaitable[bool]]) 
         )
 
     async def broke(request: Request, error: Exception) -> Response:
-        log.error("request_failed", path=request.url.path, method=request.method, exc_info=error)
+        _tell(request.url.path, request.method, error)
         return JSONResponse({"message": "Internal error"}, status_code=500)
 
     health = [
@@ -66,6 +95,8 @@ def build(routes: Iterable[BaseRoute], *, ready: Callable[[], Awaitable[bool]]) 
         Route("/health/ready", readiness),
         Route("/health/startup", readiness),
     ]
-    app = Starlette(routes=[*health, *routes], exception_handlers={Exception: broke})
+    served = [*health, *routes]
+    mounts = [one for one in served if isinstance(one, Mount)]
+    app = Starlette(routes=served, exception_handlers={Exception: broke})
     app.router.redirect_slashes = False
-    return TidyPath(app)
+    return TidyPath(Doors(mounts, app))

@@ -99,6 +99,7 @@ async def _api(database: PostgresDatabase, config: Config) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # nobody asks for the client's address or scheme
             timeout_graceful_shutdown=10,
             backlog=2048,
         )

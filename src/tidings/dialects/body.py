@@ -1,6 +1,7 @@
 """Reading a request's body without trusting its size."""
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 
 class BodyTooLarge(Exception):
@@ -9,11 +10,20 @@ class BodyTooLarge(Exception):
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body, at most `limit` octets."""
+    return await receive_body(request.receive, limit)
+
+
+async def receive_body(receive: Receive, limit: int) -> bytes:
+    """The same of a plain ASGI request. Raises ClientDisconnect when its sender has gone."""
     chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
+    size, more = 0, True
+    while more:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(event.get("body", b""))
+        size += len(chunks[-1])
         if size > limit:
             raise BodyTooLarge
-        chunks.append(chunk)
-    return b"".join(chunks)
+        more = event.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)

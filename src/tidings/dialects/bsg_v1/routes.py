@@ -9,14 +9,13 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from starlette.convertors import PathConvertor, register_url_convertor
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
-from tidings.dialects.body import BodyTooLarge, read_body
+from tidings.dialects import plain
+from tidings.dialects.body import BodyTooLarge, receive_body
 from tidings.dialects.bsg_v1 import answers, create, payload
 from tidings.dialects.bsg_v1.otp import Draw
 from tidings.dialects.bsg_v1.settings import Settings
@@ -37,20 +36,12 @@ _MAX_ID = 2**63 - 1
 _NUMBER = re.compile(r"[0-9]{1,20}")
 
 
-class _Anything(PathConvertor):
-    """The rest of a path, line breaks and all: a client may put any name there and is owed an answer."""
-
-    regex = r"[\s\S]*"
-
-
-register_url_convertor("anything", _Anything())
-
-
 class Call(NamedTuple):
     """One request of a known caller. `argument` is what follows the function in the path, "" if nothing."""
 
     caller: Caller
-    request: Request
+    scope: Scope
+    receive: Receive
     argument: str
 
 
@@ -70,15 +61,14 @@ def routes(
 ) -> list[BaseRoute]:
     """Both prefixes with all that stands under them. `draw` makes the characters of one-time codes."""
     api = Api(gateway, clock=clock, settings=settings, draw=draw)
-    return [
-        Route(f"{prefix}/{{module}}{function}", api)
-        for prefix in PREFIXES
-        for function in ("", "/{function:anything}")
-    ]
+    return [Mount(prefix, api) for prefix in PREFIXES]
 
 
 class Api:
-    """The whole dialect as one ASGI application: any verb reaches it, since a wrong one has an answer too."""
+    """The whole dialect as one ASGI application: any verb and path reaches it, since a wrong one has an answer too.
+
+    It is plain ASGI, without requests and responses as objects: these are the paths that are asked most.
+    """
 
     def __init__(self, gateway: Gateway, *, clock: Clock, settings: Settings, draw: Draw) -> None:
         self._gateway, self._clock, self._settings, self._draw = gateway, clock, settings, draw
@@ -105,23 +95,24 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Every answer goes out here; a fault of our own is answered and then raised for the log."""
-        request = Request(scope, receive)
-        if request.path_params["module"] not in MODULES:
-            raise HTTPException(404)
+        _, _, module, *function = scope["path"].split("/", 3)
+        if module not in MODULES:
+            await PlainTextResponse("Not Found", 404)(scope, receive, send)
+            return
         try:
-            answer = await self._answer(request)
+            answer = await self._answer(scope, receive, module, function[0] if function else "")
         except ClientDisconnect:
             return
         except Exception:
-            await _reply(_server_fault(), status=500)(scope, receive, send)
+            await plain.answer(send, encode(_server_fault()), status=500)
             raise
-        await _reply(answer)(scope, receive, send)
+        await plain.answer(send, encode(answer))
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive, module: str, path: str) -> Answer:
         try:
-            caller = await self._caller(request)
-            function, argument = self._find(request)
-            return await function.handler(Call(caller, request, argument))
+            caller = await self._caller(scope)
+            function, argument = self._find(scope["method"], module, path)
+            return await function.handler(Call(caller, scope, receive, argument))
         except Problem as problem:
             return failure(problem)
         except Refusal as refusal:
@@ -129,20 +120,19 @@ class Api:
         except Unavailable:
             return failure(Problem(Code.BUSY))
 
-    async def _caller(self, request: Request) -> Caller:
-        key = request.headers.get("x-api-key", "").strip()
+    async def _caller(self, scope: Scope) -> Caller:
+        key = plain.header(scope, b"x-api-key").strip()
         caller = await self._gateway.caller_by_key(key) if 0 < len(key) <= _MAX_KEY_CHARS else None
         if caller is None:
             raise Problem(Code.INVALID_KEY)
         return caller
 
-    def _find(self, request: Request) -> tuple[Function, str]:
-        module, path = request.path_params["module"], request.path_params.get("function", "")
+    def _find(self, verb: str, module: str, path: str) -> tuple[Function, str]:
         name, _, argument = path.partition("/")
         function = self._functions.get((module, name))
         if function is None and module == "sms" and not argument and name not in RESERVED:
             function, argument = self._lookup, name
-        if function is None or request.method not in function.verbs:
+        if function is None or verb not in function.verbs:
             raise Problem(Code.NO_SUCH_METHOD)
         if argument and not function.takes_argument:
             raise Problem(Code.NO_SUCH_METHOD)
@@ -150,10 +140,10 @@ class Api:
 
     async def _create(self, call: Call) -> Answer:
         try:
-            body = await read_body(call.request, self._settings.max_body_bytes)
+            body = await receive_body(call.receive, self._settings.max_body_bytes)
         except BodyTooLarge:
             raise Problem(Code.BAD_PAYLOAD) from None
-        content_type = call.request.headers.get("content-type", "")
+        content_type = plain.header(call.scope, b"content-type")
         decoded = payload.decode(body, content_type, self._settings)
         parsed = create.parse(
             decoded, caller=call.caller, now=self._clock.now(), settings=self._settings, draw=self._draw
@@ -209,7 +199,3 @@ def _number(name: str) -> int | None:
 def _server_fault() -> ServerFault:
     unknown = DESCRIPTIONS[Code.UNKNOWN_ERROR]
     return ServerFault(error=int(Code.UNKNOWN_ERROR), error_description=unknown, code=500, message=unknown)
-
-
-def _reply(answer: Answer, *, status: int = 200) -> Response:
-    return Response(encode(answer), status_code=status, media_type="application/json")
