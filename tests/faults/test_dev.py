@@ -245,6 +245,11 @@ async def test_a_taken_port_names_the_setting(checkout: Path):
         assert re.fullmatch(rf"tidings: simulated SMSC: 127\.0\.0\.1:{port} .*TIDINGS_SIM__PORT.*\n", said)
 
 
+async def test_a_state_file_that_cannot_be_names_the_setting(checkout: Path):
+    said = await refused(checkout, TIDINGS_SIM__STATE=str(checkout))
+    assert "see sim.state (TIDINGS_SIM__STATE)" in said and "--state" not in said
+
+
 async def test_a_mistake_in_the_configuration_stops_the_start(checkout: Path):
     assert "http.port (TIDINGS_HTTP__PORT)" in await refused(checkout, TIDINGS_HTTP__PORT="web")
 

@@ -389,6 +389,13 @@ def test_the_doctor_calls_an_empty_house_healthy_and_says_what_it_lacks(shell):
     assert "tidings account create" in shell.said and "tidings connector add" in shell.said
 
 
+async def test_the_doctor_names_the_server_as_it_names_itself(world, in_world):
+    number = await world.sql.fetchval("select current_setting('server_version_num')::int")
+    diagnosis = await in_world.aside("doctor")
+    named = f"PostgreSQL {number // 10_000}.{number % 10_000} answers"
+    assert diagnosis["findings"][0]["text"] == named
+
+
 async def test_the_doctor_finds_what_is_broken_and_what_waits(world, in_world):
     message_id = (await send(world, "380972000001")).rows[0].id
     assert await asyncio.to_thread(in_world.run, "doctor") == 1, "it has waited since the clock of this test"

@@ -39,7 +39,7 @@ def main() -> None:
 
 def _as_settings(text: str) -> str:
     """The simulator's errors name the flags of `tidings sim smsc`; here the same are settings."""
-    for name in ("host", "port"):
+    for name in ("host", "port", "state"):
         text = text.replace(f"--{name}", f"sim.{name} ({variable(f'sim.{name}')})")
     return text
 

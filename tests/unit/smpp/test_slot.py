@@ -47,6 +47,16 @@ def test_binds_do_not_all_return_at_the_same_moment() -> None:
     assert min(waits) >= 1 - JITTER and max(waits) <= 1 + JITTER
 
 
+def test_no_wait_is_longer_than_the_most_and_the_longest_still_differ() -> None:
+    random = Random(7)
+    waits = []
+    for _ in range(200):
+        backoff = Backoff(config(), random)
+        waits.append([backoff.wait_s() for _ in range(9)][-1])
+    assert len(set(waits)) == len(waits)
+    assert min(waits) >= 60 * (1 - JITTER) and max(waits) <= 60
+
+
 @pytest.mark.parametrize(
     ("mode", "binds"),
     [

@@ -76,7 +76,7 @@ def doctor(context: click.Context, *, everything: bool) -> None:
 
 
 async def _examine(connection: asyncpg.Connection, *, everything: bool) -> Diagnosis:
-    version = ".".join(map(str, connection.get_server_version()[:2]))
+    version = connection.get_settings().server_version.split()[0]  # what a distribution adds is left out
     findings = [Finding(Level.OK, f"PostgreSQL {version} answers")]
     missing = await pending(connection)
     if missing:

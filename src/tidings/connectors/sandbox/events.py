@@ -1,8 +1,9 @@
 """What the simulated SMSC writes down: one event a line, each a JSON object that names its kind in `event`.
 
 The file is the whole truth: folding its events from the first to the last (`truth.py`) gives what the SMSC
-took, what really became of it and what it told whom. It holds numbers but no texts, only their digests. Times
-are seconds since 1970, UTC. New kinds and fields may be added; what is there keeps its meaning.
+took, what really became of it and what it told whom. It holds numbers but no texts, only their digests: receipts
+that are sent after a restart have an empty `text:`, as those of many an SMSC. Times are seconds since 1970, UTC.
+New kinds and fields may be added; what is there keeps its meaning.
 """
 
 from enum import StrEnum, unique

@@ -35,7 +35,8 @@ class Backoff:
             return self._config.refused_wait_s * jitter
         wait_s = self._config.reconnect_min_s if stable else self._next_s
         self._next_s = min(wait_s * 2, self._config.reconnect_max_s)
-        return wait_s * jitter
+        # What would lie beyond the most lies as far before it: the most is kept, and binds still spread.
+        return min(wait_s * jitter, 2 * self._config.reconnect_max_s - wait_s * jitter)
 
 
 class Slot:
