@@ -11,6 +11,7 @@ from unittest import mock
 import pytest
 
 from tidings.app import cli
+from tidings.app.cli.account_switches import SWITCHES
 from tidings.app.cli.connector import connector
 from tidings.app.cli.inquiry import SOURCES
 from tidings.app.cli.message import FAULTS
@@ -18,6 +19,9 @@ from tidings.app.cli.smpp_options import HELP
 from tidings.connectors.sandbox.settings import Settings
 from tidings.connectors.sandbox.smsc import SimulatedSmsc
 from tidings.connectors.smpp.config import SmppConfig
+from tidings.dialects.bsg_one.settings import ACCOUNT_SWITCHES
+from tidings.dialects.infobip import words as infobip
+from tidings.dialects.infobip.settings import Preferences, preferences
 from tidings.domain.errors import Fault
 from tidings.domain.lifecycle import Kind
 from tidings.domain.order import Draft, OnFault, Order
@@ -139,6 +143,41 @@ def test_keys_are_shown_once_and_refused_when_revoked(shell):
     assert "revoked" in shell.said
 
 
+def test_an_account_has_switches_of_its_own_and_gives_them_back(shell):
+    shell.run("account", "create", "acme", "--currency", "EUR")
+    set_ = shell.asks(
+        "account", "set", "acme", "infobip.ok_word=OK", "infobip.utc_offset=+0200", "bsg_one.amont=off"
+    )
+    kept = {"infobip.ok_word": "OK", "infobip.utc_offset": "+0200", "bsg_one.amont": False}
+    assert set_["settings"] == kept == shell.asks("account", "list")[0]["settings"]
+    assert shell.asks("account", "set", "acme", "infobip.ok_word=", "bsg_one.amont=true")["settings"] == {
+        "infobip.utc_offset": "+0200",
+        "bsg_one.amont": True,
+    }
+    assert shell.run("account", "set", "acme") == 0
+    assert "+0200" in shell.said and shell.said.count("as usual") == len(SWITCHES) - 2
+
+
+def test_every_switch_of_an_account_has_a_name_on_the_command_line_and_a_place_in_the_help(shell):
+    ours = {f"bsg_one.{name}" for name in ACCOUNT_SWITCHES}
+    theirs = {f"infobip.{field.replace('zone', 'utc_offset')}" for field in Preferences.__struct_fields__}
+    assert set(SWITCHES) == ours | theirs
+    shell.run("account", "set", "--help")
+    assert all(f"  {name}: " in shell.said for name in SWITCHES)
+
+
+async def test_a_switch_reaches_the_customer(world, in_world):
+    message_id = (await send(world, "380972000001")).rows[0].id
+    await world.deliver_all()
+    told = []
+    for words in ([], ["infobip.ok_word=OK"]):
+        await in_world.aside("account", "set", "acme", *words)
+        caller = await world.gateway.caller_by_key(world.key)
+        standing = (await world.message(message_id)).standing
+        told.append(infobip.error(standing, preferences(caller.account)).group_name)
+    assert told == ["Ok", "OK"]
+
+
 def test_a_closed_account_sends_nothing(shell):
     shell.run("account", "create", "acme", "--currency", "EUR", "--topup", "1")
     assert shell.run("account", "close", "acme", "--yes") == 0
@@ -173,6 +212,12 @@ def test_a_tariff_is_switched_off_and_on(shell):
         (["account", "create", "acme", "--currency", "EUR"], "taken already"),
         (["account", "create", "b", "--currency", "EUR", "--topup", "1.123456789"], "at most seven decimals"),
         (["account", "topup", "nobody", "5"], "there is no account 'nobody'"),
+        (["account", "set", "nobody", "bsg_one.amont=off"], "there is no account 'nobody'"),
+        (["account", "set", "acme", "infobip.okword=OK"], "KEY is infobip.ok_word"),
+        (["account", "set", "acme", "bsg_one.amont"], "none of KEY=VALUE"),
+        (["account", "set", "acme", "bsg_one.amont=perhaps"], "bsg_one.amont must be true or false"),
+        (["account", "set", "acme", "infobip.ok_word=fine"], "must be Ok or OK"),
+        (["account", "set", "acme", "infobip.utc_offset=CET"], 'must look like "+0100"'),
         (["account", "topup", "acme", "0"], "too small"),
         (["price", "set", "acme", "38o", "1"], "is not a prefix"),
         (["price", "set", "acme", "380", "one"], "is not an amount"),

@@ -1,6 +1,6 @@
 """What operators change: accounts, credentials, prices, connectors, routes. Every change bumps the catalog."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +27,9 @@ SET_SENDER_CLASS = """
 update account set sender_classes = case when $3::text is null then sender_classes - $2
                                     else jsonb_set(sender_classes, array[$2], to_jsonb($3::text)) end
 where id = $1"""
+
+ACCOUNT_SETTINGS = "select settings::text from account where id = $1 for update"
+SET_ACCOUNT_SETTINGS = "update account set settings = $2::jsonb where id = $1"
 
 TOP_UP = "update account set balance = balance + $2 where id = $1 returning balance"
 NOTE_TOP_UP = """
@@ -119,6 +122,23 @@ class Admin:
         """What messages from a sender are for; None = the account's default again."""
         async with self._changing():
             await self._connection.execute(SET_SENDER_CLASS, account_id, sender, traffic_class)
+
+    async def account_settings(self, account_id: int) -> dict[str, object]:
+        """What the account has otherwise than usual in the dialects."""
+        settings: dict[str, object] = msgspec.json.decode(
+            await self._connection.fetchval(ACCOUNT_SETTINGS, account_id)
+        )
+        return settings
+
+    async def change_settings(
+        self, account_id: int, change: Callable[[dict[str, object]], dict[str, object]]
+    ) -> dict[str, object]:
+        """The same after a change; two at a time do not undo each other."""
+        async with self._changing():
+            settings = change(await self.account_settings(account_id))
+            encoded = msgspec.json.encode(settings).decode()
+            await self._connection.execute(SET_ACCOUNT_SETTINGS, account_id, encoded)
+        return settings
 
     async def top_up(self, account_id: int, amount: Decimal, note: str = "") -> Units:
         """Add money; the new balance."""

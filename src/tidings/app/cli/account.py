@@ -7,6 +7,7 @@ from typing import Any
 import click
 import msgspec
 
+from tidings.app.cli.account_switches import HELP, SWITCHES, Change, changed, plain_word, read_change
 from tidings.app.cli.database import Desk, ask
 from tidings.app.cli.invocation import Invocation
 from tidings.app.cli.table import table
@@ -139,6 +140,31 @@ def sender_class(invocation: Invocation, *, name: str, sender: str, class_: str)
         {"name": name, "sender": sender, "traffic_class": class_},
         f"{name}: messages from {sender} are {class_} now",
     )
+
+
+@account.command("set", epilog=HELP)
+@click.argument("name")
+@click.argument("changes", metavar="[KEY=VALUE]...", nargs=-1, callback=read_change)
+@click.pass_obj
+def set_(invocation: Invocation, *, name: str, changes: Sequence[Change]) -> None:
+    """Give an account something otherwise than usual in a vendor's API; `KEY=` takes it back. Without any, show them.
+
+    Running gateways follow without a restart.
+
+    \b
+      tidings account set acme infobip.ok_word=OK infobip.utc_offset=+0200
+      tidings account set acme infobip.ok_word=
+    """
+
+    async def change(desk: Desk) -> dict[str, object]:
+        account_id = await desk.admin.account_id(name)
+        if not changes:
+            return await desk.admin.account_settings(account_id)
+        return await desk.admin.change_settings(account_id, lambda now: changed(now, changes))
+
+    settings = ask(invocation, change)
+    shown = [(key, plain_word(settings.get(key)), one.means) for key, one in SWITCHES.items()]
+    invocation.show({"name": name, "settings": settings}, table(("switch", "is", "means"), shown))
 
 
 @account.command()
