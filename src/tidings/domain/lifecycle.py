@@ -40,7 +40,7 @@ class Kind(StrEnum):
     """What happened."""
 
     ACCEPTED = "accepted"  # taken from the customer; names parts, route and start
-    WRITTEN = "written"  # about to be written to a connector; the intent is committed first
+    WRITTEN = "written"  # written to a connector; noted with what became of it, the intent is committed first
     ANSWERED = "answered"  # the next hop took it
     REFUSED = "refused"  # the next hop refused it
     REQUEUED = "requeued"  # back to the queue: a retryable refusal, or never written
@@ -72,6 +72,7 @@ class Evidence(msgspec.Struct, omit_defaults=True):
     claim: State | None = None
     attempt: int = 1
     part: int = 0
+    try_no: int = 0  # which submission of the part a peer speaks of; 0 = the newest
     reason: Reason | None = None
     stage: Stage | None = None
     confirmation: Confirmation = Confirmation.NONE
@@ -104,10 +105,21 @@ class Part(msgspec.Struct, array_like=True, omit_defaults=True):
     stage: Stage | None = None
     confirmation: Confirmation = Confirmation.NONE
     tries: int = 0  # submissions written
-    resent: bool = False  # queued again after a doubt
+    resent_after: int = 0  # queued again after a doubt about this submission; 0 = never
     network_error: int | None = None
     retries: int = 0  # refusals that count against the retry budget
     arrived_at: datetime | None = None  # of one part of several: the last to arrive dates the message
+    first_failed: bool = False  # of two copies: it was not taken, or did not arrive
+    second_failed: bool = False
+
+    def is_first_copy(self, try_no: int) -> bool:
+        """Whether a submission is the copy that was in doubt before the part was sent again."""
+        return 0 < try_no <= self.resent_after
+
+    @property
+    def may_arrive_unseen(self) -> bool:
+        """Its first copy is out there, and nothing is known of it."""
+        return self.resent_after > 0 and not self.first_failed
 
 
 class Attempt(msgspec.Struct, array_like=True):
@@ -232,28 +244,23 @@ def apply(delivery: Delivery, evidence: Evidence) -> Applied:
 
 
 def _takes_back(evidence: Evidence) -> bool:
-    """The intent came to nothing: no byte left."""
+    """What was noted as written was not: no byte left."""
     return evidence.kind is Kind.REQUEUED and evidence.word == UNWRITTEN
 
 
 def _move(part: Part, evidence: Evidence) -> bool:
-    """Move one part; True if a peer's claim was not obeyed because of what is known already.
-
-    A part that is queued again after a doubt has a first copy out there: that it was taken, or arrived, counts
-    (submissions of a part combine with OR) and spares the second; its failure does not.
-    """
-    if evidence.kind is Kind.WRITTEN:
-        part.tries += 1
-    elif _takes_back(evidence):
-        part.tries -= 1
-    elif evidence.budget:
-        part.retries += 1
-    elif evidence.kind is Kind.RESENT:
-        part.resent = True
+    """Move one part; True if a peer's claim was not obeyed because of what is known already."""
+    _number(part, evidence)
     claim = evidence.claim
+    if part.resent_after and not _decides(part, evidence):
+        if not part.is_first_copy(evidence.try_no) and part.state in {State.QUEUED, State.SENDING}:
+            part.state = State.IN_DOUBT
+        return False
     if claim is None:
         return False
-    first_copy_taken = part.resent and part.state is State.QUEUED and claim in TAKEN and not evidence.inferred
+    first_copy_taken = (
+        part.resent_after and part.state is State.QUEUED and claim in TAKEN and not evidence.inferred
+    )
     if first_copy_taken or status.step(part.state, part.inferred, claim, evidence.inferred):
         part.state, part.inferred = claim, evidence.inferred
         part.reason, part.stage = evidence.reason, evidence.stage
@@ -264,6 +271,39 @@ def _move(part: Part, evidence: Evidence) -> bool:
     if claim is part.state:
         return False
     return truth(part.state) is not Truth.OPEN and evidence.kind is Kind.RECEIPT
+
+
+def _number(part: Part, evidence: Evidence) -> None:
+    """Count the part's submissions."""
+    if evidence.kind is Kind.WRITTEN:
+        part.tries += 1
+    elif _takes_back(evidence) and part.state not in status.PRE:
+        part.tries -= 1
+    elif evidence.budget:
+        part.retries += 1
+    elif evidence.kind is Kind.RESENT:
+        part.resent_after = part.tries
+
+
+def _decides(part: Part, evidence: Evidence) -> bool:
+    """Whether what is said of one of two copies may decide for the part.
+
+    Copies combine with OR: that one was taken, or arrived, counts at once (and spares a second that still waits);
+    that one failed counts when the other one has failed, too. Until then nobody knows.
+    """
+    if evidence.kind is Kind.TIMER:
+        return not (part.may_arrive_unseen and evidence.claim is State.EXPIRED)
+    if evidence.kind not in {Kind.RECEIPT, Kind.REFUSED}:
+        return True
+    if evidence.claim is not None and truth(evidence.claim) is not Truth.NO:
+        return True
+    if evidence.kind is Kind.RECEIPT and evidence.claim is None:
+        return True
+    if part.is_first_copy(evidence.try_no):
+        part.first_failed = True
+    else:
+        part.second_failed = True
+    return part.first_failed and part.second_failed
 
 
 def _mark(delivery: Delivery, evidence: Evidence, named: list[Part]) -> None:

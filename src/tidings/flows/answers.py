@@ -6,6 +6,7 @@ next attempt on the next route; the validity goes on.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -14,9 +15,9 @@ from tidings.domain.lifecycle import UNWRITTEN, Evidence, Kind, Part
 from tidings.domain.order import LANE
 from tidings.domain.outcome import Next, Outcome, Refused, Taken, Unknown, Unwritten
 from tidings.domain.reason import Reason
-from tidings.domain.status import PRE, Stage, State, Truth, truth
+from tidings.domain.status import Stage, State, Truth, truth
 from tidings.flows.catalog import CatalogCache
-from tidings.flows.dispatch import Waits
+from tidings.flows.dispatch import Waits, as_written
 from tidings.flows.fold import fold
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import PART_REFUSED, Clock
@@ -70,17 +71,22 @@ class RecordAnswers:
         async with self._database.transaction() as tx:
             certain = [one for one in answers if not isinstance(one.outcome, Unknown)]
             doubts = [one.flight for one in answers if isinstance(one.outcome, Unknown)]
-            open_until_now = await tx.end_flights([one.flight for one in certain]) | await tx.doubt_flights(
+            was_in_doubt = await tx.end_flights([one.flight for one in certain])
+            doubted = await tx.doubt_flights(
                 [(flight, now + self._waits.of(flight)) for flight in doubts], since=now
             )
-            known = [one for one in answers if one.flight in open_until_now]
+            was_in_doubt |= dict.fromkeys(doubted, False)
+            known = [one for one in answers if one.flight in was_in_doubt]
             held = await tx.lock_deliveries({one.flight.key for one in known})
             reroutes = await self._reroutes(tx, known, held)
             log: Log = {}
             again = []
             for one in known:
-                evidence = _evidence(one, _part(one, held), reroutes.get(one.flight))
-                log.setdefault(one.flight.key, []).append((evidence, None))
+                part, lines = _part(one, held), log.setdefault(one.flight.key, [])
+                if not was_in_doubt[one.flight] and not isinstance(one.outcome, Unwritten):
+                    lines += as_written(one.flight, part)
+                evidence = _evidence(one, part, reroutes.get(one.flight))
+                lines.append((evidence, None))
                 if evidence.claim is State.QUEUED:
                     again.append(one)
             taken = [_match(one) for one in known if isinstance(one.outcome, Taken) and one.stored_key]
@@ -105,14 +111,14 @@ class RecordAnswers:
         ]
         if not asking:
             return {}
-        contents = await tx.contents([flight.key for flight in asking])
+        addressees = await tx.addressees([flight.key for flight in asking])
         catalog = await self._catalog.current(tx)
         found: dict[Flight, routing.Route] = {}
         for flight in asking:
-            content = contents[flight.key]
+            addressee = addressees[flight.key]
             tried = {attempt.connector for attempt in held[flight.key].delivery.attempts}
             routes = catalog.routes.candidates(
-                content.recipient, account_id=flight.account_id, test=content.test
+                addressee.recipient, account_id=flight.account_id, test=addressee.test
             )
             following = next((route for route in routes if route.connector_id not in tried), None)
             if following is not None and not any(one.key == flight.key for one in found):
@@ -147,7 +153,7 @@ class RecordAnswers:
         """Put back what was certainly not taken and may be tried again."""
         parts = [(one, _part(one, held)) for one in answers]
         waiting = [(one.flight, now + _wait(one, part)) for one, part in parts if part.state is State.QUEUED]
-        await queue_parts(tx, waiting)
+        await queue_parts(tx, waiting, held)
 
     async def _queue_next_attempts(
         self,
@@ -157,34 +163,52 @@ class RecordAnswers:
         *,
         now: datetime,
     ) -> None:
-        places = await tx.waiting_of([flight.key for flight in reroutes], LANE) if reroutes else {}
-        await tx.put_in_outbox(
-            [
-                msgspec.structs.replace(
-                    places[flight.key],
+        rows = []
+        for flight, route in reroutes.items():
+            attempts = held[flight.key].delivery.attempts
+            rows.append(
+                _waiting(
+                    flight,
                     connector_id=route.connector_id,
-                    attempt=len(held[flight.key].delivery.attempts),
+                    attempt=len(attempts),
+                    part=0,
+                    parts=len(attempts[-1].parts),
                     due_at=now,
                 )
-                for flight, route in reroutes.items()
-            ]
-        )
+            )
+        await tx.put_in_outbox(rows)
 
 
-async def queue_parts(tx: DispatchTx, rows: Sequence[tuple[Flight, datetime]]) -> None:
+async def queue_parts(
+    tx: DispatchTx, rows: Sequence[tuple[Flight, datetime]], held: Mapping[Key, Held]
+) -> None:
     """Queue single parts again, each at its time."""
-    places = await tx.waiting_of([flight.key for flight, _ in rows], LANE) if rows else {}
-    await tx.put_in_outbox([_again(places[flight.key], flight, due_at) for flight, due_at in rows])
+    again = []
+    for flight, due_at in rows:
+        attempt = held[flight.key].delivery.attempts[flight.attempt - 1]
+        again.append(
+            _waiting(
+                flight,
+                connector_id=flight.connector_id,
+                attempt=flight.attempt,
+                part=flight.part,
+                parts=1,
+                due_at=due_at,
+                tries=attempt.parts[flight.part - 1].tries,
+                reference=attempt.reference or flight.reference,
+            )
+        )
+    await tx.put_in_outbox(again)
 
 
-def _again(place: Waiting, flight: Flight, due_at: datetime) -> Waiting:
-    return msgspec.structs.replace(
-        place,
-        connector_id=flight.connector_id,
-        attempt=flight.attempt,
-        part=flight.part,
-        parts=1,
-        due_at=due_at,
+def _waiting(flight: Flight, **place: Any) -> Waiting:
+    """A row of the outbox for the message of a submission."""
+    return Waiting(
+        account_id=flight.account_id,
+        message_id=flight.message_id,
+        lane=LANE[flight.traffic_class],
+        expires_at=flight.expires_at,
+        **place,
     )
 
 
@@ -194,15 +218,10 @@ def _part(answer: Answer, held: Mapping[Key, Held]) -> Part:
     return held[flight.key].delivery.attempts[flight.attempt - 1].parts[flight.part - 1]
 
 
-def _is_of_another_copy(answer: Answer, part: Part) -> bool:
-    """The part was queued again since, or written again: what became of this copy does not decide for the other."""
-    return answer.flight.try_no != part.tries or part.state in PRE
-
-
 def _blames_the_route(answer: Answer, part: Part) -> bool:
     """A refusal for good that another route may not share."""
     outcome = answer.outcome
-    if not isinstance(outcome, Refused) or _is_of_another_copy(answer, part):
+    if not isinstance(outcome, Refused) or part.is_first_copy(answer.flight.try_no):
         return False
     return _is_last(outcome, part) and routing.is_the_routes(_final_reason(outcome))
 
@@ -213,7 +232,9 @@ def _is_first_word(answer: Answer, held: Mapping[Key, Held]) -> bool:
     if delivery.sent_at is not None or answer.flight.attempt != len(delivery.attempts):
         return False
     parts = delivery.attempts[-1].parts
-    return truth(delivery.state) is Truth.OPEN and all(part.state is not State.IN_DOUBT for part in parts)
+    return truth(delivery.state) is Truth.OPEN and not any(
+        part.state is State.IN_DOUBT or part.may_arrive_unseen for part in parts
+    )
 
 
 def _is_last(outcome: Refused, part: Part) -> bool:
@@ -237,21 +258,22 @@ def _match(answer: Answer) -> Match:
         message_id=flight.message_id,
         attempt=flight.attempt,
         part=flight.part,
+        try_no=flight.try_no,
         recipient=flight.recipient,
         written_at=flight.written_at,
     )
 
 
 def _evidence(answer: Answer, part: Part, next_route: routing.Route | None) -> Evidence:
-    """What an answer says of its part; of a copy that is no longer the part's own, only a yes counts."""
-    if _is_of_another_copy(answer, part) and not isinstance(answer.outcome, Taken):
-        evidence = Evidence(Kind.REFUSED, answer.at, word=_said(answer.outcome))
-    else:
-        evidence = _claim(answer, part)
+    """What an answer says of its part; the first of two copies is not tried again by itself."""
+    evidence = _claim(answer, part)
+    if part.is_first_copy(answer.flight.try_no) and evidence.kind in {Kind.REQUEUED, Kind.DROPPED}:
+        evidence = Evidence(Kind.REFUSED, answer.at, word=evidence.word)
     if next_route is not None:
         evidence.kind = Kind.REROUTED
         evidence.connector, evidence.route = next_route.connector_id, next_route.id
-    evidence.attempt, evidence.part = answer.flight.attempt, answer.flight.part
+    flight = answer.flight
+    evidence.attempt, evidence.part, evidence.try_no = flight.attempt, flight.part, flight.try_no
     return evidence
 
 
@@ -278,10 +300,6 @@ def _claim(answer: Answer, part: Part) -> Evidence:
             return Evidence(Kind.REQUEUED, answer.at, State.QUEUED, word=UNWRITTEN)
         case Unknown():
             return Evidence(Kind.DOUBT, answer.at, State.IN_DOUBT, word=outcome.cause)
-
-
-def _said(outcome: Outcome) -> str:
-    return outcome.code if isinstance(outcome, Refused) else getattr(outcome, "cause", "")
 
 
 def _refused(at: datetime, outcome: Refused) -> Evidence:

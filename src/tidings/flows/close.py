@@ -4,7 +4,7 @@ Silence is never turned into success or failure. A message that never left us ex
 and hears nothing until its validity and the grace are over ends as `no_receipt`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from tidings.domain import doubt
@@ -12,12 +12,12 @@ from tidings.domain.lifecycle import Evidence, Kind
 from tidings.domain.reason import Reason
 from tidings.domain.status import LIVE, Stage, State
 from tidings.flows.answers import queue_parts
-from tidings.flows.dispatch import Waits, still_waits
+from tidings.flows.dispatch import Waits, as_written, still_waits
 from tidings.flows.fold import fold
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
 from tidings.flows.receive import look_for_receipts
-from tidings.flows.records import Doubtful, Flight, Key
+from tidings.flows.records import Flight, Held, Key
 from tidings.flows.transaction import CloseTx, Database
 
 OVERLAP = timedelta(minutes=10)
@@ -57,8 +57,8 @@ class Close:
             now = self._clock.now()
             async with self._database.transaction() as tx:
                 lost = await tx.deserted(limit=limit)
-                log = _log(lost, [Evidence(Kind.DOUBT, now, State.IN_DOUBT, word="courier_lost")])
-                await fold(tx, log, now=now)
+                held = await tx.lock_deliveries({one.key for one in lost})
+                await fold(tx, _log(lost, held, now=now), now=now, held=held)
                 await tx.doubt_flights([(one, now + self._waits.of(one)) for one in lost], since=now)
                 await pause(Point.RECOVER_WRITTEN)
             await pause(Point.RECOVER_COMMITTED)
@@ -89,24 +89,20 @@ class Close:
         now = self._clock.now()
         async with self._database.transaction() as tx:
             rows = await tx.undecided(now=now, limit=limit)
-            deliveries = await tx.lock_deliveries([one.flight.key for one in rows])
+            held = await tx.lock_deliveries({one.key for one in rows})
             log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
             resend: list[tuple[Flight, datetime]] = []
             for one in rows:
-                part = (
-                    deliveries[one.flight.key]
-                    .delivery.attempts[one.flight.attempt - 1]
-                    .parts[one.flight.part - 1]
-                )
+                part = held[one.key].delivery.attempts[one.attempt - 1].parts[one.part - 1]
                 if part.state is not State.IN_DOUBT:
                     continue
-                evidence = _verdict(one, resent_before=part.resent, now=now)
-                log.setdefault(one.flight.key, []).append((evidence, None))
+                evidence = _verdict(one, resent_before=part.resent_after > 0, now=now)
+                log.setdefault(one.key, []).append((evidence, None))
                 if evidence.kind is Kind.RESENT:
-                    resend.append((one.flight, now))
-            await fold(tx, log, now=now)
-            await queue_parts(tx, resend)
-            await tx.decide_flights([one.flight for one in rows])
+                    resend.append((one, now))
+            await fold(tx, log, now=now, held=held)
+            await queue_parts(tx, resend, held)
+            await tx.decide_flights(rows)
             await pause(Point.DECIDE_WRITTEN)
         await pause(Point.DECIDE_COMMITTED)
         return len(rows)
@@ -128,41 +124,48 @@ class Close:
         async with self._database.transaction() as tx:
             reached = await tx.swept_to(_SWEEP)
             after = reached - OVERLAP if reached else datetime.min.replace(tzinfo=now.tzinfo)
+            # Asked first: what is answered from here on is not passed by.
+            in_flight = await tx.first_expiry_in_flight()
             keys = await tx.silent(expired_before=edge, after=after, limit=limit)
-            closed = await self._close_silent(tx, keys, now=now)
+            await self._close_silent(tx, keys, now=now)
             if len(keys) < limit:
-                await tx.sweep_reached(_SWEEP, edge)
+                await tx.sweep_reached(_SWEEP, min(edge, in_flight or edge))
             await pause(Point.SILENCE_WRITTEN)
         await pause(Point.SILENCE_COMMITTED)
-        return closed
+        return len(keys)
 
-    async def _close_silent(self, tx: CloseTx, keys: Sequence[Key], *, now: datetime) -> int:
-        """How many of them could be closed: what is being written at this moment cannot."""
+    async def _close_silent(self, tx: CloseTx, keys: Sequence[Key], *, now: datetime) -> None:
+        """End the parts that left us."""
         held = await tx.lock_deliveries(keys)
         log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
         for key, row in held.items():
             for number, attempt in enumerate(row.delivery.attempts, 1):
                 for part_no, part in enumerate(attempt.parts, 1):
-                    if part.state in LIVE and part.state is not State.SENDING:
+                    if part.state in LIVE:
                         unconfirmed = part.state is State.IN_DOUBT or row.delivery.unconfirmed
                         log.setdefault(key, []).append(
                             (_silent(now, attempt=number, part=part_no, unconfirmed=unconfirmed), None)
                         )
-        await fold(tx, log, now=now)
-        return len(log)
+        await fold(tx, log, now=now, held=held)
 
 
 def _log(
-    flights: Sequence[Flight], evidence: Sequence[Evidence]
+    flights: Sequence[Flight], held: Mapping[Key, Held], *, now: datetime
 ) -> dict[Key, list[tuple[Evidence, bytes | None]]]:
-    """The same evidence for the part of each submission."""
+    """Each of them was written, and what became of it is unknown."""
     log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
     for flight in flights:
-        for one in evidence:
-            own = Evidence(
-                one.kind, one.at, one.claim, attempt=flight.attempt, part=flight.part, word=one.word
-            )
-            log.setdefault(flight.key, []).append((own, None))
+        part = held[flight.key].delivery.attempts[flight.attempt - 1].parts[flight.part - 1]
+        doubt = Evidence(
+            Kind.DOUBT,
+            now,
+            State.IN_DOUBT,
+            attempt=flight.attempt,
+            part=flight.part,
+            try_no=flight.try_no,
+            word="courier_lost",
+        )
+        log.setdefault(flight.key, []).extend([*as_written(flight, part), (doubt, None)])
     return log
 
 
@@ -201,13 +204,11 @@ def _silent(now: datetime, *, attempt: int, part: int, unconfirmed: bool) -> Evi
     )
 
 
-def _verdict(one: Doubtful, *, resent_before: bool, now: datetime) -> Evidence:
+def _verdict(one: Flight, *, resent_before: bool, now: datetime) -> Evidence:
     """Send again, flagged, or hold as sent without confirmation."""
     remaining_s = int((one.expires_at - now).total_seconds())
-    verdict = doubt.decide(
-        one.flight.traffic_class, remaining_validity_s=remaining_s, resent_before=resent_before
-    )
-    attempt, part = one.flight.attempt, one.flight.part
+    verdict = doubt.decide(one.traffic_class, remaining_validity_s=remaining_s, resent_before=resent_before)
+    attempt, part = one.attempt, one.part
     if verdict is doubt.Verdict.RESEND:
         return Evidence(
             Kind.RESENT,
@@ -216,7 +217,7 @@ def _verdict(one: Doubtful, *, resent_before: bool, now: datetime) -> Evidence:
             attempt=attempt,
             part=part,
             inferred=True,
-            word=f"policy:{one.flight.traffic_class}",
+            word=f"policy:{one.traffic_class}",
         )
     return Evidence(
         Kind.HELD,
@@ -225,5 +226,5 @@ def _verdict(one: Doubtful, *, resent_before: bool, now: datetime) -> Evidence:
         attempt=attempt,
         part=part,
         inferred=True,
-        word=f"policy:{one.flight.traffic_class}",
+        word=f"policy:{one.traffic_class}",
     )

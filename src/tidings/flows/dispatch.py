@@ -1,16 +1,18 @@
 """Hand over: take what is due and commit the intent, for the connector to write; `flows.answers` records the rest.
 
 The intent to write a submission is committed before its bytes leave, and only for what the connector's window takes
-now: a death between the commit and the answer leaves at most one window in doubt, never a silent second copy.
+now: a death between the commit and the answer leaves at most one window in doubt, never a silent second copy. The
+message itself is told only with the answer, or the doubt, and then first that it was written: `as_written`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 
-from tidings.domain.lifecycle import Delivery, Evidence, Kind
-from tidings.domain.order import TrafficClass
+from tidings.domain.lifecycle import Delivery, Evidence, Kind, Part
+from tidings.domain.order import LANE, TrafficClass
 from tidings.domain.reason import Reason
 from tidings.domain.status import PRE, State
 from tidings.domain.text import Alphabet, segment
@@ -18,7 +20,12 @@ from tidings.flows.fold import fold
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock, Outgoing
 from tidings.flows.records import Content, Flight, Key, Waiting
-from tidings.flows.transaction import Database
+from tidings.flows.transaction import Database, DispatchTx
+
+LANES = tuple(sorted(set(LANE.values())))
+
+ACCOUNTS_AT_ONCE = 32
+"""How many accounts share a claim, so that one's million messages do not hold up another's."""
 
 MIN_REMAINING = timedelta(seconds=1)
 """With less validity left than this a message is not submitted any more: it ends as expired."""
@@ -63,47 +70,96 @@ class Dispatch:
         self._courier_id = courier_id
         self._waits = waits
         self._next_submission = 0
+        self._served: dict[int, int] = {}  # by lane: the account after which the next claim goes on
 
     async def take(self, room: int) -> list[Handover]:
         """What to write now, at most `room` submissions (one message may exceed it), intent committed."""
         now = self._clock.now()
         async with self._database.transaction() as tx:
-            due = await tx.due(self._connector_id, now=now + MIN_REMAINING, limit=room)
-            chosen = _fitting([row for row in due if row.due_at <= now], room)
-            if not chosen:
+            rows = await self._due(tx, room, now=now)
+            if not rows:
                 return []
-            await tx.take_from_outbox(chosen)
-            held = await tx.lock_deliveries({row.key for row in chosen})
-            contents = await tx.contents([row.key for row in chosen])
-            wanted = [row for row in chosen if _is_wanted(row, held[row.key].delivery)]
-            references = await tx.next_references(self._connector_id, _long(wanted, contents))
-            log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
-            for row in chosen:  # several of them may be parts of one message
-                content = contents[row.key]
-                if not _is_wanted(row, held[row.key].delivery):
-                    log.setdefault(row.key, []).append((_too_late(row, held[row.key].delivery, now), None))
-                    continue
-                reference = references[content.recipient].pop() if _is_new_and_long(row) else 0
-                log.setdefault(row.key, []).extend(_intent(row, content, reference, now))
-            await fold(tx, log, now=now, held=held)
-            handovers = [
-                self._handover(row, contents[row.key], held[row.key].delivery, now=now) for row in wanted
-            ]
-            await tx.add_flights([flight for one in handovers for flight in one.flights])
+            rows = await self._without_the_late(tx, rows, now=now)
+            long = Counter(content.recipient for row, content in rows if _is_new_and_long(row))
+            free = await tx.next_references(self._connector_id, long)
+            references = {
+                row.message_id: free[content.recipient].pop()
+                for row, content in rows
+                if _is_new_and_long(row)
+            }
+            courier_id = self._courier_id()
+            await tx.take_off([row for row, _ in rows], courier_id=courier_id, now=now, references=references)
             await pause(Point.DISPATCH_CLAIMED)
         await pause(Point.DISPATCH_COMMITTED)
-        return handovers
+        return [
+            self._handover(
+                row, content, references.get(row.message_id, row.reference), courier_id=courier_id, now=now
+            )
+            for row, content in rows
+        ]
 
-    def _handover(self, row: Waiting, content: Content, delivery: Delivery, *, now: datetime) -> Handover:
+    async def _due(self, tx: DispatchTx, room: int, *, now: datetime) -> list[tuple[Waiting, Content]]:
+        """The most urgent rows whose parts fit, lane by lane; the first always does."""
+        chosen: list[tuple[Waiting, Content]] = []
+        for lane in LANES:
+            due = await tx.due(
+                self._connector_id,
+                lane,
+                after=self._served.get(lane, 0),
+                now=now,
+                lasting=now + MIN_REMAINING,
+                limit=room,
+            )
+            self._served[lane] = _last_served(due)
+            for row, content in _in_turn(due):
+                room -= 1 if row.part else row.parts
+                if chosen and room < 0:
+                    return chosen
+                chosen.append((row, content))
+            if room <= 0:
+                break
+        return chosen
+
+    async def _without_the_late(
+        self, tx: DispatchTx, rows: Sequence[tuple[Waiting, Content]], *, now: datetime
+    ) -> list[tuple[Waiting, Content]]:
+        """Drop what came to an end while it waited; only what was queued again can have."""
+        again = {row.key for row, _ in rows if row.part or row.attempt > 1}
+        if not again:
+            return list(rows)
+        held = await tx.lock_deliveries(again)
+        late = [row for row, _ in rows if row.key in again and not _is_wanted(row, held[row.key].delivery)]
+        log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
+        for row in late:  # several of them may be parts of one message
+            log.setdefault(row.key, []).append((_too_late(row, held[row.key].delivery, now), None))
+        await fold(tx, log, now=now, held=held)
+        await tx.take_from_outbox(late)
+        return [(row, content) for row, content in rows if row not in late]
+
+    def _handover(
+        self, row: Waiting, content: Content, reference: int, *, courier_id: int, now: datetime
+    ) -> Handover:
         """The parts of one row of the outbox, as the connector wants them."""
         texts = segment(content.text, ucs2=content.ucs2).parts
-        numbers = range(1, len(texts) + 1) if row.part == 0 else (row.part,)
-        attempt = delivery.attempts[row.attempt - 1]
         flights, parts = [], []
-        for part in numbers:
+        for part in range(1, len(texts) + 1) if row.part == 0 else (row.part,):
             self._next_submission += 1
             flights.append(
-                self._flight(row, content, part=part, try_no=attempt.parts[part - 1].tries, now=now)
+                Flight(
+                    connector_id=self._connector_id,
+                    account_id=row.account_id,
+                    message_id=row.message_id,
+                    attempt=row.attempt,
+                    part=part,
+                    try_no=row.tries + 1,
+                    courier_id=courier_id,
+                    recipient=content.recipient,
+                    sender=content.sender,
+                    traffic_class=content.traffic_class,
+                    written_at=now,
+                    expires_at=row.expires_at,
+                    reference=reference,
+                )
             )
             parts.append(
                 Outgoing(
@@ -114,38 +170,56 @@ class Dispatch:
                     text=texts[part - 1],
                     part=part,
                     parts=len(texts),
-                    reference=attempt.reference,
+                    reference=reference,
                     validity_s=max(int((row.expires_at - now).total_seconds()), 1),
                     flash=content.flash,
                 )
             )
         return Handover(flights, parts)
 
-    def _flight(self, row: Waiting, content: Content, *, part: int, try_no: int, now: datetime) -> Flight:
-        return Flight(
-            connector_id=self._connector_id,
-            account_id=row.account_id,
-            message_id=row.message_id,
-            attempt=row.attempt,
-            part=part,
-            try_no=try_no,
-            courier_id=self._courier_id(),
-            recipient=content.recipient,
-            sender=content.sender,
-            traffic_class=content.traffic_class,
-            written_at=now,
-        )
+
+def as_written(flight: Flight, part: Part) -> list[tuple[Evidence, bytes | None]]:
+    """That a submission was written, to be told before what became of it; where a start was asked for, it has come.
+
+    A first copy that was taken meanwhile keeps its part where it is.
+    """
+    written = Evidence(
+        Kind.WRITTEN,
+        flight.written_at,
+        State.SENDING if part.state in PRE else None,
+        attempt=flight.attempt,
+        part=flight.part,
+        try_no=flight.try_no,
+        reference=flight.reference,
+    )
+    if part.state is not State.SCHEDULED:
+        return [(written, None)]
+    start = Evidence(
+        Kind.TIMER,
+        flight.written_at,
+        State.QUEUED,
+        attempt=flight.attempt,
+        part=flight.part,
+        inferred=True,
+        word="start",
+    )
+    return [(start, None), (written, None)]
 
 
-def _fitting(rows: Sequence[Waiting], room: int) -> list[Waiting]:
-    """The most urgent rows whose parts fit; the first always does."""
-    chosen: list[Waiting] = []
-    for row in rows:
-        room -= 1 if row.part else row.parts
-        if chosen and room < 0:
-            break
-        chosen.append(row)
-    return chosen
+def _last_served(due: Sequence[tuple[Waiting, Content]]) -> int:
+    """Where the next claim goes on: behind the last account, or from the start where no more were waiting."""
+    accounts = {row.account_id for row, _ in due}
+    return max(accounts) if len(accounts) == ACCOUNTS_AT_ONCE else 0
+
+
+def _in_turn(due: Sequence[tuple[Waiting, Content]]) -> list[tuple[Waiting, Content]]:
+    """One of each account, then the second of each, and so on."""
+    turns: Counter[int] = Counter()
+    numbered = []
+    for one in due:
+        turns[one[0].account_id] += 1
+        numbered.append((turns[one[0].account_id], one))
+    return [one for _, one in sorted(numbered, key=itemgetter(0))]
 
 
 def still_waits(row: Waiting, delivery: Delivery) -> bool:
@@ -170,21 +244,3 @@ def _too_late(row: Waiting, delivery: Delivery, now: datetime) -> Evidence:
 def _is_new_and_long(row: Waiting) -> bool:
     """A message of several parts that goes to this connector for the first time."""
     return row.part == 0 and row.parts > 1
-
-
-def _long(rows: Sequence[Waiting], contents: Mapping[Key, Content]) -> Counter[str]:
-    """How many of them there are to each recipient."""
-    return Counter(contents[row.key].recipient for row in rows if _is_new_and_long(row))
-
-
-def _intent(
-    row: Waiting, content: Content, reference: int, now: datetime
-) -> list[tuple[Evidence, bytes | None]]:
-    """Written now; where a start was asked for, it has come. Only a first hand-over is of all parts at once."""
-    written = Evidence(
-        Kind.WRITTEN, now, State.SENDING, attempt=row.attempt, part=row.part, reference=reference
-    )
-    if not (content.scheduled and row.part == 0):
-        return [(written, None)]
-    start = Evidence(Kind.TIMER, now, State.QUEUED, attempt=row.attempt, inferred=True, word="start")
-    return [(start, None), (written, None)]

@@ -128,12 +128,14 @@ class Receive:
             orphan = await tx.orphan(self._connector_id, orphan_id)
             if orphan is None:
                 return False
-            content = (await tx.contents([key]))[key]
-            if not _same_recipient(orphan.receipt.recipient, content.recipient):
+            recipient = (await tx.addressees([key]))[key].recipient
+            if not _same_recipient(orphan.receipt.recipient, recipient):
                 raise Misconfigured(f"the receipt names another recipient than message {key[1]}")
             attempts = (await tx.lock_deliveries({key}))[key].delivery.attempts
             if attempt > len(attempts) or part > len(attempts[attempt - 1].parts):
                 raise Misconfigured(f"message {key[1]} has no such attempt or part")
+            if not attempts[attempt - 1].parts[part - 1].tries:
+                raise Misconfigured(f"no answer, and no doubt, is known of that part of message {key[1]} yet")
             match = Match(
                 connector_id=self._connector_id,
                 upstream_key=orphan.upstream_keys[0] if orphan.upstream_keys else "",
@@ -141,7 +143,8 @@ class Receive:
                 message_id=key[1],
                 attempt=attempt,
                 part=part,
-                recipient=content.recipient,
+                try_no=0,
+                recipient=recipient,
                 written_at=orphan.received_at,
             )
             receipt = Incoming(orphan.receipt, orphan.received_at, orphan.upstream_keys)
@@ -179,8 +182,7 @@ class Receive:
         # is left would look like the only one that fits.
         await self._find_named(tx, batch, claims)
         await self._find_suspects(tx, batch, claims)
-        for index, claim in enumerate(claims):
-            claims[index] = claim or _doubted(batch[index], unanswered)
+        _find_doubted(batch, claims, unanswered)
         return claims
 
     async def _find_named(
@@ -276,6 +278,7 @@ def receipt_evidence(
         receipt.state,
         attempt=match.attempt,
         part=match.part,
+        try_no=match.try_no,
         reason=receipt.reason,
         confirmation=receipt.confirmation,
         provider_at=receipt.done_at,
@@ -323,6 +326,21 @@ def named(receipt: Receipt, matches: Sequence[Match]) -> Match | None:
     return next((one for one in matches if _same_recipient(receipt.recipient, one.recipient)), None)
 
 
+def _find_doubted(
+    batch: Sequence[Incoming],
+    claims: list[_Claim | None],
+    unanswered: dict[str, list[tuple[Flight, bool]]],
+) -> None:
+    """Resolve doubts; each by receipts of one id, for a submission has only one."""
+    resolved: dict[Flight, str | None] = {}
+    for index, one in enumerate(batch):
+        claim = None if claims[index] else _doubted(one, unanswered)
+        if claim is None or claim.flight is None:
+            continue
+        if resolved.setdefault(claim.flight, one.receipt.upstream_id) == one.receipt.upstream_id:
+            claims[index] = claim
+
+
 def _doubted(one: Incoming, unanswered: dict[str, list[tuple[Flight, bool]]]) -> _Claim | None:
     """The one submission in doubt that the receipt can belong to, if there is exactly one.
 
@@ -347,6 +365,7 @@ def _doubted(one: Incoming, unanswered: dict[str, list[tuple[Flight, bool]]]) ->
         message_id=flight.message_id,
         attempt=flight.attempt,
         part=flight.part,
+        try_no=flight.try_no,
         recipient=flight.recipient,
         written_at=flight.written_at,
     )

@@ -118,6 +118,9 @@ class Waiting(msgspec.Struct, frozen=True):
     due_at: datetime
     expires_at: datetime
     connector_id: int
+    tries: int = 0  # submissions written so far
+    reference: int = 0  # joins the parts of a long message, once it is chosen
+    place: tuple[int, int] | None = None  # of the row, for the transaction that has locked it
 
     @property
     def key(self) -> Key:
@@ -133,9 +136,14 @@ class Content(msgspec.Struct, frozen=True):
     text: str
     ucs2: bool
     flash: bool
-    test: bool
-    scheduled: bool  # a start of its own was asked for
     traffic_class: TrafficClass
+
+
+class Addressee(msgspec.Struct, frozen=True):
+    """What decides about a message's route."""
+
+    recipient: str
+    test: bool
 
 
 class Flight(msgspec.Struct, frozen=True):
@@ -152,18 +160,13 @@ class Flight(msgspec.Struct, frozen=True):
     sender: str
     traffic_class: TrafficClass
     written_at: datetime
+    expires_at: datetime
+    reference: int  # joins the parts of a long message; 0 for others
 
     @property
     def key(self) -> Key:
         """The message it belongs to."""
         return (self.account_id, self.message_id)
-
-
-class Doubtful(msgspec.Struct, frozen=True):
-    """A submission in doubt whose class's policy is to decide now."""
-
-    flight: Flight
-    expires_at: datetime
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -175,6 +178,7 @@ class Match(msgspec.Struct, frozen=True):
     message_id: int
     attempt: int
     part: int
+    try_no: int
     recipient: str
     written_at: datetime
 

@@ -20,12 +20,11 @@ from tidings.domain.message import (
     Sort,
     Task,
 )
-from tidings.domain.order import TrafficClass
 from tidings.flows.records import (
+    Addressee,
     Catalog,
     Content,
     CounterMove,
-    Doubtful,
     Flight,
     Funds,
     Held,
@@ -109,12 +108,23 @@ class DispatchTx(FoldTx, CatalogTx, Protocol):
         """Numbers (1..255) for so many long messages to each recipient, that the last ones did not have."""
         ...
 
-    async def due(self, connector_id: int, *, now: datetime, limit: int) -> list[Waiting]:
-        """What may go to a connector now, most urgent first; locked, others skip it."""
+    async def due(
+        self, connector_id: int, lane: int, *, after: int, now: datetime, lasting: datetime, limit: int
+    ) -> list[tuple[Waiting, Content]]:
+        """What of a lane may go to a connector now and is valid until `lasting`; locked, others skip it.
+
+        An equal share for each of the next accounts `after` this one that have something waiting, oldest first.
+        """
+        ...
+
+    async def take_off(
+        self, rows: Sequence[Waiting], *, courier_id: int, now: datetime, references: Mapping[int, int]
+    ) -> None:
+        """Turn rows of `due` into the intent to write their parts; `references` by message id."""
         ...
 
     async def take_from_outbox(self, rows: Sequence[Waiting]) -> None:
-        """Remove what is written now."""
+        """Remove rows that this transaction has locked."""
         ...
 
     async def put_in_outbox(self, rows: Sequence[Waiting]) -> None:
@@ -125,20 +135,12 @@ class DispatchTx(FoldTx, CatalogTx, Protocol):
         """What still waits although its validity is over; locked."""
         ...
 
-    async def contents(self, keys: Sequence[Key]) -> dict[Key, Content]:
-        """What the messages say."""
+    async def addressees(self, keys: Sequence[Key]) -> dict[Key, Addressee]:
+        """Where the messages go."""
         ...
 
-    async def add_flights(self, rows: Sequence[Flight]) -> None:
-        """The intent to write these submissions."""
-        ...
-
-    async def waiting_of(self, keys: Sequence[Key], lanes: dict[TrafficClass, int]) -> dict[Key, Waiting]:
-        """How these messages would stand in the outbox: lane and validity; the connector is the caller's."""
-        ...
-
-    async def end_flights(self, rows: Sequence[Flight]) -> set[Flight]:
-        """Remove the submissions whose fate is known; those that were still there."""
+    async def end_flights(self, rows: Sequence[Flight]) -> dict[Flight, bool]:
+        """Remove the submissions whose fate is known; those that were still there, and whether in doubt."""
         ...
 
     async def doubt_flights(self, rows: Sequence[tuple[Flight, datetime]], *, since: datetime) -> set[Flight]:
@@ -165,7 +167,7 @@ class DispatchTx(FoldTx, CatalogTx, Protocol):
         """Submissions written by couriers that are no more; locked."""
         ...
 
-    async def undecided(self, *, now: datetime, limit: int) -> list[Doubtful]:
+    async def undecided(self, *, now: datetime, limit: int) -> list[Flight]:
         """Submissions in doubt whose wait is over; locked."""
         ...
 
@@ -210,7 +212,14 @@ class CloseTx(DispatchTx, Protocol):
     """Deadlines."""
 
     async def silent(self, *, expired_before: datetime, after: datetime, limit: int) -> list[Key]:
-        """Messages that left us, are open, and whose validity ended in the window."""
+        """Messages that left us, are open, and whose validity ended in the window.
+
+        Without those of which a submission may still be answered, or decided about.
+        """
+        ...
+
+    async def first_expiry_in_flight(self) -> datetime | None:
+        """When the first validity ends of what may still be answered, or decided about."""
         ...
 
     async def age_out(self, *, before: datetime) -> None:

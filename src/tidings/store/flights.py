@@ -6,17 +6,12 @@ from datetime import datetime
 import asyncpg
 
 from tidings.domain.order import TrafficClass
-from tidings.flows.records import Doubtful, Flight, Match
+from tidings.flows.receive import TAIL
+from tidings.flows.records import Flight, Match
 from tidings.store.rows import Rows, columns
 
 COURIER_LOCK = 0x7D1
 """The first key of the advisory locks that living couriers hold; the second is their number."""
-
-ADD = """
-insert into in_flight (connector_id, account_id, message_id, attempt, part, try, courier_id, recipient, sender,
-                       traffic_class, written_at)
-select * from unnest($1::integer[], $2::integer[], $3::bigint[], $4::smallint[], $5::smallint[], $6::smallint[],
-                     $7::integer[], $8::text[], $9::text[], $10::traffic_class[], $11::timestamptz[])"""
 
 END = """
 delete from in_flight f
@@ -24,7 +19,7 @@ using unnest($1::integer[], $2::bigint[], $3::smallint[], $4::smallint[], $5::sm
       as t (connector_id, message_id, attempt, part, try)
 where f.connector_id = t.connector_id and f.message_id = t.message_id and f.attempt = t.attempt
   and f.part = t.part and f.try = t.try
-returning f.connector_id, f.message_id, f.attempt, f.part, f.try"""
+returning f.connector_id, f.message_id, f.attempt, f.part, f.try, f.doubt_since is not null as in_doubt"""
 
 DOUBT = """
 update in_flight f set doubt_since = $1, decide_at = t.decide_at
@@ -42,7 +37,7 @@ where f.connector_id = t.connector_id and f.message_id = t.message_id and f.atte
   and f.part = t.part and f.try = t.try"""
 
 FIELDS = """f.connector_id, f.account_id, f.message_id, f.attempt, f.part, f.try, f.courier_id, f.recipient,
-       f.sender, f.traffic_class::text, f.written_at"""
+       f.sender, f.traffic_class::text, f.written_at, f.expires_at, f.reference"""
 
 # A courier holds an advisory lock of its own number for as long as it lives.
 DESERTED = f"""
@@ -55,22 +50,28 @@ order by f.account_id, f.message_id limit $1
 for update skip locked"""
 
 UNDECIDED = f"""
-select {FIELDS}, m.expires_at
-from in_flight f join message m on m.account_id = f.account_id and m.id = f.message_id
+select {FIELDS} from in_flight f
 where f.decide_at <= $1 order by f.decide_at limit $2
-for update of f skip locked"""
+for update skip locked"""
 
+# Those in doubt may be many, after a bad day: they have an index. The others fit into the windows.
 UNANSWERED_TO = f"""
-select {FIELDS}, f.doubt_since is not null as in_doubt from in_flight f
-where f.connector_id = $1 and right(f.recipient, $3) = any($2::text[])"""
+select {FIELDS}, true as in_doubt from in_flight f
+where f.connector_id = $1 and right(f.recipient, {TAIL}) = any($2::text[]) and f.doubt_since is not null
+union all
+select {FIELDS}, false as in_doubt from in_flight f
+where f.connector_id = $1 and right(f.recipient, {TAIL}) = any($2::text[]) and f.doubt_since is null"""
+
+FIRST_EXPIRY = """
+select min(expires_at) from in_flight where doubt_since is null or decide_at is not null"""
 
 ADD_SUBMISSIONS = """
-insert into submission (connector_id, upstream_key, account_id, message_id, attempt, part, recipient, written_at)
+insert into submission (connector_id, upstream_key, account_id, message_id, attempt, part, try, recipient, written_at)
 select * from unnest($1::integer[], $2::text[], $3::integer[], $4::bigint[], $5::smallint[], $6::smallint[],
-                     $7::text[], $8::timestamptz[])"""
+                     $7::smallint[], $8::text[], $9::timestamptz[])"""
 
 MATCHES = """
-select connector_id, upstream_key, account_id, message_id, attempt, part, recipient, written_at
+select connector_id, upstream_key, account_id, message_id, attempt, part, try, recipient, written_at
 from submission where connector_id = $1 and upstream_key = any($2::text[])
 order by written_at desc"""
 
@@ -102,18 +103,13 @@ class FlightRows(Rows):
         """This courier stops; leases that ran out go with it."""
         await self._connection.execute(END_LEASES, courier_id, now)
 
-    async def add_flights(self, rows: Sequence[Flight]) -> None:
-        """The intent to write these submissions."""
-        if rows:
-            await self._connection.execute(ADD, *columns([_stored(row) for row in rows], 11))
-
-    async def end_flights(self, rows: Sequence[Flight]) -> set[Flight]:
-        """Remove the submissions whose fate is known; those that were still there."""
+    async def end_flights(self, rows: Sequence[Flight]) -> dict[Flight, bool]:
+        """Remove the submissions whose fate is known; those that were still there, and whether in doubt."""
         if not rows:
-            return set()
+            return {}
         by_key = {_natural(row): row for row in rows}
         ended = await self._connection.fetch(END, *columns(list(by_key), 5))
-        return {by_key[tuple(row)] for row in ended}
+        return {by_key[tuple(row)[:5]]: row["in_doubt"] for row in ended}
 
     async def doubt_flights(self, rows: Sequence[tuple[Flight, datetime]], *, since: datetime) -> set[Flight]:
         """Mark submissions as in doubt; the policy decides at the given time. Those that were not yet in doubt."""
@@ -133,15 +129,18 @@ class FlightRows(Rows):
         """Submissions written by couriers that are no more; locked."""
         return [_flight(row) for row in await self._connection.fetch(DESERTED, limit)]
 
-    async def undecided(self, *, now: datetime, limit: int) -> list[Doubtful]:
+    async def undecided(self, *, now: datetime, limit: int) -> list[Flight]:
         """Submissions in doubt whose wait is over; locked."""
-        rows = await self._connection.fetch(UNDECIDED, now, limit)
-        return [Doubtful(_flight(row), row["expires_at"]) for row in rows]
+        return [_flight(row) for row in await self._connection.fetch(UNDECIDED, now, limit)]
+
+    async def first_expiry_in_flight(self) -> datetime | None:
+        """When the first validity ends of what may still be answered, or decided about."""
+        first: datetime | None = await self._connection.fetchval(FIRST_EXPIRY)
+        return first
 
     async def unanswered_to(self, connector_id: int, tails: Sequence[str]) -> list[tuple[Flight, bool]]:
-        """Submissions to recipients that end in these digits, all of one length; whether each is in doubt."""
-        longest = max(map(len, tails))
-        rows = await self._connection.fetch(UNANSWERED_TO, connector_id, list(tails), longest)
+        """Submissions to recipients that end in these digits (TAIL of them); whether each is in doubt."""
+        rows = await self._connection.fetch(UNANSWERED_TO, connector_id, list(tails))
         return [(_flight(row), row["in_doubt"]) for row in rows]
 
     async def add_submissions(self, rows: Sequence[Match]) -> None:
@@ -155,12 +154,13 @@ class FlightRows(Rows):
                     row.message_id,
                     row.attempt,
                     row.part,
+                    row.try_no,
                     row.recipient,
                     row.written_at,
                 )
                 for row in rows
             ]
-            await self._connection.execute(ADD_SUBMISSIONS, *columns(flat, 8))
+            await self._connection.execute(ADD_SUBMISSIONS, *columns(flat, 9))
 
     async def matches(self, connector_id: int, keys: Sequence[str]) -> list[Match]:
         """Submissions under these keys, newest first."""
@@ -184,22 +184,6 @@ def _natural(row: Flight) -> tuple[int, int, int, int, int]:
     return (row.connector_id, row.message_id, row.attempt, row.part, row.try_no)
 
 
-def _stored(row: Flight) -> tuple[object, ...]:
-    return (
-        row.connector_id,
-        row.account_id,
-        row.message_id,
-        row.attempt,
-        row.part,
-        row.try_no,
-        row.courier_id,
-        row.recipient,
-        row.sender,
-        row.traffic_class,
-        row.written_at,
-    )
-
-
 def _flight(row: asyncpg.Record) -> Flight:
     return Flight(
         connector_id=row["connector_id"],
@@ -213,4 +197,6 @@ def _flight(row: asyncpg.Record) -> Flight:
         sender=row["sender"],
         traffic_class=TrafficClass(row["traffic_class"]),
         written_at=row["written_at"],
+        expires_at=row["expires_at"],
+        reference=row["reference"],
     )

@@ -43,24 +43,23 @@ class Check(msgspec.Struct, frozen=True):
 # The parts of open messages that wait for something, and what each of them must therefore have.
 NEEDED = """
 select d.account_id, d.message_id, a.number::integer as attempt, p.number::integer as part,
-       case when p.state ->> 0 in ('scheduled', 'moderation', 'queued') then 'in the queue'
-            when p.state ->> 0 = 'sending' then 'being written'
-            when p.state ->> 0 = 'in_doubt' then 'in doubt' end as place
+       case p.state ->> 0 when 'sending' then 'noted as written only with its answer'
+                          when 'in_doubt' then 'in doubt' else 'waiting' end as place
 from delivery d,
      json_array_elements(d.attempts) with ordinality as a (attempt, number),
      json_array_elements(a.attempt -> 3) with ordinality as p (state, number)
 where d.state < 'delivered' and p.state ->> 0 in ('scheduled', 'moderation', 'queued', 'sending', 'in_doubt')"""
 
-# Row by row of the queue, the parts it stands for: part 0 is all of them.
+# What waits for its turn, row by row of the queue the parts it stands for (part 0 is all of them), or for its answer.
 QUEUED = """
-select o.account_id, o.message_id, o.attempt::integer as attempt, covered.part, 'in the queue' as place
+select o.account_id, o.message_id, o.attempt::integer as attempt, covered.part, 'waiting' as place
 from outbox o,
-     generate_series(greatest(o.part, 1), case o.part when 0 then o.parts else o.part end) as covered (part)"""
+     generate_series(greatest(o.part, 1), case o.part when 0 then o.parts else o.part end) as covered (part)
+union all
+select account_id, message_id, attempt, part, 'waiting' from in_flight where doubt_since is null"""
 
 HELD_PLACES = f"""
 {QUEUED}
-union all
-select account_id, message_id, attempt, part, 'being written' from in_flight where doubt_since is null
 union all
 select account_id, message_id, attempt, part, 'in doubt' from in_flight where decide_at is not null"""
 
@@ -95,14 +94,15 @@ select account_id, message_id, 'part ' || part from ({QUEUED}) as queued
 group by account_id, message_id, attempt, part having count(*) > 1"""
 
 # A part that is queued although it left us, arrived or failed would reach the carrier a second time. Only where the
-# first of two copies arrived while the second waits may it stay until its turn: then it is dropped.
+# first of two copies was taken while the second waits may it stay until its turn: then it is dropped.
 QUEUED_WRONGLY = f"""
 select q.account_id, q.message_id, 'part ' || q.part from ({QUEUED}) as q
 left join delivery d on d.account_id = q.account_id and d.message_id = q.message_id
 where coalesce(d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1) ->> 0, 'nothing')
       not in ('scheduled', 'moderation', 'queued')
-  and not coalesce(d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1) ->> 0 in ('delivered', 'read')
-                   and (d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1) ->> 6)::boolean, false)"""
+  and not coalesce(d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1) ->> 0
+                       in ('sent', 'enroute', 'at_carrier', 'delivered', 'read')
+                   and (d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1) ->> 6)::integer > 0, false)"""
 
 BALANCES = """
 select id, 'balance ' || balance || ' instead of ' || expected from (

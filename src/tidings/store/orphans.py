@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 
 from tidings.domain.receipt import Receipt
+from tidings.flows.receive import TAIL
 from tidings.flows.records import Orphan
 from tidings.store.rows import Rows, columns
 
@@ -53,11 +54,11 @@ from unnest($1::integer[], $2::bigint[], $3::timestamptz[]) as t (connector_id, 
 where o.connector_id = t.connector_id and o.id = t.id"""
 
 # The policy that ends a doubt does not wait for the next turn of a receipt that may end it, too.
-WAKE = """
+WAKE = f"""
 with found as materialized (
     select o.connector_id, o.id from orphan o
     where exists (select from unnest($2::integer[], $3::text[]) as t (connector_id, tail)
-                  where o.connector_id = t.connector_id and right(o.recipient, length(t.tail)) = t.tail)
+                  where o.connector_id = t.connector_id and right(o.recipient, {TAIL}) = t.tail)
     order by o.connector_id, o.id for update)
 update orphan o set retry_at = $1 from found where o.connector_id = found.connector_id and o.id = found.id"""
 

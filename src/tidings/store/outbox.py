@@ -7,44 +7,70 @@ import asyncpg
 import msgspec
 
 from tidings.domain.order import TrafficClass
-from tidings.flows.records import Content, Key, Waiting
+from tidings.flows.dispatch import ACCOUNTS_AT_ONCE
+from tidings.flows.records import Addressee, Content, Key, Waiting
 from tidings.store.rows import Rows, columns
 
-FIELDS = "account_id, message_id, attempt, part, parts, lane, due_at, expires_at, connector_id"
+FIELDS = (
+    "account_id, message_id, attempt, part, parts, lane, due_at, expires_at, connector_id, tries, reference"
+)
 
+PLACED = len(Waiting.__struct_fields__)
+
+# From account to account along the primary key, then as many of each as its share is.
 DUE = f"""
-select {FIELDS} from outbox
-where connector_id = $1 and lane = any('{{0,1,2}}') and due_at <= $2 and expires_at > $2
-order by lane, due_at, message_id, part limit $3
-for update skip locked"""
+with recursive
+following (id) as (
+    (select account_id from outbox where connector_id = $1 and lane = $2 and account_id > $3
+     order by account_id limit 1)
+    union all
+    select (select o.account_id from outbox o
+            where o.connector_id = $1 and o.lane = $2 and o.account_id > f.id order by o.account_id limit 1)
+    from following f where f.id is not null
+),
+sharing as materialized (select id from following where id is not null limit {ACCOUNTS_AT_ONCE})
+select o.*, m.recipient, m.sender, m.text, m.ucs2, m.flash, m.traffic_class::text
+from sharing
+cross join lateral (
+    select {FIELDS}, ctid as place from outbox
+    where connector_id = $1 and lane = $2 and account_id = sharing.id and due_at <= $4 and expires_at > $5
+    order by due_at, message_id, part limit greatest($6 / (select count(*) from sharing), 1)
+    for update skip locked) as o
+cross join lateral (
+    select recipient, sender, text, ucs2, flash, traffic_class from message
+    where account_id = o.account_id and id = o.message_id limit 1) as m"""
 
 OVERDUE = f"""
-select {FIELDS} from outbox where expires_at <= $1 order by expires_at limit $2
+select {FIELDS}, ctid as place from outbox where expires_at <= $1 order by expires_at limit $2
 for update skip locked"""
 
-TAKE = """
-delete from outbox o
-using unnest($1::integer[], $2::smallint[], $3::timestamptz[], $4::bigint[], $5::smallint[])
-      as t (connector_id, lane, due_at, message_id, part)
-where o.connector_id = t.connector_id and o.lane = t.lane and o.due_at = t.due_at
-  and o.message_id = t.message_id and o.part = t.part"""
+TAKE = "delete from outbox where ctid = any($1::tid[])"
+
+TAKE_OFF = """
+with gone as (delete from outbox where ctid = any($1::tid[]) returning *)
+insert into in_flight (message_id, attempt, part, try, connector_id, account_id, courier_id, recipient, sender,
+                       traffic_class, written_at, expires_at, reference)
+select gone.message_id, gone.attempt, one.part, gone.tries + 1, gone.connector_id, gone.account_id, $2, m.recipient,
+       m.sender, m.traffic_class, $3, gone.expires_at, coalesce(chosen.reference, gone.reference)
+from gone
+cross join lateral (
+    select recipient, sender, traffic_class from message
+    where account_id = gone.account_id and id = gone.message_id limit 1) as m
+cross join generate_series(greatest(gone.part, 1), case gone.part when 0 then gone.parts else gone.part end)
+           as one (part)
+left join unnest($4::bigint[], $5::smallint[]) as chosen (message_id, reference)
+       on chosen.message_id = gone.message_id"""
 
 PUT = f"""
 insert into outbox ({FIELDS})
 select * from unnest($1::integer[], $2::bigint[], $3::smallint[], $4::smallint[], $5::smallint[], $6::smallint[],
-                     $7::timestamptz[], $8::timestamptz[], $9::integer[])"""
+                     $7::timestamptz[], $8::timestamptz[], $9::integer[], $10::smallint[], $11::smallint[])"""
 
-CONTENTS = """
-select m.account_id, m.id, m.recipient, m.sender, m.text, m.ucs2, m.flash, m.traffic_class::text,
-       t.test, m.scheduled_for is not null as scheduled
+ADDRESSEES = """
+select m.account_id, m.id, m.recipient, t.test
 from unnest($1::integer[], $2::bigint[]) as wanted (account_id, id)
 join message m using (account_id, id)
 join task t on t.account_id = m.account_id and t.id = m.task_id"""
-
-PLACES = """
-select m.account_id, m.id as message_id, m.parts, m.traffic_class::text, m.created_at, m.expires_at
-from unnest($1::integer[], $2::bigint[]) as wanted (account_id, id)
-join message m using (account_id, id)"""
 
 # The handset joins parts by (sender, reference): a counter per recipient keeps two long messages apart.
 NEXT_REFERENCES = """
@@ -60,17 +86,14 @@ delete from timer where (account_id, message_id, kind) in (
     for update skip locked)
 returning account_id, message_id"""
 
-# What expired since the last sweep, and what was in doubt when that passed by.
+# What may still be answered, or decided about, has its turn later: the sweep does not go past it.
 SILENT = """
 select d.account_id, d.message_id
 from message m join delivery d on d.account_id = m.account_id and d.message_id = m.id
 where m.expires_at > $1 and m.expires_at <= $2
   and (d.state in ('in_doubt', 'sent', 'enroute', 'at_carrier') or d.state = 'sending' and d.sent_at is not null)
-union
-select d.account_id, d.message_id
-from in_flight f join message m on m.account_id = f.account_id and m.id = f.message_id
-join delivery d on d.account_id = m.account_id and d.message_id = m.id
-where f.doubt_since is not null and m.expires_at <= $2 and d.state < 'delivered'
+  and not exists (select from in_flight f where f.message_id = d.message_id
+                                            and (f.doubt_since is null or f.decide_at is not null))
 order by 1, 2 limit $3"""
 
 SWEPT_TO = "select reached from sweep where name = $1"
@@ -82,41 +105,46 @@ on conflict (name) do update set reached = greatest(sweep.reached, excluded.reac
 class OutboxRows(Rows):
     """Statements on what waits, for a connector or for a deadline."""
 
-    async def due(self, connector_id: int, *, now: datetime, limit: int) -> list[Waiting]:
-        """What may go to a connector now, most urgent first; locked, others skip it."""
-        return [_waiting(row) for row in await self._connection.fetch(DUE, connector_id, now, limit)]
+    async def due(
+        self, connector_id: int, lane: int, *, after: int, now: datetime, lasting: datetime, limit: int
+    ) -> list[tuple[Waiting, Content]]:
+        """What of a lane may go to a connector now and is valid until `lasting`; locked, others skip it.
+
+        An equal share for each of the next accounts `after` this one that have something waiting, oldest first.
+        """
+        rows = await self._connection.fetch(DUE, connector_id, lane, after, now, lasting, limit)
+        return [(_waiting(row), _content(row)) for row in rows]
+
+    async def take_off(
+        self, rows: Sequence[Waiting], *, courier_id: int, now: datetime, references: Mapping[int, int]
+    ) -> None:
+        """Turn rows of `due` into the intent to write their parts; `references` by message id."""
+        places = [row.place for row in rows]
+        await self._connection.execute(
+            TAKE_OFF, places, courier_id, now, list(references), list(references.values())
+        )
 
     async def overdue(self, *, now: datetime, limit: int) -> list[Waiting]:
         """What still waits although its validity is over; locked."""
         return [_waiting(row) for row in await self._connection.fetch(OVERDUE, now, limit)]
 
     async def take_from_outbox(self, rows: Sequence[Waiting]) -> None:
-        """Remove what is written now, or will not be any more."""
+        """Remove rows that this transaction has locked."""
         if rows:
-            keys = [(row.connector_id, row.lane, row.due_at, row.message_id, row.part) for row in rows]
-            await self._connection.execute(TAKE, *columns(keys, 5))
+            await self._connection.execute(TAKE, [row.place for row in rows])
 
     async def put_in_outbox(self, rows: Sequence[Waiting]) -> None:
         """Queue again."""
         if rows:
-            await self._connection.execute(PUT, *columns([msgspec.structs.astuple(row) for row in rows], 9))
+            flat = [
+                msgspec.structs.astuple(row)[:-1] for row in rows
+            ]  # without the place, which a row gets by it
+            await self._connection.execute(PUT, *columns(flat, 11))
 
-    async def contents(self, keys: Sequence[Key]) -> dict[Key, Content]:
-        """What the messages say."""
-        rows = await self._connection.fetch(CONTENTS, *columns(keys, 2))
-        return {
-            (row["account_id"], row["id"]): Content(
-                recipient=row["recipient"],
-                sender=row["sender"],
-                text=row["text"],
-                ucs2=row["ucs2"],
-                flash=row["flash"],
-                test=row["test"],
-                scheduled=row["scheduled"],
-                traffic_class=TrafficClass(row["traffic_class"]),
-            )
-            for row in rows
-        }
+    async def addressees(self, keys: Sequence[Key]) -> dict[Key, Addressee]:
+        """Where the messages go."""
+        rows = await self._connection.fetch(ADDRESSEES, *columns(keys, 2))
+        return {(row["account_id"], row["id"]): Addressee(row["recipient"], row["test"]) for row in rows}
 
     async def next_references(self, connector_id: int, long: Mapping[str, int]) -> dict[str, list[int]]:
         """Numbers (1..255) for so many long messages to each recipient, that the last ones did not have."""
@@ -125,24 +153,6 @@ class OutboxRows(Rows):
         rows = await self._connection.fetch(NEXT_REFERENCES, connector_id, *columns(sorted(long.items()), 2))
         return {
             row["recipient"]: [(row["reference"] - 1 - n) % 255 + 1 for n in range(long[row["recipient"]])]
-            for row in rows
-        }
-
-    async def waiting_of(self, keys: Sequence[Key], lanes: dict[TrafficClass, int]) -> dict[Key, Waiting]:
-        """How these messages would stand in the outbox."""
-        rows = await self._connection.fetch(PLACES, *columns(keys, 2))
-        return {
-            (row["account_id"], row["message_id"]): Waiting(
-                account_id=row["account_id"],
-                message_id=row["message_id"],
-                attempt=1,
-                part=0,
-                parts=row["parts"],
-                lane=lanes[TrafficClass(row["traffic_class"])],
-                due_at=row["created_at"],
-                expires_at=row["expires_at"],
-                connector_id=0,
-            )
             for row in rows
         }
 
@@ -165,4 +175,9 @@ class OutboxRows(Rows):
 
 
 def _waiting(row: asyncpg.Record) -> Waiting:
-    return Waiting(*tuple(row))
+    return Waiting(*tuple(row)[:PLACED])
+
+
+def _content(row: asyncpg.Record) -> Content:
+    recipient, sender, text, ucs2, flash, traffic_class = tuple(row)[PLACED:]
+    return Content(recipient, sender, text, ucs2, flash, TrafficClass(traffic_class))

@@ -112,9 +112,13 @@ def _replay(log: list[Line], stored: Delivery, told: Told) -> None:
 
 def _illegal(now: Delivery, evidence: Evidence) -> Iterator[str]:
     """Our own decisions that the transition table does not know."""
-    if evidence.kind not in OURS or evidence.claim is None:
+    if evidence.kind not in OURS:
         return
     parts = now.attempts[evidence.attempt - 1].parts
+    if evidence.claim is None:
+        if evidence.kind is Kind.WRITTEN and not parts[evidence.part - 1].resent_after:
+            yield f"written: part {evidence.part} was {parts[evidence.part - 1].state}"
+        return
     for number in [evidence.part] if evidence.part else range(1, len(parts) + 1):
         part = parts[number - 1]
         if not step(part.state, part.inferred, evidence.claim, evidence.inferred):

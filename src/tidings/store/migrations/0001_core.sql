@@ -221,8 +221,10 @@ create table outbox (
     attempt smallint not null,
     account_id integer not null,
     parts smallint not null,
+    tries smallint not null default 0, -- submissions written so far
+    reference smallint not null default 0, -- joins the parts of a long message, once it is chosen
     expires_at timestamptz not null,
-    primary key (connector_id, lane, due_at, message_id, part)
+    primary key (connector_id, lane, account_id, due_at, message_id, part)
 );
 create index outbox_expires on outbox (expires_at);
 
@@ -239,11 +241,13 @@ create table in_flight (
     sender text not null,
     traffic_class traffic_class not null,
     written_at timestamptz not null,
+    expires_at timestamptz not null,
+    reference smallint not null, -- joins the parts of a long message; 0 for others
     doubt_since timestamptz,
     decide_at timestamptz, -- when the traffic class's policy decides; null once it has
-    primary key (connector_id, message_id, attempt, part, try)
+    primary key (message_id, attempt, part, try)
 );
-create index in_flight_doubt on in_flight (connector_id, recipient) where doubt_since is not null;
+create index in_flight_doubt on in_flight (connector_id, right(recipient, 8)) where doubt_since is not null;
 create index in_flight_decide on in_flight (decide_at) where decide_at is not null;
 create index in_flight_courier on in_flight (courier_id) where doubt_since is null;
 
@@ -256,6 +260,7 @@ create table submission (
     message_id bigint not null,
     attempt smallint not null,
     part smallint not null,
+    try smallint not null,
     account_id integer not null,
     recipient text not null,
     written_at timestamptz not null
@@ -280,6 +285,7 @@ create table orphan (
     unique (connector_id, fingerprint)
 );
 create index orphan_upstream on orphan using gin (upstream_keys);
+create index orphan_recipient on orphan (connector_id, right(recipient, 8));
 create index orphan_retry on orphan (retry_at) where retry_at is not null;
 
 -- When to look at a message again although nobody said anything.
