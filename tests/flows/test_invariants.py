@@ -142,12 +142,14 @@ BROKEN = [
     ("a message with a failed part is settled at a set time", "delete from timer"),
     (
         "a part is queued once",
-        "insert into outbox select connector_id, lane, due_at, message_id, 1, attempt, account_id, parts, expires_at"
+        INTO_OUTBOX
+        + " select connector_id, lane, due_at, message_id, 1, attempt, account_id, parts, expires_at"
         " from outbox where part = 0 limit 1",
     ),
     (
         "only what has not left us is queued",
-        "insert into outbox select connector_id, 1, written_at, message_id, part, attempt, account_id, 1, written_at"
+        INTO_OUTBOX
+        + " select connector_id, 1, written_at, message_id, part, attempt, account_id, 1, written_at"
         " from submission limit 1",
     ),
     (
@@ -160,7 +162,7 @@ BROKEN = [
     ),
     (
         "a status is what its evidence folds to, by legal steps",
-        "delete from evidence where seq = 2",
+        "delete from evidence where seq > 1",
     ),
     (
         "a status is what its evidence folds to, by legal steps",

@@ -43,3 +43,9 @@ def test_an_answer_after_the_receipt_deadline_is_not_passed_by(machine):
     machine.time_goes_by(die=None, seconds=601)
     machine.time_goes_by(die=Point.RECOVER_COMMITTED, seconds=90001)
     machine.answer(die=None, fenced=False, most=1, newest_first=True, who=0)
+
+
+def test_a_part_that_went_on_to_another_route_is_not_sent_on_the_first_again(machine):
+    machine.begin(**TAKEN | {"long": True, "moods": ["refuse_sender", "take"]}, answered=False)
+    machine.answer(die=None, fenced=False, most=1, newest_first=False, who=0)
+    machine.hand_over(who=0, connector=1, mood="take", room=1, answered=False, die=None)

@@ -104,13 +104,11 @@ class RecordAnswers:
         self, tx: DispatchTx, known: Sequence[Answer], held: Mapping[Key, Held]
     ) -> dict[Flight, routing.Route]:
         """The next route of each message whose refusal is its route's, where there is one."""
-        asking = [
-            one.flight
-            for one in known
-            if _blames_the_route(one, _part(one, held)) and _is_first_word(one, held)
-        ]
+        asking = [one.flight for one in known if _blames_the_route(one, held) and _is_first_word(one, held)]
         if not asking:
             return {}
+        unanswered = await tx.unanswered({flight.key for flight in asking})
+        asking = [flight for flight in asking if flight.key not in unanswered]
         addressees = await tx.addressees([flight.key for flight in asking])
         catalog = await self._catalog.current(tx)
         found: dict[Flight, routing.Route] = {}
@@ -218,9 +216,12 @@ def _part(answer: Answer, held: Mapping[Key, Held]) -> Part:
     return held[flight.key].delivery.attempts[flight.attempt - 1].parts[flight.part - 1]
 
 
-def _blames_the_route(answer: Answer, part: Part) -> bool:
-    """A refusal for good that another route may not share."""
-    outcome = answer.outcome
+def _blames_the_route(answer: Answer, held: Mapping[Key, Held]) -> bool:
+    """A refusal for good that another route may not share, or that a part was spared because of one."""
+    outcome, part = answer.outcome, _part(answer, held)
+    if isinstance(outcome, Unwritten) and outcome.cause == PART_REFUSED:
+        parts = held[answer.flight.key].delivery.attempts[answer.flight.attempt - 1].parts
+        return any(one.reason is not None and routing.is_the_routes(one.reason) for one in parts)
     if not isinstance(outcome, Refused) or part.is_first_copy(answer.flight.try_no):
         return False
     return _is_last(outcome, part) and routing.is_the_routes(_final_reason(outcome))

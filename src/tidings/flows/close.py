@@ -96,7 +96,9 @@ class Close:
                 part = held[one.key].delivery.attempts[one.attempt - 1].parts[one.part - 1]
                 if part.state is not State.IN_DOUBT:
                     continue
-                evidence = _verdict(one, resent_before=part.resent_after > 0, now=now)
+                # What went on to another route is not sent on this one again.
+                resent = part.resent_after > 0 or one.attempt < len(held[one.key].delivery.attempts)
+                evidence = _verdict(one, resent_before=resent, now=now)
                 log.setdefault(one.key, []).append((evidence, None))
                 if evidence.kind is Kind.RESENT:
                     resend.append((one, now))

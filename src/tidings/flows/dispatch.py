@@ -229,11 +229,12 @@ def still_waits(row: Waiting, delivery: Delivery) -> bool:
 
 
 def _is_wanted(row: Waiting, delivery: Delivery) -> bool:
-    return still_waits(row, delivery) and not delivery.final
+    is_newest = row.attempt == len(delivery.attempts)  # the next route has the whole message
+    return is_newest and still_waits(row, delivery) and not delivery.final
 
 
 def _too_late(row: Waiting, delivery: Delivery, now: datetime) -> Evidence:
-    """It, or its message, came to an end while it waited: by a first copy's receipt, or by another part's refusal."""
+    """It, or its attempt, came to an end while it waited: by a first copy's receipt, or by another part's refusal."""
     evidence = Evidence(Kind.DROPPED, now, attempt=row.attempt, part=row.part, inferred=True)
     if still_waits(row, delivery):
         evidence.claim, evidence.reason = State.CANCELLED, Reason.SUPERSEDED

@@ -4,10 +4,11 @@ from hashlib import sha256
 from hmac import compare_digest
 
 from tidings.domain import ids
-from tidings.domain.lifecycle import Evidence
+from tidings.domain.lifecycle import Evidence, replay
 from tidings.domain.message import Balance, Message, MessageFilter, MessagePage, ReportFilter, Sort, Task
 from tidings.domain.order import Caller
 from tidings.flows.batcher import Batcher
+from tidings.flows.dispatch import as_written
 from tidings.flows.records import Key, KnownCaller, Named
 from tidings.flows.transaction import Database
 
@@ -129,9 +130,16 @@ class Lookups:
         return [messages[key] for key in wanted if key in messages]
 
     async def timeline(self, account_id: int, message_id: int) -> list[Evidence]:
-        """What happened to a message, oldest first, with the raw octets."""
+        """What happened to a message, oldest first, with the raw octets; also what it waits for an answer to."""
         async with self._database.reading() as tx:
-            return await tx.log_of(account_id, message_id)
+            log = await tx.log_of(account_id, message_id)
+            written = await tx.being_written(account_id, message_id) if log else []
+        if written:
+            attempts = replay(log, account_id=account_id, message_id=message_id).attempts
+            for flight in written:
+                part = attempts[flight.attempt - 1].parts[flight.part - 1]
+                log += [evidence for evidence, _ in as_written(flight, part)]
+        return log
 
     async def named(self, account_id: int, where: ReportFilter) -> Named:
         """The message ids that a report filter's messageId and bulkId stand for."""

@@ -143,6 +143,10 @@ class DispatchTx(FoldTx, CatalogTx, Protocol):
         """Remove the submissions whose fate is known; those that were still there, and whether in doubt."""
         ...
 
+    async def unanswered(self, keys: Iterable[Key]) -> set[Key]:
+        """Those of the messages of which a submission may still be answered."""
+        ...
+
     async def doubt_flights(self, rows: Sequence[tuple[Flight, datetime]], *, since: datetime) -> set[Flight]:
         """Mark submissions as in doubt; the policy decides at the given time. Those that were not yet in doubt."""
         ...
@@ -286,6 +290,10 @@ class ReadTx(Protocol):
 
     async def log_of(self, account_id: int, message_id: int) -> list[Evidence]:
         """A message's evidence, oldest first."""
+        ...
+
+    async def being_written(self, account_id: int, message_id: int) -> list[Flight]:
+        """A message's submissions whose answer is waited for, and which its evidence does not tell of yet."""
         ...
 
     async def installation(self) -> tuple[bytes, bytes]:

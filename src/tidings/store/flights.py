@@ -1,13 +1,13 @@
 """Submissions: written and unanswered ones, and the ones the next hop took."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import asyncpg
 
 from tidings.domain.order import TrafficClass
 from tidings.flows.receive import TAIL
-from tidings.flows.records import Flight, Match
+from tidings.flows.records import Flight, Key, Match
 from tidings.store.rows import Rows, columns
 
 COURIER_LOCK = 0x7D1
@@ -62,6 +62,14 @@ union all
 select {FIELDS}, false as in_doubt from in_flight f
 where f.connector_id = $1 and right(f.recipient, {TAIL}) = any($2::text[]) and f.doubt_since is null"""
 
+BEING_WRITTEN = f"""
+select {FIELDS} from in_flight f
+where f.account_id = $1 and f.message_id = $2 and f.doubt_since is null order by f.attempt, f.part"""
+
+UNANSWERED = """
+select account_id, message_id from in_flight
+where message_id = any($1::bigint[]) and doubt_since is null"""
+
 FIRST_EXPIRY = """
 select min(expires_at) from in_flight where doubt_since is null or decide_at is not null"""
 
@@ -110,6 +118,16 @@ class FlightRows(Rows):
         by_key = {_natural(row): row for row in rows}
         ended = await self._connection.fetch(END, *columns(list(by_key), 5))
         return {by_key[tuple(row)[:5]]: row["in_doubt"] for row in ended}
+
+    async def unanswered(self, keys: Iterable[Key]) -> set[Key]:
+        """Those of the messages of which a submission may still be answered."""
+        rows = await self._connection.fetch(UNANSWERED, [message_id for _, message_id in keys])
+        return {tuple(row) for row in rows}
+
+    async def being_written(self, account_id: int, message_id: int) -> list[Flight]:
+        """A message's submissions whose answer is waited for, and which its evidence does not tell of yet."""
+        rows = await self._connection.fetch(BEING_WRITTEN, account_id, message_id)
+        return [_flight(row) for row in rows]
 
     async def doubt_flights(self, rows: Sequence[tuple[Flight, datetime]], *, since: datetime) -> set[Flight]:
         """Mark submissions as in doubt; the policy decides at the given time. Those that were not yet in doubt."""

@@ -14,11 +14,16 @@ from tidings.flows.records import Key
 from tidings.store.deliveries import standing_of
 from tidings.store.rows import Rows, columns
 
-MESSAGE_FIELDS = """
+# What is written and waits for its answer is noted with that; until then the intent tells of it.
+STATE = """case when d.state < 'sending' and exists (select from in_flight f where f.message_id = d.message_id
+                                                                       and f.doubt_since is null)
+         then 'sending' else d.state::text end as state"""
+
+MESSAGE_FIELDS = f"""
     m.account_id, m.id, m.task_id, t.dialect, t.source, t.test, t.bulk_key, m.message_key, m.reference, m.recipient,
     m.sender, m.text, m.parts, m.price, m.country, m.created_at, m.scheduled_for, m.expires_at, m.extras,
     extract(epoch from m.expires_at - coalesce(m.scheduled_for, m.created_at))::integer as validity_s,
-    a.currency, d.state::text, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held,
+    a.currency, {STATE}, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held,
     d.charged, d.sent_at, d.delivered_at, d.done_at, d.report_at, d.read_at, d.flags"""
 
 MESSAGE_TABLES = """
