@@ -142,15 +142,13 @@ BROKEN = [
     ("a message with a failed part is settled at a set time", "delete from timer"),
     (
         "a part is queued once",
-        INTO_OUTBOX
-        + " select connector_id, lane, due_at, message_id, 1, attempt, account_id, parts, expires_at"
-        " from outbox where part = 0 limit 1",
+        "insert into outbox select connector_id, lane, due_at, message_id, 1, attempt, account_id, parts, tries,"
+        " reference, expires_at from outbox where part = 0 limit 1",
     ),
     (
         "only what has not left us is queued",
-        INTO_OUTBOX
-        + " select connector_id, 1, written_at, message_id, part, attempt, account_id, 1, written_at"
-        " from submission limit 1",
+        "insert into outbox select connector_id, 1, written_at, message_id, part, attempt, account_id, 1, 1, 0,"
+        " written_at from submission limit 1",
     ),
     (
         "a status is what its evidence folds to, by legal steps",
