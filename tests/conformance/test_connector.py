@@ -505,7 +505,7 @@ async def test_a_session_that_comes_up_in_a_flood_is_not_read_from_yet(
         first.send(*(receipt(number) for number in range(1, IN_HAND_MAX + 1)))
         await upstream.until(IN_HAND_MAX)
         second.send(wire.BindTransceiverResp(1))
-        await until(lambda: connector.status().bound == 2)
+        await until(lambda: connector.binds().up == 2)
         transport = connector._links[1]._transport
         assert transport is not None and not transport.is_reading()
         upstream.stores.set()
@@ -543,7 +543,7 @@ async def test_a_refused_bind_is_tried_again_until_it_is_taken(carrier: Carrier,
     carrier.bind_statuses.extend([Status.ESME_RALYBND, Status.ESME_RINVPASWD])
     async with running(carrier, upstream) as connector:
         await up(connector, carrier)
-        assert connector.status().bound == 1
+        assert connector.binds().up == 1
     assert carrier.binds == [BindTransceiver] * 3
     (first, *_) = carrier.heard(BindTransceiver)
     assert (first.system_id, first.password, first.interface_version) == ("us", "secret", 0x34)
@@ -560,8 +560,8 @@ async def test_a_carrier_that_is_not_there_yet_is_waited_for(carrier: Carrier, u
     async with Carrier() as gone:
         pass
     async with running(carrier, upstream, port=gone.port) as connector:
-        await until(lambda: connector.status().trouble is not None)
-        assert "cannot connect" in str(connector.status().trouble)
+        await until(lambda: connector.binds().trouble is not None)
+        assert "cannot connect" in str(connector.binds().trouble)
         assert not connector.bound.is_set()
 
 
@@ -615,7 +615,7 @@ async def test_the_receiver_binds_before_the_transmitter(carrier: Carrier, upstr
 async def test_several_binds_share_the_load(carrier: Carrier, upstream: Upstream) -> None:
     async with running(carrier, upstream, binds=2, window=3) as connector:
         peers = [await up(connector, carrier) for _ in range(2)]
-        await until(lambda: connector.status().bound == 2)
+        await until(lambda: connector.binds().up == 2)
         assert connector.room == 6
         for number in range(4):
             connector.submit([part(number)])
@@ -660,8 +660,8 @@ async def test_a_carrier_whose_certificate_is_not_trusted_gets_no_password(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     async with Carrier(context) as carrier, running(carrier, upstream, tls=True) as connector:
-        await until(lambda: connector.status().trouble is not None)
-        assert "certificate" in str(connector.status().trouble).lower()
+        await until(lambda: connector.binds().trouble is not None)
+        assert "certificate" in str(connector.binds().trouble).lower()
     assert carrier.received == []
 
 
@@ -691,14 +691,14 @@ async def test_a_session_that_is_lost_while_closing_is_not_made_again(
 ) -> None:
     async with running(carrier, upstream, binds=2) as connector:
         peers = [await carrier.peer() for _ in range(2)]
-        await until(lambda: connector.status().bound == 2)
+        await until(lambda: connector.binds().up == 2)
         (outcome,) = connector.submit([part()])
         await until(lambda: not all(peer.has_nothing for peer in peers))
         busy, idle = sorted(peers, key=lambda peer: peer.has_nothing)
         closing = asyncio.create_task(connector.close(drain_within_s=PATIENCE_S))
         await until(lambda: connector.room == 0)
         idle.drop()
-        await until(lambda: connector.status().bound == 1)
+        await until(lambda: connector.binds().up == 1)
         submit = await busy.next(SubmitSm)
         busy.send(receipt(1))
         await busy.next(DeliverSmResp)
@@ -750,7 +750,7 @@ async def test_starting_and_stopping_at_any_moment_ends(carrier: Carrier, upstre
             await asyncio.sleep(0)
         await soon(asyncio.gather(connector.close(0), connector.close(0)))
         await soon(run)
-        assert connector.status().bound == 0
+        assert connector.binds().up == 0
 
 
 def test_a_ca_file_that_is_not_there_names_its_setting(tmp_path: Path) -> None:

@@ -316,6 +316,16 @@ async def test_a_refused_bind_is_asked_for_again(scene: Opener):
         await it.balances()
 
 
+async def test_the_courier_says_how_its_sessions_stand(scene: Opener):
+    async with scene("bind-refused", binds=2) as it:
+
+        async def said() -> bool:
+            rows = await it.world.sql.fetch("select binds, bound, trouble from courier_lease")
+            return [tuple(row) for row in rows] == [(2, 2, None)]
+
+        await it.until(said, "both sessions are up, and somebody else can see it")
+
+
 async def test_an_unbind_in_the_middle_loses_nothing(scene: Opener):
     async with scene("unbind-mid-window") as it:
         messages = await it.send_all(numbers(8))

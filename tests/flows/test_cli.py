@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from datetime import UTC, datetime, timedelta
 from unittest import mock
 
 import pytest
@@ -25,6 +26,7 @@ from tidings.dialects.infobip.settings import Preferences, preferences
 from tidings.domain.errors import Fault
 from tidings.domain.lifecycle import Kind
 from tidings.domain.order import Draft, OnFault, Order
+from tidings.flows.ports import Binds
 
 
 class Shell:
@@ -452,6 +454,45 @@ async def test_the_doctor_finds_what_is_broken_and_what_waits(world, in_world):
     answer = json.loads(in_world.said)
     assert not answer["healthy"]
     assert [one["number"] for one in answer["violations"]] == [3]
+
+
+async def test_the_doctor_and_the_list_tell_which_connectors_are_bound(world, in_world):
+    now = datetime.now(UTC)
+    refused = "bind refused: 0x0000000e ESME_RINVPASWD"
+    seen = []
+    for until, binds in (
+        (now + timedelta(seconds=10), Binds(wanted=2, up=2)),
+        (now + timedelta(seconds=10), Binds(wanted=2, up=1, trouble="session ended: link_lost")),
+        (now + timedelta(seconds=10), Binds(wanted=2, up=0)),
+        (now + timedelta(seconds=10), Binds(wanted=2, up=0, trouble=refused)),
+        (now - timedelta(seconds=1), Binds(wanted=2, up=2)),
+    ):
+        async with world.database.transaction() as tx:
+            await tx.renew_leases([(world.connector_id, binds)], world.courier_id, now=now, until=until)
+        await asyncio.to_thread(in_world.run, "doctor")
+        [line] = [line for line in in_world.said.splitlines() if "connector carrier" in line]
+        [row] = await in_world.aside("connector", "list")
+        seen.append((*line.split(maxsplit=1), row["up"]))
+    up = "connector carrier: {} of 2 sessions are up"
+    assert seen == [
+        ("ok", up.format(2), {"binds": 2, "bound": 2, "trouble": None}),
+        (
+            "note",
+            f"{up.format(1)}: session ended: link_lost",
+            {"binds": 2, "bound": 1, "trouble": "session ended: link_lost"},
+        ),
+        ("note", up.format(0), {"binds": 2, "bound": 0, "trouble": None}),
+        (
+            "attention",
+            f"connector carrier is not bound: {refused}; tidings connector test carrier",
+            {"binds": 2, "bound": 0, "trouble": refused},
+        ),
+        (
+            "note",
+            "connector carrier: no courier works on it: it is about to, or its log says why it cannot",
+            None,
+        ),
+    ]
 
 
 async def test_the_doctor_suggests_the_id_form_that_receipts_are_found_under(world, in_world):

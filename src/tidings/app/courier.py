@@ -17,7 +17,7 @@ from tidings.flows.answers import RecordAnswers
 from tidings.flows.catalog import CatalogCache
 from tidings.flows.close import Close
 from tidings.flows.dispatch import Dispatch, Waits
-from tidings.flows.ports import Clock
+from tidings.flows.ports import Binds, Clock
 from tidings.flows.receive import PartsReceipted, Reading, Receive
 from tidings.store.admin import Admin
 from tidings.store.database import PostgresDatabase
@@ -27,6 +27,9 @@ LEASE_S = 10.0
 RENEW_S = 2.0
 """A carrier account's rate is divided between the couriers whose lease on it is fresh. A courier that comes to an
 account that others use waits one renewal before it submits, so that they have made room."""
+
+NOT_YET = Binds(wanted=0, up=0)
+"""Of a line that is about to start."""
 
 RELOAD_S = 30.0
 """How often connectors are looked at again although nobody said they changed."""
@@ -94,9 +97,13 @@ class Courier:
 
     async def _renew(self, connector_ids: list[int]) -> dict[int, int]:
         now = self._clock.now()
+        binds = {one: self._lines[one][1].binds() for one in connector_ids if one in self._lines}
         async with self._database.transaction() as tx:
             return await tx.renew_leases(
-                connector_ids, self._number, now=now, until=now + timedelta(seconds=LEASE_S)
+                [(one, binds.get(one, NOT_YET)) for one in connector_ids],
+                self._number,
+                now=now,
+                until=now + timedelta(seconds=LEASE_S),
             )
 
     async def _stay_alive(self) -> None:

@@ -14,7 +14,7 @@ from tidings.flows.answers import Answer, RecordAnswers
 from tidings.flows.batcher import Batcher
 from tidings.flows.dispatch import Dispatch, Handover
 from tidings.flows.points import Point, reach
-from tidings.flows.ports import Clock, Connector
+from tidings.flows.ports import Binds, Clock, Connector
 from tidings.flows.receive import Incoming, Receive
 from tidings.flows.records import Flight
 
@@ -75,6 +75,10 @@ class Line:
     def use(self, connector: Connector) -> None:
         """The connector of this line; it was made with the line as its upstream."""
         self._connector = connector
+
+    def binds(self) -> Binds:
+        """How the connector's sessions stand."""
+        return self._connector.binds()
 
     async def run(self, *, held: asyncio.Event, drain_s: float) -> None:
         """Work until cancelled; then drain: take nothing more, wait for answers, record them."""

@@ -38,6 +38,15 @@ class Outgoing:
     flash: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Binds:
+    """How a connector's sessions with its carrier stand."""
+
+    wanted: int
+    up: int
+    trouble: str | None = None  # why some are missing
+
+
 class Connector(Protocol):
     """The thing that talks to one upstream account. Every connector passes tests/conformance."""
 
@@ -75,6 +84,10 @@ class Connector(Protocol):
 
     def share(self, among: int) -> None:
         """So many couriers use the same account: take an equal part of its rate."""
+        ...
+
+    def binds(self) -> Binds:
+        """How its sessions stand at this moment."""
         ...
 
     async def run(self) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 import asyncpg
 
 from tidings.domain.order import TrafficClass
+from tidings.flows.ports import Binds
 from tidings.flows.receive import TAIL
 from tidings.flows.records import Flight, Key, Match
 from tidings.store.rows import Rows, columns
@@ -84,9 +85,11 @@ from submission where connector_id = $1 and upstream_key = any($2::text[])
 order by written_at desc"""
 
 RENEW_LEASES = """
-insert into courier_lease (connector_id, courier_id, until)
-select connector_id, $2, $3 from unnest($1::integer[]) as t (connector_id)
-on conflict (connector_id, courier_id) do update set until = excluded.until"""
+insert into courier_lease (connector_id, courier_id, until, binds, bound, trouble)
+select connector_id, $2, $3, binds, bound, trouble
+from unnest($1::integer[], $4::integer[], $5::integer[], $6::text[]) as t (connector_id, binds, bound, trouble)
+on conflict (connector_id, courier_id) do update
+set until = excluded.until, binds = excluded.binds, bound = excluded.bound, trouble = excluded.trouble"""
 END_LEASES = "delete from courier_lease where courier_id = $1 or until < $2"
 HOLDERS = """
 select connector_id, count(*) as holders from courier_lease
@@ -100,11 +103,13 @@ class FlightRows(Rows):
     """Statements on submissions."""
 
     async def renew_leases(
-        self, connector_ids: Sequence[int], courier_id: int, *, now: datetime, until: datetime
+        self, accounts: Sequence[tuple[int, Binds]], courier_id: int, *, now: datetime, until: datetime
     ) -> dict[int, int]:
-        """Say that this courier works on these accounts; how many do, by connector."""
-        await self._connection.execute(RENEW_LEASES, list(connector_ids), courier_id, until)
-        rows = await self._connection.fetch(HOLDERS, list(connector_ids), now)
+        """Say that this courier works on these accounts, and how their sessions stand; how many do, by connector."""
+        flat = [(one, binds.wanted, binds.up, binds.trouble) for one, binds in accounts]
+        connector_ids, *standing = columns(flat, 4)
+        await self._connection.execute(RENEW_LEASES, connector_ids, courier_id, until, *standing)
+        rows = await self._connection.fetch(HOLDERS, connector_ids, now)
         return {row["connector_id"]: row["holders"] for row in rows}
 
     async def end_leases(self, courier_id: int, *, now: datetime) -> None:

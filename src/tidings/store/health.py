@@ -39,6 +39,13 @@ SUSPECTED = """
 select c.name, s.form, s.found from suspect_count s join connector c on c.id = s.connector_id
 where s.form <> coalesce(c.settings ->> 'id_form', 'exact') order by s.found desc"""
 
+# Each courier that works on a connector has sessions of its own.
+BOUND = """
+select c.name, count(l.courier_id)::integer as couriers, coalesce(sum(l.binds), 0)::integer as binds,
+       coalesce(sum(l.bound), 0)::integer as bound, max(l.trouble) as trouble
+from connector c left join courier_lease l on l.connector_id = c.id and l.until > now()
+where c.enabled group by c.id, c.name order by c.id"""
+
 SET_UP = """
 select exists (select from account where closed_at is null) as accounts,
        exists (select from connector where enabled) as connectors,
@@ -77,6 +84,16 @@ class Suspected(msgspec.Struct, frozen=True):
     receipts: int
 
 
+class Bound(msgspec.Struct, frozen=True):
+    """How the sessions of a connector that is switched on stand, as its couriers said some seconds ago."""
+
+    connector: str
+    couriers: int  # that work on it
+    binds: int  # sessions that there are to be
+    bound: int
+    trouble: str | None  # why some are missing
+
+
 class SetUp(msgspec.Struct, frozen=True):
     """Whether there is what sending needs."""
 
@@ -99,6 +116,11 @@ async def late(connection: asyncpg.Connection, *, slack: timedelta) -> list[Late
 async def suspected(connection: asyncpg.Connection) -> list[Suspected]:
     """The connectors whose form of id seems wrong, the surest first."""
     return [Suspected(*row) for row in map(tuple, await connection.fetch(SUSPECTED))]
+
+
+async def bound(connection: asyncpg.Connection) -> list[Bound]:
+    """How the sessions of every connector stand that is switched on."""
+    return [Bound(*row) for row in map(tuple, await connection.fetch(BOUND))]
 
 
 async def set_up(connection: asyncpg.Connection) -> SetUp:

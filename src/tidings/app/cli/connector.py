@@ -13,8 +13,9 @@ from tidings.app.cli.table import table
 from tidings.app.connectors import REFERENCES
 from tidings.connectors.smpp.probe import Step, probe
 from tidings.domain.errors import Misconfigured
+from tidings.store import health
 
-HEADINGS = ("name", "id", "address", "system_id", "binds", "receipts say", "simulator", "is")
+HEADINGS = ("name", "id", "address", "system_id", "binds", "receipts say", "simulator", "is", "up")
 
 
 @click.group()
@@ -86,8 +87,13 @@ def change(invocation: Invocation, /, *, name: str, simulator: bool | None, **op
 @connector.command("list")
 @click.pass_obj
 def list_(invocation: Invocation) -> None:
-    """Show every connector. Passwords are not shown; they are not here."""
-    rows = ask(invocation, lambda desk: desk.admin.connectors())
+    """Show every connector, and how many of its sessions are up. Passwords are not shown; they are not here."""
+
+    async def look(desk: Desk) -> list[dict[str, Any]]:
+        bound = {one.connector: one for one in await health.bound(desk.connection)}
+        return [{**row, "up": _up(bound.get(row["name"]))} for row in await desk.admin.connectors()]
+
+    rows = ask(invocation, look)
     invocation.show(rows, table(HEADINGS, [_shown(row) for row in rows]))
 
 
@@ -183,4 +189,18 @@ def _shown(row: dict[str, Any]) -> tuple[object, ...]:
         settings.get("receipt_class"),
         "yes" if row["simulator"] else "no",
         "on" if row["enabled"] else "off",
+        _told(row["up"]),
     )
+
+
+def _up(bound: health.Bound | None) -> dict[str, Any] | None:
+    """How the sessions stand, where a courier works on the connector."""
+    if bound is None or not bound.couriers:
+        return None
+    return {"binds": bound.binds, "bound": bound.bound, "trouble": bound.trouble}
+
+
+def _told(up: dict[str, Any] | None) -> str:
+    if up is None:
+        return "no courier"
+    return f"{up['bound']} of {up['binds']}" + (f": {up['trouble']}" if up["trouble"] else "")

@@ -89,6 +89,8 @@ async def _examine(connection: asyncpg.Connection, *, everything: bool) -> Diagn
     findings += _promises(violations)
     findings += _lack(await health.set_up(connection))
     findings += _waiting(counts, await health.late(connection, slack=SLACK))
+    if counts.couriers:
+        findings += [_bound(one) for one in await health.bound(connection)]
     findings += [Finding(Level.ATTENTION, _suspicion(one)) for one in await health.suspected(connection)]
     return Diagnosis(findings, violations, counts)
 
@@ -149,6 +151,23 @@ def _waiting(counts: health.Counts, late: list[health.Late]) -> list[Finding]:
             )
         )
     return found
+
+
+def _bound(one: health.Bound) -> Finding:
+    """Whether the carrier has let us in, and with how many sessions."""
+    if not one.couriers:
+        text = "no courier works on it: it is about to, or its log says why it cannot"
+        return Finding(Level.NOTE, f"connector {one.connector}: {text}")
+    shown = f"connector {one.connector}: {one.bound} of {one.binds} sessions are up"
+    if one.bound == one.binds > 0:
+        return Finding(Level.OK, shown)
+    why = f": {one.trouble}" if one.trouble else ""
+    if one.bound or not one.trouble:  # without a reason it has only begun to connect
+        return Finding(Level.NOTE, shown + why)
+    return Finding(
+        Level.ATTENTION,
+        f"connector {one.connector} is not bound{why}; tidings connector test {one.connector}",
+    )
 
 
 def _complaint(one: health.Late) -> str:

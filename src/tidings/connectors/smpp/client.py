@@ -24,7 +24,7 @@ from tidings.connectors.smpp.slot import slots
 from tidings.domain.errors import Misconfigured
 from tidings.domain.outcome import Next, Outcome, Refused, Taken, Unknown, Unwritten
 from tidings.domain.reason import Reason
-from tidings.flows.ports import PART_REFUSED, Clock, Outgoing, Upstream
+from tidings.flows.ports import PART_REFUSED, Binds, Clock, Outgoing, Upstream
 
 _SESSION_BROKEN = (Status.ESME_RINVCMDLEN, Status.ESME_RINVBNDSTS)
 """Answers to a submission that say the session itself is out of step: a new one is needed."""
@@ -34,14 +34,12 @@ _SESSION_BROKEN = (Status.ESME_RINVCMDLEN, Status.ESME_RINVBNDSTS)
 class Snapshot:
     """How a connector stands: for health checks and for people."""
 
-    binds: int  # configured sessions
-    bound: int
+    binds: Binds
     in_flight: int  # submissions written and unanswered
     queued: int  # submissions that wait for the window or the pace
     window: int  # of all sessions that are up
     rate_per_s: float | None  # now; None = no limit
     receipts_in_hand: int
-    trouble: str | None  # why sessions are missing, if any are
     counts: dict[str, int]  # since the start
 
 
@@ -134,6 +132,11 @@ class SmppConnector:
         """So many couriers use the account: the rate is divided between them."""
         self._pace.share(among, self._loop.time())
 
+    def binds(self) -> Binds:
+        """How its sessions stand at this moment."""
+        missing = (slot.trouble for slot in self._slots if not slot.terms.up.is_set() and slot.trouble)
+        return Binds(wanted=len(self._slots), up=len(self._links), trouble=next(missing, None))
+
     async def run(self) -> None:
         """Keep the binds up until `close`; reconnect with backoff. Never raises for what a peer may do."""
         self._keepers = [asyncio.create_task(slot.keep(self, self._log)) for slot in self._slots]
@@ -165,16 +168,13 @@ class SmppConnector:
     def status(self) -> Snapshot:
         """How the connector stands now."""
         rate = self._pace.rate_per_s
-        missing = [slot.trouble for slot in self._slots if not slot.terms.up.is_set() and slot.trouble]
         return Snapshot(
-            binds=len(self._slots),
-            bound=len(self._links),
+            binds=self.binds(),
             in_flight=self._in_flight(),
             queued=self._queued(),
             window=sum(link.terms.window for link in self._links if link.terms.submits),
             rate_per_s=None if rate == inf else rate,
             receipts_in_hand=self._intake.in_hand,
-            trouble=missing[0] if missing else None,
             counts=dict(self._counts + self._intake.counts),
         )
 

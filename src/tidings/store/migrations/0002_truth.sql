@@ -16,11 +16,15 @@ create table suspect_count (
     primary key (connector_id, form)
 );
 
--- Which couriers work on which carrier account: its rate is divided between those that renewed lately.
+-- Which couriers work on which carrier account, and how its sessions stand: the account's rate is divided between
+-- those that renewed lately.
 create table courier_lease (
     connector_id integer not null,
     courier_id integer not null,
     until timestamptz not null,
+    binds integer not null, -- sessions there are to be
+    bound integer not null,
+    trouble text, -- why some are missing
     primary key (connector_id, courier_id)
 ) with (fillfactor = 50);
 
