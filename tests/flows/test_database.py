@@ -1,4 +1,4 @@
-"""What the pool of connections promises whatever PostgreSQL does."""
+"""What the pools of connections promise whatever PostgreSQL does."""
 
 import pytest
 
@@ -20,3 +20,9 @@ async def test_no_plan_outlives_the_table_it_was_made_for(world):
     async with world.database.transaction() as tx:
         assert await tx._connection.fetchval("show plan_cache_mode") == "force_custom_plan"
         assert await tx._connection.fetchval("show join_collapse_limit") == "1"
+
+
+async def test_nobody_reads_a_whole_table(world):
+    for connections in (world.database.transaction, world.database.reading):
+        async with connections() as tx:
+            assert await tx._connection.fetchval("show enable_seqscan") == "off"

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from tidings.app.keys import create_key, create_password
-from tidings.flows.lookups import hash_secret
+from tidings.flows.callers import hash_secret
 from tidings.store.admin import Admin
 
 ACCOUNT = "demo"

@@ -15,6 +15,7 @@ from tidings.domain.message import (
 )
 from tidings.domain.order import Caller, Order, Receipted
 from tidings.flows.accept import Accept
+from tidings.flows.callers import Callers
 from tidings.flows.lookups import Lookups
 from tidings.flows.ports import Clock
 from tidings.flows.reports import PullReports
@@ -25,19 +26,24 @@ from tidings.store.ids import IdBlocks
 class House:
     """Implements `flows.gateway.Gateway`: every use case that dialects, console and CLI may start."""
 
-    def __init__(self, accept: Accept, lookups: Lookups, pull: PullReports) -> None:
+    def __init__(
+        self, accept: Accept, *, callers: Callers, lookups: Lookups, pull: PullReports, token_secret: bytes
+    ) -> None:
         self._accept = accept
+        self._callers = callers
         self._lookups = lookups
         self._pull = pull
+        self._token_secret = token_secret
 
     @classmethod
     async def on(cls, database: PostgresDatabase, clock: Clock) -> "House":
         """The gateway on an open, migrated database."""
         async with database.reading() as tx:
-            _, id_secret = await tx.installation()
+            token_secret, id_secret = await tx.installation()
         lookups = Lookups(database, id_secret=id_secret)
         accept = Accept(database, clock=clock, new_ids=IdBlocks(database), id_secret=id_secret)
-        return cls(accept, lookups, PullReports(database, clock=clock, lookups=lookups))
+        pull = PullReports(database, clock=clock, lookups=lookups)
+        return cls(accept, callers=Callers(database), lookups=lookups, pull=pull, token_secret=token_secret)
 
     async def close(self) -> None:
         """Finish what was taken."""
@@ -45,19 +51,19 @@ class House:
 
     async def caller_by_key(self, key: str) -> Caller | None:
         """Who an API key belongs to."""
-        return await self._lookups.caller_by_key(key)
+        return await self._callers.by_key(key)
 
     async def caller_by_password(self, username: str, password: str) -> Caller | None:
         """Who a user name and password belong to."""
-        return await self._lookups.caller_by_password(username, password)
+        return await self._callers.by_password(username, password)
 
     async def caller_by_credential(self, credential_id: int) -> Caller | None:
         """Who a credential belongs to."""
-        return await self._lookups.caller_by_credential(credential_id)
+        return await self._callers.by_credential(credential_id)
 
     async def token_secret(self) -> bytes:
         """The key that signs our tokens."""
-        return await self._lookups.token_secret()
+        return self._token_secret
 
     async def accept(self, order: Order) -> Receipted:
         """Take an order."""

@@ -3,7 +3,7 @@
 import secrets
 import string
 
-from tidings.flows.lookups import hash_secret
+from tidings.flows.callers import hash_secret
 from tidings.store.admin import Admin
 
 ALPHABET = string.ascii_letters + string.digits

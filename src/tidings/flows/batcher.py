@@ -2,7 +2,8 @@
 
 Round trips and commits are what a database costs, and grouping is the cure. There is no timer: the first item
 leaves on the next turn of the loop, together with all that came in the same turn; everything that arrives while
-it is under way is the next batch. The queue is bounded, so that pressure goes back to the callers.
+it is under way is the next batch. The queue is bounded, so that pressure goes back to the callers. With two lanes
+a second batch may leave while the first is under way, so that the database works while we do.
 """
 
 import asyncio
@@ -26,15 +27,21 @@ class Batcher(Generic[Item, Result]):
         max_weight: int = 2_000,
         max_waiting: int = 50_000,
         weigh: Callable[[Item], int] = lambda _: 1,
+        lanes: int = 1,
     ) -> None:
-        """`max_weight` bounds one batch (a heavier single item goes alone), `max_waiting` the queue."""
+        """`max_weight` bounds one batch (a heavier single item goes alone), `max_waiting` the queue.
+
+        `lanes` is how many batches may be under way at a time.
+        """
         self._run = run
         self._max_weight = max_weight
         self._max_waiting = max_waiting
         self._weigh = weigh
         self._waiting: deque[tuple[Item, int, asyncio.Future[Result]]] = deque()
         self._weight = 0
-        self._worker: asyncio.Task[None] | None = None
+        self._lanes = lanes
+        self._workers: set[asyncio.Task[None]] = set()
+        self._starting = False  # a worker that has not taken its first batch: it takes what comes meanwhile
         self._closed = False
 
     async def put(self, item: Item) -> Result:
@@ -45,22 +52,26 @@ class Batcher(Generic[Item, Result]):
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, weight, future))
         self._weight += weight
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._work())
+        if not self._starting and len(self._workers) < self._lanes:
+            self._starting = True
+            self._workers.add(asyncio.create_task(self._work()))
         return await future
 
     async def close(self) -> None:
         """Take nothing more and finish what waits."""
         self._closed = True
-        if self._worker is not None:
-            await self._worker
+        while self._workers:
+            await asyncio.gather(*self._workers)
 
     async def _work(self) -> None:
+        self._starting = False
+        worker = asyncio.current_task()
+        assert worker is not None
         try:
             while self._waiting:
                 await self._run_one(self._next_batch())
         finally:
-            self._worker = None
+            self._workers.discard(worker)
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         batch: list[tuple[Item, asyncio.Future[Result]]] = []

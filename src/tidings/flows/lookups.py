@@ -1,27 +1,13 @@
 """Questions that change nothing, grouped per tick of the loop: one statement answers all that were asked meanwhile."""
 
-from hashlib import sha256
-from hmac import compare_digest
-
 from tidings.domain import ids
 from tidings.domain.lifecycle import Evidence, replay
 from tidings.domain.message import Balance, Message, MessageFilter, MessagePage, ReportFilter, Sort, Task
-from tidings.domain.order import Caller
 from tidings.flows.batcher import Batcher
+from tidings.flows.callers import MAX_KEY
 from tidings.flows.dispatch import as_written
-from tidings.flows.records import Key, KnownCaller, Named
+from tidings.flows.records import Key, Named, OwnKey
 from tidings.flows.transaction import Database
-
-MAX_KEY = 200
-"""No key or name of ours or a customer's is longer."""
-
-
-def hash_secret(secret: str) -> bytes:
-    """How keys and passwords are stored.
-
-    They are made by us from at least 119 random bits, so a plain hash cannot be searched and needs no salt.
-    """
-    return sha256(secret.encode()).digest()
 
 
 class Lookups:
@@ -30,40 +16,9 @@ class Lookups:
     def __init__(self, database: Database, *, id_secret: bytes) -> None:
         self._database = database
         self._id_secret = id_secret
-        self._messages: Batcher[Key, Message | None] = Batcher(self._messages_by_id)
-        self._tasks: Batcher[Key, Task | None] = Batcher(self._tasks_by_id)
-        self._keys: Batcher[tuple[int, str, str], int | None] = Batcher(self._ids_by_key)
-        self._by_hash: Batcher[bytes, KnownCaller | None] = Batcher(self._callers_by_hash)
-
-    async def caller_by_key(self, key: str) -> Caller | None:
-        """Who an API key belongs to."""
-        if not 0 < len(key) <= MAX_KEY:
-            return None
-        hashed = hash_secret(key)
-        known = await self._by_hash.put(hashed)
-        return known.caller if known and compare_digest(known.secret_hash, hashed) else None
-
-    async def caller_by_password(self, username: str, password: str) -> Caller | None:
-        """Who a user name and password belong to."""
-        if not (0 < len(username) <= MAX_KEY and 0 < len(password) <= MAX_KEY):
-            return None
-        async with self._database.reading() as tx:
-            known = await tx.callers_by_name([username])
-        hashed = hash_secret(password)
-        return next((one.caller for one in known if compare_digest(one.secret_hash, hashed)), None)
-
-    async def caller_by_credential(self, credential_id: int) -> Caller | None:
-        """Who a credential id belongs to."""
-        if not 0 < credential_id < 2**31:
-            return None
-        async with self._database.reading() as tx:
-            known = await tx.callers_by_id([credential_id])
-        return known[0].caller if known else None
-
-    async def token_secret(self) -> bytes:
-        """The key that signs our tokens."""
-        async with self._database.reading() as tx:
-            return (await tx.installation())[0]
+        self._messages: Batcher[Key, Message | None] = Batcher(self._messages_by_id, lanes=2)
+        self._owned: Batcher[OwnKey, Message | None] = Batcher(self._messages_by_key, lanes=2)
+        self._tasks: Batcher[Key, Task | None] = Batcher(self._tasks_by_id, lanes=2)
 
     async def balance(self, account_id: int) -> Balance:
         """What an account has."""
@@ -78,14 +33,12 @@ class Lookups:
 
     async def message_by_reference(self, account_id: int, reference: str) -> Message | None:
         """One message by its reference, chosen or generated."""
-        message_id = await self._id_of(account_id, "reference", reference)
-        message = await self.message(account_id, message_id) if message_id else None
+        message = await self._keyed(account_id, "reference", reference)
         return message if message and message.reference == reference else None
 
     async def message_by_key(self, account_id: int, message_key: str) -> Message | None:
         """One message by its messageId, chosen or generated."""
-        message_id = await self._id_of(account_id, "message", message_key)
-        message = await self.message(account_id, message_id) if message_id else None
+        message = await self._keyed(account_id, "message", message_key)
         return message if message and message.message_key == message_key else None
 
     async def task(self, account_id: int, task_id: int) -> Task | None:
@@ -145,18 +98,19 @@ class Lookups:
         """The message ids that a report filter's messageId and bulkId stand for."""
         ids_named = ranges = None
         if where.message_key is not None:
-            found = await self._id_of(account_id, "message", where.message_key)
-            ids_named = [found] if found else []
+            found = await self.message_by_key(account_id, where.message_key)
+            ids_named = [found.id] if found else []
         if where.bulk_key is not None:
             async with self._database.reading() as tx:
                 ranges = await tx.ranges_by_bulk(account_id, where.bulk_key)
         return Named(ids_named, ranges)
 
-    async def _id_of(self, account_id: int, kind: str, key: str) -> int | None:
+    async def _keyed(self, account_id: int, kind: str, key: str) -> Message | None:
         """The message of a key; a generated key carries its id."""
         if not 0 < len(key) <= MAX_KEY or "\x00" in key:
             return None
-        return ids.unseal(self._id_secret, key) or await self._keys.put((account_id, kind, key))
+        made = ids.unseal(self._id_secret, key)
+        return await (self.message(account_id, made) if made else self._owned.put((account_id, kind, key)))
 
     async def _messages_by_id(self, keys: list[Key]) -> list[Message | None]:
         async with self._database.reading() as tx:
@@ -168,15 +122,10 @@ class Lookups:
             found = await tx.tasks_by_id(sorted(set(keys)))
         return [found.get(key) for key in keys]
 
-    async def _ids_by_key(self, keys: list[tuple[int, str, str]]) -> list[int | None]:
+    async def _messages_by_key(self, keys: list[OwnKey]) -> list[Message | None]:
         async with self._database.reading() as tx:
-            found = await tx.ids_by_key(sorted(set(keys)))
+            found = await tx.messages_by_key(sorted(set(keys)))
         return [found.get(key) for key in keys]
-
-    async def _callers_by_hash(self, hashes: list[bytes]) -> list[KnownCaller | None]:
-        async with self._database.reading() as tx:
-            found = {one.secret_hash: one for one in await tx.callers_by_hash(hashes)}
-        return [found.get(one) for one in hashes]
 
 
 def _meets(message: Message, where: MessageFilter) -> bool:

@@ -15,6 +15,9 @@ from tidings.domain.settlement import Plan
 Key = tuple[int, int]
 """(account id, message id)."""
 
+OwnKey = tuple[int, str, str]
+"""(account id, "reference" or "message", what the customer chose)."""
+
 
 class Funds(msgspec.Struct):
     """An account under lock: what it may spend and what it pays for."""

@@ -37,6 +37,7 @@ from tidings.flows.records import (
     NewTask,
     Orphan,
     OwedReport,
+    OwnKey,
     Waiting,
 )
 
@@ -246,6 +247,10 @@ class CloseTx(DispatchTx, Protocol):
 class ReadTx(Protocol):
     """Questions that change nothing."""
 
+    async def catalog_version(self) -> int:
+        """Which version of what operators configured is in force."""
+        ...
+
     async def callers_by_hash(self, hashes: list[bytes]) -> list[KnownCaller]:
         """Who these hashed keys belong to; revoked ones and closed accounts are left out."""
         ...
@@ -266,8 +271,8 @@ class ReadTx(Protocol):
         """The messages of these keys that exist."""
         ...
 
-    async def ids_by_key(self, keys: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str, str], int]:
-        """Message ids of customers' own (account id, kind, key)."""
+    async def messages_by_key(self, keys: Sequence[OwnKey]) -> dict[OwnKey, Message]:
+        """The messages of customers' own keys that exist."""
         ...
 
     async def tasks_by_id(self, keys: Sequence[Key]) -> dict[Key, Task]:

@@ -31,17 +31,30 @@ a commit under way took hold is then not known."""
 
 COMMAND_TIMEOUT_S = 60.0
 
+READERS = 4
+"""Connections for questions. A statement answers all that were asked meanwhile, so that two are busy with those; the
+others are for lists and timelines."""
+
 SESSION = {
     "application_name": "tidings",
     "timezone": "UTC",
-    # A plan that was made while a table was empty is kept until somebody analyzes it, and reads all of what has come
-    # since: on a new database, and in every new partition, one lookup took half a minute.
-    "plan_cache_mode": "force_custom_plan",
-    # Joins happen in the order in which they are written. Of a table that was not analyzed yet the planner thinks that
-    # an account has few rows in it, and then it begins with all of them.
+    # Every table that grows is asked by a key. Reading one whole is never right, however few rows the planner believes
+    # in: it believes so of every table, and of every new partition, that nobody has analyzed.
+    "enable_seqscan": "off",
+    # Joins happen in the order in which they are written, for the same reason.
     "join_collapse_limit": "1",
+    # A helper process costs more than any of these statements.
+    "max_parallel_workers_per_gather": "0",
 }
 """What every pooled connection is told."""
+
+WRITING = {**SESSION, "plan_cache_mode": "force_custom_plan"}
+"""A plan that was made while a table was empty is kept until somebody analyzes it. Statements that leave the planner a
+choice are therefore planned each time, which costs some tenths of a millisecond for every batch."""
+
+READING = {**SESSION, "plan_cache_mode": "force_generic_plan"}
+"""Questions leave the planner no choice (`tests/flows/test_plans.py`), so that one plan is right for ever. Planning
+them costs ten times as much as answering them: each names three partitioned tables."""
 
 
 class Tx(
@@ -63,41 +76,48 @@ async def _keep_session(connection: asyncpg.Connection) -> None:
 
 
 class PostgresDatabase:
-    """A pool of few connections: more of them than cores only makes it slower."""
+    """Few connections: more of them than cores only makes it slower. Questions have their own, which nobody locks."""
 
     def __init__(self, url: str, *, pool_size: int = 4) -> None:
         self.url = url
         self._pool_size = pool_size
-        self._pool: asyncpg.Pool | None = None
+        self._writers: asyncpg.Pool | None = None
+        self._readers: asyncpg.Pool | None = None
 
     async def open(self) -> None:
         """Connect. Raises Unavailable."""
+        self._writers = await self._pool(max_size=self._pool_size, min_size=1, session=WRITING)
+        self._readers = await self._pool(max_size=READERS, min_size=0, session=READING)
+
+    async def _pool(self, *, max_size: int, min_size: int, session: dict[str, str]) -> asyncpg.Pool:
         try:
-            self._pool = await asyncpg.create_pool(
+            return await asyncpg.create_pool(
                 self.url,
-                min_size=1,
-                max_size=self._pool_size,
+                min_size=min_size,
+                max_size=max_size,
                 reset=_keep_session,
                 command_timeout=COMMAND_TIMEOUT_S,
-                server_settings=SESSION,
+                max_cached_statement_lifetime=0,
+                server_settings=session,
             )
         except LOST as error:
             raise Unavailable(f"the database cannot be reached: {type(error).__name__}") from error
 
     async def close(self) -> None:
         """Give the connections back; what is under way may finish for some seconds."""
-        if self._pool is not None:
-            try:
-                await asyncio.wait_for(self._pool.close(), timeout=5)
-            except TimeoutError:
-                self._pool.terminate()
+        for pool in (self._readers, self._writers):
+            if pool is not None:
+                try:
+                    await asyncio.wait_for(pool.close(), timeout=5)
+                except TimeoutError:
+                    pool.terminate()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """A transaction, committed at the end of the block. Raises Unavailable when the database is away."""
-        assert self._pool is not None, "open() first"
+        assert self._writers is not None, "open() first"
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
+            async with self._writers.acquire() as connection, connection.transaction():
                 yield Tx(connection)
         except LOST as error:
             raise Unavailable(f"the database went away: {type(error).__name__}") from error
@@ -105,9 +125,9 @@ class PostgresDatabase:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Tx]:
         """A connection for one statement that only reads."""
-        assert self._pool is not None, "open() first"
+        assert self._readers is not None, "open() first"
         try:
-            async with self._pool.acquire() as connection:
+            async with self._readers.acquire() as connection:
                 yield Tx(connection)
         except LOST as error:
             raise Unavailable(f"the database went away: {type(error).__name__}") from error

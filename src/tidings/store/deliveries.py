@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import asyncpg
 import msgspec
@@ -87,13 +88,33 @@ _encode = msgspec.json.Encoder().encode
 
 def standing_of(row: asyncpg.Record) -> Standing:
     """The standing that a row's columns spell."""
+    return _standing_of(
+        row["state"],
+        row["reason"],
+        row["stage"],
+        row["confirmation"],
+        row["inferred"],
+        row["network_error"],
+    )
+
+
+@lru_cache(maxsize=1_024)
+def _standing_of(
+    state: str,
+    reason: str | None,
+    stage: str | None,
+    confirmation: str,
+    inferred: bool,
+    network_error: int | None,
+) -> Standing:
+    """There are few of them, and a thousand rows of a batch share one."""
     return Standing(
-        state=State(row["state"]),
-        reason=Reason(row["reason"]) if row["reason"] else None,
-        stage=Stage(row["stage"]) if row["stage"] else None,
-        confirmation=Confirmation(row["confirmation"]),
-        inferred=row["inferred"],
-        network_error=row["network_error"],
+        state=State(state),
+        reason=Reason(reason) if reason else None,
+        stage=Stage(stage) if stage else None,
+        confirmation=Confirmation(confirmation),
+        inferred=inferred,
+        network_error=network_error,
     )
 
 

@@ -30,9 +30,11 @@ insert into evidence (account_id, message_id, seq, body)
 select * from unnest($1::integer[], $2::bigint[], $3::integer[], $4::bytea[])"""
 
 PACKS = """
-select account_id, message_id, seq, body
+select e.account_id, e.message_id, e.seq, e.body
 from unnest($1::integer[], $2::bigint[], $3::integer[]) as wanted (account_id, message_id, seq)
-join evidence using (account_id, message_id, seq)"""
+cross join lateral (
+    select * from evidence
+    where account_id = wanted.account_id and message_id = wanted.message_id and seq = wanted.seq offset 0) e"""
 
 PLACES = "select evidence from delivery where account_id = $1 and message_id = $2"
 

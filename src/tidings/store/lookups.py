@@ -10,7 +10,7 @@ from tidings.domain.message import Message, MessageFilter, MessagePage, Sort, Ta
 from tidings.domain.money import Units
 from tidings.domain.order import NO_EXTRAS, Dialect, Extras
 from tidings.domain.status import FINAL
-from tidings.flows.records import Key
+from tidings.flows.records import Key, OwnKey
 from tidings.store.deliveries import standing_of
 from tidings.store.rows import Rows, columns
 
@@ -26,30 +26,44 @@ MESSAGE_FIELDS = f"""
     a.currency, {STATE}, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held,
     d.charged, d.sent_at, d.delivered_at, d.done_at, d.report_at, d.read_at, d.flags"""
 
+# `offset 0` makes each of these a question of its own, asked for one row after the other by the table's key, whatever
+# the planner thinks of the tables' sizes.
 MESSAGE_TABLES = """
-    join delivery d on d.account_id = m.account_id and d.message_id = m.id
-    join task t on t.account_id = m.account_id and t.id = m.task_id
-    join account a on a.id = m.account_id"""
+cross join lateral (
+    select * from delivery where account_id = m.account_id and message_id = m.id offset 0) d
+cross join lateral (select * from task where account_id = m.account_id and id = m.task_id offset 0) t
+cross join lateral (select * from account where id = m.account_id offset 0) a"""
 
+# An id belongs to one account only; a pair that was not asked for is left out by whoever asked.
 BY_ID = f"""
 select {MESSAGE_FIELDS}
-from unnest($1::integer[], $2::bigint[]) as wanted (account_id, id)
-join message m using (account_id, id) {MESSAGE_TABLES}"""
+from (select * from message where account_id = any($1::integer[]) and id = any($2::bigint[]) offset 0) m
+{MESSAGE_TABLES}"""
 
-IDS_BY_KEY = """
-select k.account_id, k.kind::text, k.key, k.message_id
+BY_KEY = f"""
+select wanted.kind::text, wanted.key, {MESSAGE_FIELDS}
 from unnest($1::integer[], $2::key_kind[], $3::text[]) as wanted (account_id, kind, key)
-join external_key k using (account_id, kind, key)"""
+cross join lateral (
+    select message_id from external_key
+    where account_id = wanted.account_id and kind = wanted.kind and key = wanted.key offset 0) k
+cross join lateral (
+    select * from message where account_id = wanted.account_id and id = k.message_id offset 0) m
+{MESSAGE_TABLES}"""
 
+# A task of one message keeps no counters: they are that message's standing.
 TASKS = """
-select t.account_id, t.id, t.dialect, t.bulk_key, t.name, t.validity_s, t.created_at, t.scheduled_for, t.total,
-       a.currency, m.sender, m.text, c.handed_over, c.waiting, c.sent, c.delivered, c.expired, c.undeliverable,
-       c.rejected, c.unknown, c.price
-from unnest($1::integer[], $2::bigint[]) as wanted (account_id, id)
-join task t using (account_id, id)
-join account a on a.id = t.account_id
-join message m on m.account_id = t.account_id and m.id = t.id + 1
-left join task_counter c on c.account_id = t.account_id and c.task_id = t.id"""
+select t.account_id, t.id, t.dialect, t.bulk_key, t.name, t.validity_s, t.created_at, t.scheduled_for, t.total, t.test,
+       a.currency, m.sender, m.text, m.price as asked, c.handed_over, c.waiting, c.sent, c.delivered, c.expired,
+       c.undeliverable, c.rejected, c.unknown, c.price, d.state::text, d.reason, d.stage::text, d.confirmation::text,
+       d.inferred, d.network_error, d.sent_at, d.held, d.charged
+from (select * from task where account_id = any($1::integer[]) and id = any($2::bigint[]) offset 0) t
+cross join lateral (select * from account where id = t.account_id offset 0) a
+cross join lateral (select * from message where account_id = t.account_id and id = t.id + 1 offset 0) m
+left join lateral (
+    select * from task_counter where account_id = t.account_id and task_id = t.id offset 0) c on true
+left join lateral (
+    select * from delivery where account_id = t.account_id and message_id = t.id + 1 and t.total = 1 offset 0
+) d on true"""
 
 # The messages of a task follow its own id, so that a task is a range of ids.
 MATCHING = """
@@ -74,6 +88,9 @@ order by id desc limit 1000"""
 
 INSTALLATION = "select token_secret, id_secret from installation"
 
+BUCKETS = tuple(map(str, Bucket))
+DIALECTS = {str(one): one for one in Dialect}
+
 _decode_extras = msgspec.json.Decoder(Extras).decode
 
 
@@ -81,24 +98,19 @@ class LookupRows(Rows):
     """Statements that only read."""
 
     async def messages_by_id(self, keys: Sequence[Key]) -> dict[Key, Message]:
-        """The messages of these keys that exist."""
+        """The messages of these keys that exist; and of those accounts some others of these ids."""
         rows = await self._connection.fetch(BY_ID, *columns(keys, 2))
         return {(row["account_id"], row["id"]): message_of(row) for row in rows}
 
-    async def ids_by_key(self, keys: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str, str], int]:
-        """Message ids of customers' own (account id, kind, key)."""
-        rows = await self._connection.fetch(IDS_BY_KEY, *columns(keys, 3))
-        return {(row[0], row[1], row[2]): row[3] for row in rows}
+    async def messages_by_key(self, keys: Sequence[OwnKey]) -> dict[OwnKey, Message]:
+        """The messages of customers' own keys that exist."""
+        rows = await self._connection.fetch(BY_KEY, *columns(keys, 3))
+        return {(row["account_id"], row["kind"], row["key"]): message_of(row) for row in rows}
 
     async def tasks_by_id(self, keys: Sequence[Key]) -> dict[Key, Task]:
         """The tasks of these keys that exist, with their counters."""
         rows = await self._connection.fetch(TASKS, *columns(keys, 2))
-        alone = [(row["account_id"], row["id"] + 1) for row in rows if row["total"] == 1]
-        messages = await self.messages_by_id(alone) if alone else {}
-        return {
-            (row["account_id"], row["id"]): _task(row, messages.get((row["account_id"], row["id"] + 1)))
-            for row in rows
-        }
+        return {(row["account_id"], row["id"]): _task(row) for row in rows}
 
     async def page(
         self, account_id: int, where: MessageFilter, *, sort: Sort, limit: int, offset: int
@@ -129,11 +141,11 @@ class LookupRows(Rows):
         return row["token_secret"], row["id_secret"]
 
 
-def shown_price(row: asyncpg.Record) -> Units:
+def shown_price(row: asyncpg.Record, asked: Units) -> Units:
     """Held while open, then what was charged; test traffic shows what it would have cost."""
     if row["test"]:
         open_or_taken = row["state"] not in FINAL or row["sent_at"] is not None
-        return int(row["price"]) if open_or_taken else 0
+        return asked if open_or_taken else 0
     return int(row["held"] + row["charged"])
 
 
@@ -142,7 +154,7 @@ def message_of(row: asyncpg.Record) -> Message:
     return Message(
         id=row["id"],
         task_id=row["task_id"],
-        dialect=Dialect(row["dialect"]),
+        dialect=DIALECTS[row["dialect"]],
         source=row["source"],
         test=row["test"],
         bulk_key=row["bulk_key"],
@@ -154,7 +166,7 @@ def message_of(row: asyncpg.Record) -> Message:
         parts=row["parts"],
         validity_s=row["validity_s"],
         standing=standing_of(row),
-        price=shown_price(row),
+        price=shown_price(row, row["price"]),
         currency=row["currency"],
         country=row["country"],
         mccmnc=None,
@@ -171,17 +183,18 @@ def message_of(row: asyncpg.Record) -> Message:
     )
 
 
-def _task(row: asyncpg.Record, alone: Message | None) -> Task:
+def _task(row: asyncpg.Record) -> Task:
     """A task; where it is one message, the counters are that message's standing."""
-    if alone is None:
-        counters = {str(one): row[str(one)] for one in Bucket}
+    if row["state"] is None:
+        counters = {name: row[name] for name in BUCKETS}
         handed_over, price = row["handed_over"], row["price"]
     else:
-        counters = {str(one): int(one is bucket(alone.standing)) for one in Bucket}
-        handed_over, price = int(alone.sent_at is not None), alone.price
+        counters = dict.fromkeys(BUCKETS, 0)
+        counters[bucket(standing_of(row))] = 1
+        handed_over, price = int(row["sent_at"] is not None), shown_price(row, row["asked"])
     return Task(
         id=row["id"],
-        dialect=Dialect(row["dialect"]),
+        dialect=DIALECTS[row["dialect"]],
         bulk_key=row["bulk_key"],
         name=row["name"],
         sender=row["sender"],

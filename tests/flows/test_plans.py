@@ -1,0 +1,62 @@
+"""Which way PostgreSQL takes to what it is asked: by key, whatever it believes of the sizes of the tables.
+
+A plan is kept as long as its connection, so it must be right on the day it is made: on a database that nobody has
+analyzed, and on one that was analyzed while it was empty.
+"""
+
+import asyncpg
+import msgspec
+import pytest
+
+from tidings.store import evidence, flights, lookups
+from tidings.store.database import READING
+
+QUESTIONS = {
+    "messages by id": lookups.BY_ID,
+    "messages by key": lookups.BY_KEY,
+    "tasks": lookups.TASKS,
+    "messages to a number": lookups.SEARCH_RECIPIENT,
+    "tasks of a bulk": lookups.BULK_RANGES,
+    "where its evidence is": evidence.PLACES,
+    "its evidence": evidence.PACKS,
+    "what is being written": flights.BEING_WRITTEN,
+}
+GROWING = {"message", "delivery", "evidence", "submission", "report", "external_key", "task", "task_counter", "in_flight"}
+
+
+@pytest.mark.parametrize("analyzed", [False, True], ids=["never analyzed", "analyzed while empty"])
+@pytest.mark.parametrize("question", QUESTIONS)
+async def test_a_question_is_answered_by_key(empty_database, question, analyzed):
+    connection = await asyncpg.connect(empty_database, server_settings=READING)
+    try:
+        if analyzed:
+            await connection.execute("analyze")
+        plan = await explained(connection, QUESTIONS[question])
+    finally:
+        await connection.close()
+    assert list(unbounded(plan)) == []
+
+
+async def explained(connection, sql):
+    """The nodes of the plan that is kept for a statement."""
+    await connection.execute(f"prepare asked as {sql}")
+    count = await connection.fetchval(
+        "select cardinality(parameter_types) from pg_prepared_statements where name = 'asked'"
+    )
+    nulls = ", ".join(["null"] * count)
+    told = await connection.fetchval(f"explain (format json) execute asked ({nulls})")
+    return list(nodes(msgspec.json.decode(told)[0]["Plan"]))
+
+
+def nodes(plan):
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+def unbounded(plan):
+    """Scans that would read all of a table that grows."""
+    for node in plan:
+        table = node.get("Relation Name", "").rpartition("_p0")[0] or node.get("Relation Name")
+        if table in GROWING and "Index Cond" not in node and "Recheck Cond" not in node:
+            yield node["Node Type"], node["Relation Name"]

@@ -1,0 +1,63 @@
+"""Grouping callers: how many batches are under way, and that everybody is answered."""
+
+import asyncio
+
+from tidings.flows.batcher import Batcher
+
+
+class Desk:
+    """Answers a batch once it is told to."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.may_answer = asyncio.Event()
+        self.under_way = self.most_under_way = 0
+
+    async def __call__(self, items: list[int]) -> list[int]:
+        self.batches.append(items)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        await self.may_answer.wait()
+        self.under_way -= 1
+        return [item * 10 for item in items]
+
+
+async def ask_in_turns(batcher: Batcher[int, int], turns: int) -> list[asyncio.Task[int]]:
+    """Two questions a turn of the loop; batches leave between the turns."""
+    asked = []
+    for turn in range(turns):
+        asked += [asyncio.create_task(batcher.put(2 * turn + one)) for one in range(2)]
+        for _ in range(3):
+            await asyncio.sleep(0)
+    return asked
+
+
+async def test_what_comes_in_one_turn_is_one_batch_and_the_rest_waits_for_a_lane():
+    desk = Desk()
+    asked = await ask_in_turns(Batcher(desk, lanes=2), 4)
+    assert desk.batches == [[0, 1], [2, 3]]
+    desk.may_answer.set()
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*asked) == [item * 10 for item in range(8)]
+    assert desk.batches == [[0, 1], [2, 3], [4, 5, 6, 7]]
+    assert desk.most_under_way == 2
+
+
+async def test_with_one_lane_a_batch_waits_for_the_one_before():
+    desk = Desk()
+    asked = await ask_in_turns(Batcher(desk), 3)
+    assert desk.batches == [[0, 1]]
+    desk.may_answer.set()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*asked)
+    assert desk.batches == [[0, 1], [2, 3, 4, 5]]
+
+
+async def test_closing_finishes_what_waits_in_every_lane():
+    desk = Desk()
+    batcher = Batcher(desk, lanes=2)
+    asked = await ask_in_turns(batcher, 3)
+    desk.may_answer.set()
+    async with asyncio.timeout(5):
+        await batcher.close()
+    assert all(one.done() for one in asked)
