@@ -21,7 +21,17 @@ QUESTIONS = {
     "its evidence": evidence.PACKS,
     "what is being written": flights.BEING_WRITTEN,
 }
-GROWING = {"message", "delivery", "evidence", "submission", "report", "external_key", "task", "task_counter", "in_flight"}
+GROWING = {
+    "message",
+    "delivery",
+    "evidence",
+    "submission",
+    "report",
+    "external_key",
+    "task",
+    "task_counter",
+    "in_flight",
+}
 
 
 @pytest.mark.parametrize("analyzed", [False, True], ids=["never analyzed", "analyzed while empty"])

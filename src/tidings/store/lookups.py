@@ -15,8 +15,9 @@ from tidings.store.deliveries import standing_of
 from tidings.store.rows import Rows, columns
 
 # What is written and waits for its answer is noted with that; until then the intent tells of it.
-STATE = """case when d.state < 'sending' and exists (select from in_flight f where f.message_id = d.message_id
-                                                                       and f.doubt_since is null)
+STATE = """case when d.state < 'sending' and exists (
+             select from (select doubt_since from in_flight where message_id = d.message_id offset 0) f
+             where f.doubt_since is null)
          then 'sending' else d.state::text end as state"""
 
 MESSAGE_FIELDS = f"""
