@@ -11,7 +11,7 @@ from tidings.domain.bucket import Bucket, bucket
 from tidings.domain.lifecycle import Delivery, Evidence, Flag, Kind, apply, begin, replay
 from tidings.domain.message import Standing
 from tidings.domain.reason import Reason
-from tidings.domain.status import FINAL, Confirmation, Stage, State, Truth, truth
+from tidings.domain.status import FINAL, Confirmation, Stage, State, Truth, all_of, any_of, truth
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -218,3 +218,15 @@ def test_folding_the_same_log_again_gives_the_same_delivery(log):
 )
 def test_a_failure_is_counted_by_its_cause(standing, counted):
     assert bucket(standing) is counted
+
+
+@pytest.mark.parametrize("left_us", [False, True])
+@pytest.mark.parametrize("state", State)
+def test_a_message_of_one_part_stands_where_parts_and_attempts_in_general_would(state, left_us):
+    part = lifecycle.Part(state, reason=Reason.NO_RECEIPT, stage=Stage.NETWORK, network_error=7)
+    delivery = Delivery(1, 2, [lifecycle.Attempt(1, 1, left_us, [part])], Standing(State.QUEUED))
+    apply(delivery, Evidence(Kind.RECEIPT, at(1)))
+    attempt = all_of([state], left_us=left_us)
+    assert delivery.state is any_of([attempt], left_us=left_us)
+    assert delivery.standing.network_error == (7 if delivery.state is state else None)
+    assert (delivery.negative_at is not None) == (truth(state) is Truth.NO)

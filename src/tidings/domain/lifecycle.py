@@ -64,6 +64,10 @@ class Flag(StrEnum):
     UNTRUSTED_RECEIPT = "untrusted_receipt"
 
 
+FLAGGING = frozenset({Kind.RESENT, Kind.HELD})
+"""What happened that is always flagged."""
+
+
 class Evidence(msgspec.Struct, omit_defaults=True):
     """One thing that happened. `part` 0 means every part of the attempt; `claim` None is a note only."""
 
@@ -308,6 +312,14 @@ def _decides(part: Part, evidence: Evidence) -> bool:
 
 def _mark(delivery: Delivery, evidence: Evidence, named: list[Part]) -> None:
     """Flags and hand-over time that follow from the evidence."""
+    if delivery.flags or evidence.kind in FLAGGING or evidence.suspect_form is not None or evidence.untrusted:
+        delivery.flags = _flags(delivery, evidence)
+    if delivery.sent_at is None and any(_was_taken(part) for part in named):
+        answered = evidence.kind is Kind.ANSWERED
+        delivery.sent_at = evidence.at if answered else delivery.first_written_at or evidence.at
+
+
+def _flags(delivery: Delivery, evidence: Evidence) -> frozenset[Flag]:
     flags = set(delivery.flags)
     if evidence.kind is Kind.RESENT:
         flags.add(Flag.POSSIBLE_DUPLICATE)
@@ -319,10 +331,7 @@ def _mark(delivery: Delivery, evidence: Evidence, named: list[Part]) -> None:
         flags.add(Flag.ID_FORM_SUSPECT)
     if evidence.untrusted:
         flags.add(Flag.UNTRUSTED_RECEIPT)
-    delivery.flags = frozenset(flags)
-    if delivery.sent_at is None and any(_was_taken(part) for part in named):
-        answered = evidence.kind is Kind.ANSWERED
-        delivery.sent_at = evidence.at if answered else delivery.first_written_at or evidence.at
+    return frozenset(flags)
 
 
 def _was_taken(part: Part) -> bool:
@@ -331,7 +340,24 @@ def _was_taken(part: Part) -> bool:
 
 
 def _combine(delivery: Delivery, evidence: Evidence) -> Standing:
-    """What the parts and attempts make of the message."""
+    """What the parts and attempts make of the message; a published standing gives way only to some."""
+    alone = len(delivery.attempts) == 1 and len(delivery.attempts[0].parts) == 1
+    standing = _of_one_part(delivery, evidence.at) if alone else _of_all(delivery, evidence)
+    return standing if _may_replace(delivery.standing, standing) else delivery.standing
+
+
+def _of_one_part(delivery: Delivery, at: datetime) -> Standing:
+    """What `_of_all` says where there is one part, tried on one route, as of most messages: that part's standing."""
+    [attempt] = delivery.attempts
+    [part] = attempt.parts
+    if delivery.negative_at is None and truth(part.state) is Truth.NO:
+        delivery.negative_at = at
+    if attempt.left_us and part.state in status.PRE:
+        return Standing(State.SENDING)
+    return _standing_of(part)
+
+
+def _of_all(delivery: Delivery, evidence: Evidence) -> Standing:
     at = evidence.at
     for attempt in delivery.attempts:
         if delivery.negative_at is None and any(truth(p.state) is Truth.NO for p in attempt.parts):
@@ -343,8 +369,7 @@ def _combine(delivery: Delivery, evidence: Evidence) -> Standing:
     left_us = any(attempt.left_us for attempt in delivery.attempts)
     state = status.any_of([standing.state for standing in standings], left_us=left_us)
     _flag_partial(delivery, state)
-    standing = next((one for one in reversed(standings) if one.state is state), Standing(state))
-    return standing if _may_replace(delivery.standing, standing) else delivery.standing
+    return next((one for one in reversed(standings) if one.state is state), Standing(state))
 
 
 def _may_replace(published: Standing, new: Standing) -> bool:
@@ -361,16 +386,11 @@ def _attempt_standing(attempt: Attempt, *, settled: bool) -> Standing:
     parts = [part for part in attempt.parts if part.reason is not Reason.SUPERSEDED] or attempt.parts
     state = status.all_of([part.state for part in parts], left_us=attempt.left_us, settled=settled)
     decisive = next((part for part in parts if part.state is state), None)
-    if decisive is None:
-        return Standing(state)
-    return Standing(
-        state=state,
-        reason=decisive.reason,
-        stage=decisive.stage,
-        confirmation=decisive.confirmation,
-        inferred=decisive.inferred,
-        network_error=decisive.network_error,
-    )
+    return Standing(state) if decisive is None else _standing_of(decisive)
+
+
+def _standing_of(part: Part) -> Standing:
+    return Standing(part.state, part.reason, part.stage, part.confirmation, part.inferred, part.network_error)
 
 
 def _flag_partial(delivery: Delivery, state: State) -> None:

@@ -190,13 +190,17 @@ _ADVANCE = {state: rank for rank, state in enumerate((*PRE, *LIVE))}
 _SENDING = _ADVANCE[State.SENDING]
 
 
+_TRUTH = {
+    **dict.fromkeys((*PRE, *LIVE), Truth.OPEN),
+    **dict.fromkeys(POSITIVE, Truth.YES),
+    **dict.fromkeys(NEGATIVE, Truth.NO),
+    State.NO_RECEIPT: Truth.UNKNOWN,
+}
+
+
 def truth(state: State) -> Truth:
     """Whether a state says yes, no, unknown or still open."""
-    if state in _ADVANCE:
-        return Truth.OPEN
-    if state in _ARRIVED:
-        return Truth.YES
-    return Truth.UNKNOWN if state is State.NO_RECEIPT else Truth.NO
+    return _TRUTH[state]
 
 
 def step(now: State, inferred: bool, claim: State, claim_inferred: bool) -> bool:

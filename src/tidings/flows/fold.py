@@ -82,7 +82,7 @@ def _fold_one(row: Held, learnt: tuple[Evidence, bytes | None], *, moves: Moves,
         )
     if delivery.negative_at is not None and negative_before is None and not delivery.final:
         moves.settle_timers.append((key, delivery.negative_at + SETTLE_AFTER))
-    if row.counted_task is not None:
+    if row.counted_task is not None and (applied.changed or taken_now):
         move = moves.counters.setdefault((delivery.account_id, row.counted_task), CounterMove(buckets={}))
         _count(move, applied.before, delivery.standing)
         move.handed_over += taken_now
