@@ -176,7 +176,8 @@ BROKEN = [
     ),
     (
         "a part is written only when it was queued for that",
-        "with again as (update delivery set version = version + 1, evidence = evidence || '\\x0005' where FINAL"
+        "with again as (update delivery set version = version + 1, evidence = evidence"
+        " || set_byte('\\x0005', 0, message_id::integer) where FINAL"
         " returning account_id, message_id, version)"
         " insert into evidence select account_id, message_id, version, '\\xAGAIN' from again",
     ),

@@ -44,8 +44,8 @@ MUTANTS = (
         "store/deliveries.py",
         (
             (
-                "order by d.account_id, d.message_id\nfor no key update of d",
-                "order by d.account_id, d.message_id",
+                "d.message_id = wanted.message_id\n    for no key update)",
+                "d.message_id = wanted.message_id)",
             ),
         ),
         (RECEIPTS,),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -14,39 +15,67 @@ from tidings.domain.settlement import Plan
 from tidings.domain.status import Confirmation, Stage, State
 from tidings.flows.records import CounterMove, Held, Key, OwedReport
 from tidings.store.evidence import EvidenceRows
-from tidings.store.rows import columns
+from tidings.store.rows import columns, fields, insertion, table
 
-FOLDED = """d.account_id, d.message_id, d.version, d.state::text, d.reason, d.stage::text, d.confirmation::text,
-       d.inferred, d.network_error, d.flags, d.first_written_at, d.sent_at, d.delivered_at, d.done_at, d.report_at,
-       d.read_at, d.negative_at, d.price, d.held, d.charged, d.reports, d.counted_task, d.attempts, d.evidence,
-       d.fingerprints"""
+SAVED = fields(
+    "version integer",
+    "state delivery_state",
+    "reason text",
+    "stage delivery_stage",
+    "confirmation delivery_confirmation",
+    "inferred boolean",
+    "network_error integer",
+    "flags text",
+    "first_written_at timestamptz",
+    "sent_at timestamptz",
+    "delivered_at timestamptz",
+    "done_at timestamptz",
+    "report_at timestamptz",
+    "read_at timestamptz",
+    "negative_at timestamptz",
+    "held bigint",
+    "charged bigint",
+    "reports smallint",
+    "attempts json",
+    "evidence bytea",
+    "fingerprints bytea",
+)
+"""What folding changes, in this order. The last two only grow."""
 
+GROWING = 2
+
+SPELT = {
+    "flags": "array_to_string(d.flags, ',')",
+    "state": "d.state::text",
+    "stage": "d.stage::text",
+    "confirmation": "d.confirmation::text",
+}
+FOLDED = f"""d.account_id, d.message_id,
+       {", ".join(f"{SPELT.get(name, 'd.' + name)} as {name}" for name, _ in SAVED)},
+       d.price, d.counted_task"""
+
+KEYS = fields("account_id integer", "message_id bigint")
+
+# Each in its turn, so that two that want the same lock them in the same order.
 LOCK_DELIVERIES = f"""
-select {FOLDED}, a.plan
-from unnest($1::integer[], $2::bigint[]) as wanted (account_id, message_id)
-join delivery d using (account_id, message_id)
-join account a on a.id = d.account_id
-order by d.account_id, d.message_id
-for no key update of d"""
+select d.*, a.plan
+from {{wanted}} as wanted
+cross join lateral (
+    select {FOLDED} from delivery d
+    where d.account_id = wanted.account_id and d.message_id = wanted.message_id
+    for no key update) as d
+join account a on a.id = d.account_id"""
 
 SAVE_DELIVERIES = """
-update delivery d set
-    version = n.version, state = n.state, reason = n.reason, stage = n.stage, confirmation = n.confirmation,
-    inferred = n.inferred, network_error = n.network_error,
-    flags = case when n.flags = '' then null else string_to_array(n.flags, ',') end,
-    first_written_at = n.first_written_at, sent_at = n.sent_at, delivered_at = n.delivered_at,
-    done_at = n.done_at, report_at = n.report_at, read_at = n.read_at, negative_at = n.negative_at,
-    held = n.held, charged = n.charged, reports = n.reports, attempts = n.attempts,
-    evidence = n.evidence, fingerprints = nullif(n.fingerprints, '')
-from unnest($1::integer[], $2::bigint[], $3::integer[], $4::delivery_state[], $5::text[], $6::delivery_stage[],
-            $7::delivery_confirmation[], $8::boolean[], $9::integer[], $10::text[], $11::timestamptz[],
-            $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[],
-            $17::timestamptz[], $18::bigint[], $19::bigint[], $20::smallint[], $21::json[], $22::bytea[],
-            $23::bytea[])
-     as n (account_id, message_id, version, state, reason, stage, confirmation, inferred, network_error, flags,
-           first_written_at, sent_at, delivered_at, done_at, report_at, read_at, negative_at, held, charged,
-           reports, attempts, evidence, fingerprints)
+update delivery d set {changes}
+from {news} as n
 where d.account_id = n.account_id and d.message_id = n.message_id and d.version < n.version"""
+
+CHANGE = {
+    "flags": "flags = string_to_array(n.flags, ',')",
+    "evidence": "evidence = d.evidence || n.evidence",
+    "fingerprints": "fingerprints = coalesce(d.fingerprints, '') || n.fingerprints",
+}
 
 MOVE_COUNTERS = """
 update task_counter c set
@@ -65,12 +94,21 @@ select c.task_id from unnest($1::integer[], $2::bigint[]) as wanted (account_id,
 join task_counter c using (account_id, task_id)
 order by c.account_id, c.task_id for no key update of c"""
 
-OWE_REPORTS = """
-insert into report (account_id, message_id, number, state, reason, stage, confirmation, inferred, network_error,
-                    sent_at, done_at, price, owed_at)
-select * from unnest($1::integer[], $2::bigint[], $3::smallint[], $4::delivery_state[], $5::text[],
-                     $6::delivery_stage[], $7::delivery_confirmation[], $8::boolean[], $9::integer[],
-                     $10::timestamptz[], $11::timestamptz[], $12::bigint[], $13::timestamptz[])"""
+REPORT = fields(
+    "account_id integer",
+    "message_id bigint",
+    "number smallint",
+    "state delivery_state",
+    "reason text",
+    "stage delivery_stage",
+    "confirmation delivery_confirmation",
+    "inferred boolean",
+    "network_error integer",
+    "sent_at timestamptz",
+    "done_at timestamptz",
+    "price bigint",
+    "owed_at timestamptz",
+)
 
 SET_SETTLE_TIMERS = """
 insert into timer (account_id, message_id, kind, due_at)
@@ -79,6 +117,9 @@ from unnest($1::integer[], $2::bigint[], $3::timestamptz[]) as t (account_id, me
 
 FINGERPRINT = 8
 """Octets of one."""
+
+PLANS = {str(one): one for one in Plan}
+NO_FLAGS: frozenset[Flag] = frozenset()
 
 BUCKETS = ("waiting", "sent", "delivered", "expired", "undeliverable", "rejected", "unknown")
 
@@ -121,15 +162,34 @@ def _standing_of(
 class DeliveryRows(EvidenceRows):
     """Statements on status, evidence and what moves with them."""
 
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        super().__init__(connection)
+        self._locked: dict[Key, tuple[Any, ...]] = {}  # as they are stored
+
     async def lock_deliveries(self, keys: Iterable[Key]) -> dict[Key, Held]:
         """The deliveries, locked in one order until the transaction ends."""
-        rows = await self._connection.fetch(LOCK_DELIVERIES, *columns(sorted(keys), 2))
-        return {(row["account_id"], row["message_id"]): held_of(row) for row in rows}
+        wanted = sorted(set(keys))
+        if not wanted:
+            return {}
+        selection, values = table(wanted, KEYS)
+        rows = await self._connection.fetch(LOCK_DELIVERIES.format(wanted=selection), *values)
+        for row in rows:
+            self._locked[row[0], row[1]] = row[2 : 2 + len(SAVED)]
+        return {(row[0], row[1]): held_of(row) for row in rows}
 
     async def save_deliveries(self, rows: Sequence[Held]) -> None:
-        """Write what `lock_deliveries` gave and the fold changed."""
-        if rows:
-            await self._connection.execute(SAVE_DELIVERIES, *columns([_saved(row) for row in rows], 23))
+        """Write what `lock_deliveries` gave and the fold changed: only the columns that any of them changed."""
+        if not rows:
+            return
+        keys = [(row.delivery.account_id, row.delivery.message_id) for row in rows]
+        news = [_saved(row) for row in rows]
+        changed = _changes([self._locked[key] for key in keys], news)
+        changes = [SAVED[index] for index, _ in changed]
+        flat = list(zip(*zip(*keys, strict=True), *(column for _, column in changed), strict=True))
+        selection, values = table(flat, (*KEYS, *changes))
+        changing = ", ".join(CHANGE.get(name, f"{name} = n.{name}") for name, _ in changes)
+        await self._connection.execute(SAVE_DELIVERIES.format(changes=changing, news=selection), *values)
+        self._locked.update(zip(keys, news, strict=True))
 
     async def move_counters(self, moves: dict[Key, CounterMove]) -> None:
         """Move counters of tasks, by (account id, task id)."""
@@ -145,7 +205,8 @@ class DeliveryRows(EvidenceRows):
     async def owe_reports(self, rows: Sequence[OwedReport]) -> None:
         """Write the reports."""
         if rows:
-            await self._connection.execute(OWE_REPORTS, *columns([_owed(row) for row in rows], 13))
+            statement, values = insertion("report", [_owed(row) for row in rows], REPORT)
+            await self._connection.execute(statement, *values)
 
     async def set_settle_timers(self, rows: Sequence[tuple[Key, datetime]]) -> None:
         """Look at these messages again at these times."""
@@ -156,31 +217,36 @@ class DeliveryRows(EvidenceRows):
 
 def held_of(row: asyncpg.Record) -> Held:
     """The delivery, and the money that moves with it, from a row of FOLDED and its account's plan."""
+    (
+        account_id, message_id, version, state, reason, stage, confirmation, inferred, network_error, flags,
+        first_written_at, sent_at, delivered_at, done_at, report_at, read_at, negative_at, held, charged, reports,
+        attempts, evidence, fingerprints, price, counted_task, plan,
+    ) = row  # fmt: skip
     delivery = Delivery(
-        account_id=row["account_id"],
-        message_id=row["message_id"],
-        attempts=_decode_attempts(row["attempts"]),
-        standing=standing_of(row),
-        version=row["version"],
-        flags=frozenset(Flag(flag) for flag in row["flags"] or ()),
-        first_written_at=row["first_written_at"],
-        sent_at=row["sent_at"],
-        delivered_at=row["delivered_at"],
-        done_at=row["done_at"],
-        report_at=row["report_at"],
-        read_at=row["read_at"],
-        negative_at=row["negative_at"],
+        account_id=account_id,
+        message_id=message_id,
+        attempts=_decode_attempts(attempts),
+        standing=_standing_of(state, reason, stage, confirmation, inferred, network_error),
+        version=version,
+        flags=frozenset(map(Flag, flags.split(","))) if flags else NO_FLAGS,
+        first_written_at=first_written_at,
+        sent_at=sent_at,
+        delivered_at=delivered_at,
+        done_at=done_at,
+        report_at=report_at,
+        read_at=read_at,
+        negative_at=negative_at,
     )
     return Held(
         delivery=delivery,
-        plan=Plan(row["plan"]),
-        price=row["price"],
-        held=row["held"],
-        charged=row["charged"],
-        reports=row["reports"],
-        counted_task=row["counted_task"],
-        evidence=row["evidence"],
-        fingerprints=_fingerprints(row["fingerprints"] or b""),
+        plan=PLANS[plan],
+        price=price,
+        held=held,
+        charged=charged,
+        reports=reports,
+        counted_task=counted_task,
+        evidence=evidence,
+        fingerprints=_fingerprints(fingerprints) if fingerprints else [],
     )
 
 
@@ -188,14 +254,18 @@ def _fingerprints(joined: bytes) -> list[bytes]:
     return [joined[start : start + FINGERPRINT] for start in range(0, len(joined), FINGERPRINT)]
 
 
-def _saved(row: Held) -> tuple[object, ...]:
-    delivery = row.delivery
+def _saved(row: Held) -> tuple[Any, ...]:
+    """The values of SAVED."""
+    delivery, standing = row.delivery, row.delivery.standing
     return (
-        delivery.account_id,
-        delivery.message_id,
         delivery.version,
-        *_standing(delivery.standing),
-        ",".join(sorted(delivery.flags)),
+        standing.state,
+        standing.reason,
+        standing.stage,
+        standing.confirmation,
+        standing.inferred,
+        standing.network_error,
+        ",".join(sorted(delivery.flags)) if delivery.flags else None,
         delivery.first_written_at,
         delivery.sent_at,
         delivery.delivered_at,
@@ -208,8 +278,24 @@ def _saved(row: Held) -> tuple[object, ...]:
         row.reports,
         _encode(delivery.attempts).decode(),
         row.evidence,
-        b"".join(row.fingerprints),
+        b"".join(row.fingerprints) or None,
     )
+
+
+def _changes(olds: Sequence[Sequence[Any]], news: Sequence[Sequence[Any]]) -> list[tuple[int, Sequence[Any]]]:
+    """The columns of SAVED in which any row is another one now: index and values, of those that grow what is added."""
+    changed: list[tuple[int, Sequence[Any]]] = []
+    pairs = zip(zip(*olds, strict=True), zip(*news, strict=True), strict=True)
+    for index, (before, after) in enumerate(pairs):
+        if before == after:
+            continue
+        grows = index >= len(SAVED) - GROWING
+        changed.append((index, list(map(_added, before, after)) if grows else after))
+    return changed
+
+
+def _added(before: bytes | None, after: bytes | None) -> bytes:
+    return (after or b"")[len(before or b"") :]
 
 
 def _standing(one: Standing) -> tuple[object, ...]:

@@ -113,9 +113,9 @@ def pack(rows: Sequence[Noted]) -> tuple[list[Pack], dict[Key, bytes]]:
             some = noted[start : start + PACK_MOST]
             (_, newest), seq, _ = some[-1]
             packs.append(Pack(account_id, newest, seq, _body(some, newest)))
-            for message_id in {message_id: None for (_, message_id), _, _ in some}:
-                key = (account_id, message_id)
-                places[key] = places.get(key, b"") + _varint(newest - message_id) + _varint(seq)
+            place = _varint(newest) + _varint(seq)
+            for key in {key: None for key, _, _ in some}:
+                places[key] = places.get(key, b"") + place
     return packs, places
 
 
@@ -141,10 +141,10 @@ def unpack(one: Pack, *, of: Container[Key] | None = None) -> Iterator[tuple[Key
 
 def pack_names(key: Key, places: bytes) -> Iterator[PackName]:
     """The packs that hold a message's evidence."""
-    account_id, message_id = key
+    account_id, _ = key
     numbers = _varints(places)
-    for older, seq in zip(numbers, numbers, strict=True):
-        yield account_id, message_id + older, seq
+    for newest, seq in zip(numbers, numbers, strict=True):
+        yield account_id, newest, seq
 
 
 def _varint(number: int) -> bytes:

@@ -9,15 +9,17 @@ from tidings.domain.order import TrafficClass
 from tidings.flows.ports import Binds
 from tidings.flows.receive import TAIL
 from tidings.flows.records import Flight, Key, Match
-from tidings.store.rows import Rows, columns
+from tidings.store.rows import Rows, columns, fields, insertion, table
 
 COURIER_LOCK = 0x7D1
 """The first key of the advisory locks that living couriers hold; the second is their number."""
 
+NATURAL = fields(
+    "connector_id integer", "message_id bigint", "attempt smallint", "part smallint", "try smallint"
+)
+
 END = """
-delete from in_flight f
-using unnest($1::integer[], $2::bigint[], $3::smallint[], $4::smallint[], $5::smallint[])
-      as t (connector_id, message_id, attempt, part, try)
+delete from in_flight f using {ended} as t
 where f.connector_id = t.connector_id and f.message_id = t.message_id and f.attempt = t.attempt
   and f.part = t.part and f.try = t.try
 returning f.connector_id, f.message_id, f.attempt, f.part, f.try, f.doubt_since is not null as in_doubt"""
@@ -74,10 +76,17 @@ where message_id = any($1::bigint[]) and doubt_since is null"""
 FIRST_EXPIRY = """
 select min(expires_at) from in_flight where doubt_since is null or decide_at is not null"""
 
-ADD_SUBMISSIONS = """
-insert into submission (connector_id, upstream_key, account_id, message_id, attempt, part, try, recipient, written_at)
-select * from unnest($1::integer[], $2::text[], $3::integer[], $4::bigint[], $5::smallint[], $6::smallint[],
-                     $7::smallint[], $8::text[], $9::timestamptz[])"""
+SUBMISSION = fields(
+    "connector_id integer",
+    "upstream_key text",
+    "account_id integer",
+    "message_id bigint",
+    "attempt smallint",
+    "part smallint",
+    "try smallint",
+    "recipient text",
+    "written_at timestamptz",
+)
 
 MATCHES = """
 select connector_id, upstream_key, account_id, message_id, attempt, part, try, recipient, written_at
@@ -121,7 +130,8 @@ class FlightRows(Rows):
         if not rows:
             return {}
         by_key = {_natural(row): row for row in rows}
-        ended = await self._connection.fetch(END, *columns(list(by_key), 5))
+        selection, values = table(list(by_key), NATURAL)
+        ended = await self._connection.fetch(END.format(ended=selection), *values)
         return {by_key[tuple(row)[:5]]: row["in_doubt"] for row in ended}
 
     async def unanswered(self, keys: Iterable[Key]) -> set[Key]:
@@ -183,7 +193,8 @@ class FlightRows(Rows):
                 )
                 for row in rows
             ]
-            await self._connection.execute(ADD_SUBMISSIONS, *columns(flat, 9))
+            statement, values = insertion("submission", flat, SUBMISSION)
+            await self._connection.execute(statement, *values)
 
     async def matches(self, connector_id: int, keys: Sequence[str]) -> list[Match]:
         """Submissions under these keys, newest first."""
