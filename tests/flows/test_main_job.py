@@ -41,7 +41,7 @@ async def test_a_message_is_accepted_handed_over_delivered_charged_and_reported_
     assert message.price == 200_000
     assert message.sent_at and message.delivered_at and message.report_at
     reports = await world.gateway.pull_reports(world.account_id, ReportFilter(), limit=50)
-    assert [one.message.id for one in reports] == [message_id]
+    assert [one.id for one in reports] == [message_id]
     assert await world.gateway.pull_reports(world.account_id, ReportFilter(), limit=50) == []
     replayed = await world.replayed(message_id)
     assert replayed.standing == message.standing

@@ -14,6 +14,8 @@ from tidings.store.database import READING
 QUESTIONS = {
     "messages by id": lookups.BY_ID,
     "messages by key": lookups.BY_KEY,
+    "progress by id": lookups.PROGRESS_BY_ID,
+    "progress by key": lookups.PROGRESS_BY_KEY,
     "tasks": lookups.TASKS,
     "messages to a number": lookups.SEARCH_RECIPIENT,
     "tasks of a bulk": lookups.BULK_RANGES,

@@ -123,7 +123,7 @@ class Life:
         except Death:
             self.handed_to_nobody += await self._handed_out() - before
             raise
-        self.pulled += [(one.message.id, one.number) for one in rows]
+        self.pulled += [(one.id, one.number) for one in rows]
 
     async def _handed_out(self) -> int:
         count: int = await self.world.sql.fetchval("select count(*) from report where pulled_at is not null")

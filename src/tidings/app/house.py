@@ -8,6 +8,7 @@ from tidings.domain.message import (
     Message,
     MessageFilter,
     MessagePage,
+    Progress,
     Report,
     ReportFilter,
     Sort,
@@ -80,6 +81,14 @@ class House:
     async def message_by_reference(self, account_id: int, reference: str) -> Message | None:
         """One message by its reference."""
         return await self._lookups.message_by_reference(account_id, reference)
+
+    async def progress(self, account_id: int, message_id: int) -> Progress | None:
+        """How far a message is, by its id."""
+        return await self._lookups.progress(account_id, message_id)
+
+    async def progress_by_reference(self, account_id: int, reference: str) -> Progress | None:
+        """How far a message is, by its reference."""
+        return await self._lookups.progress_by_reference(account_id, reference)
 
     async def task(self, account_id: int, task_id: int) -> Task | None:
         """One task with its counters."""

@@ -54,6 +54,21 @@ class Message(msgspec.Struct, frozen=True):
     extras: Extras = NO_EXTRAS
 
 
+class Progress(msgspec.Struct, frozen=True):
+    """How far a message is: what most questions are about, and no more. Its members mean what a Message's do."""
+
+    id: int
+    reference: str
+    recipient: str
+    standing: Standing
+    price: Units
+    currency: str
+    created_at: datetime
+    scheduled_for: datetime | None
+    sent_at: datetime | None
+    report_at: datetime | None
+
+
 class Task(msgspec.Struct, frozen=True):
     """One northbound bulk request and its counters."""
 
@@ -80,15 +95,22 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A final status owed to a customer, as it stood when it was decided, with its message."""
+    """A final status owed to a customer, as it stood when it was decided, with what identifies its message."""
 
-    id: int
+    id: int  # the message's
     number: int  # 1, then corrections
     standing: Standing
     done_at: datetime
     sent_at: datetime
-    price: Units
-    message: Message
+    price: Units  # of the whole message
+    bulk_key: str
+    message_key: str
+    recipient: str
+    sender: str
+    parts: int
+    currency: str
+    mccmnc: str | None
+    extras: Extras
 
 
 class Sort(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from tidings.domain.message import (
     Message,
     MessageFilter,
     MessagePage,
+    Progress,
     Report,
     ReportFilter,
     Sort,
@@ -50,6 +51,14 @@ class Gateway(Protocol):
 
     async def message_by_reference(self, account_id: int, reference: str) -> Message | None:
         """One message by the customer's (or the generated) reference."""
+        ...
+
+    async def progress(self, account_id: int, message_id: int) -> Progress | None:
+        """How far a message is, by its id; as `message`, and cheaper."""
+        ...
+
+    async def progress_by_reference(self, account_id: int, reference: str) -> Progress | None:
+        """How far a message is, by its reference."""
         ...
 
     async def task(self, account_id: int, task_id: int) -> Task | None:

@@ -2,7 +2,16 @@
 
 from tidings.domain import ids
 from tidings.domain.lifecycle import Evidence, replay
-from tidings.domain.message import Balance, Message, MessageFilter, MessagePage, ReportFilter, Sort, Task
+from tidings.domain.message import (
+    Balance,
+    Message,
+    MessageFilter,
+    MessagePage,
+    Progress,
+    ReportFilter,
+    Sort,
+    Task,
+)
 from tidings.flows.batcher import Batcher
 from tidings.flows.callers import MAX_KEY
 from tidings.flows.dispatch import as_written
@@ -18,6 +27,8 @@ class Lookups:
         self._id_secret = id_secret
         self._messages: Batcher[Key, Message | None] = Batcher(self._messages_by_id, lanes=2)
         self._owned: Batcher[OwnKey, Message | None] = Batcher(self._messages_by_key, lanes=2)
+        self._progress: Batcher[Key, Progress | None] = Batcher(self._progress_by_id, lanes=2)
+        self._own_progress: Batcher[OwnKey, Progress | None] = Batcher(self._progress_by_key, lanes=2)
         self._tasks: Batcher[Key, Task | None] = Batcher(self._tasks_by_id, lanes=2)
 
     async def balance(self, account_id: int) -> Balance:
@@ -40,6 +51,24 @@ class Lookups:
         """One message by its messageId, chosen or generated."""
         message = await self._keyed(account_id, "message", message_key)
         return message if message and message.message_key == message_key else None
+
+    async def progress(self, account_id: int, message_id: int) -> Progress | None:
+        """How far a message is, by its id."""
+        if not 0 < message_id <= ids.MAX_ID:
+            return None
+        return await self._progress.put((account_id, message_id))
+
+    async def progress_by_reference(self, account_id: int, reference: str) -> Progress | None:
+        """How far a message is, by its reference."""
+        if not _may_be_key(reference):
+            return None
+        made = ids.unseal(self._id_secret, reference)
+        progress = await (
+            self.progress(account_id, made)
+            if made
+            else self._own_progress.put((account_id, "reference", reference))
+        )
+        return progress if progress and progress.reference == reference else None
 
     async def task(self, account_id: int, task_id: int) -> Task | None:
         """One task with its counters."""
@@ -107,7 +136,7 @@ class Lookups:
 
     async def _keyed(self, account_id: int, kind: str, key: str) -> Message | None:
         """The message of a key; a generated key carries its id."""
-        if not 0 < len(key) <= MAX_KEY or "\x00" in key:
+        if not _may_be_key(key):
             return None
         made = ids.unseal(self._id_secret, key)
         return await (self.message(account_id, made) if made else self._owned.put((account_id, kind, key)))
@@ -115,6 +144,16 @@ class Lookups:
     async def _messages_by_id(self, keys: list[Key]) -> list[Message | None]:
         async with self._database.reading() as tx:
             found = await tx.messages_by_id(sorted(set(keys)))
+        return [found.get(key) for key in keys]
+
+    async def _progress_by_id(self, keys: list[Key]) -> list[Progress | None]:
+        async with self._database.reading() as tx:
+            found = await tx.progress_by_id(sorted(set(keys)))
+        return [found.get(key) for key in keys]
+
+    async def _progress_by_key(self, keys: list[OwnKey]) -> list[Progress | None]:
+        async with self._database.reading() as tx:
+            found = await tx.progress_by_key(sorted(set(keys)))
         return [found.get(key) for key in keys]
 
     async def _tasks_by_id(self, keys: list[Key]) -> list[Task | None]:
@@ -126,6 +165,11 @@ class Lookups:
         async with self._database.reading() as tx:
             found = await tx.messages_by_key(sorted(set(keys)))
         return [found.get(key) for key in keys]
+
+
+def _may_be_key(key: str) -> bool:
+    """Whether the database may be asked for it."""
+    return 0 < len(key) <= MAX_KEY and "\x00" not in key
 
 
 def _meets(message: Message, where: MessageFilter) -> bool:

@@ -15,6 +15,7 @@ from tidings.domain.message import (
     Message,
     MessageFilter,
     MessagePage,
+    Progress,
     Report,
     ReportFilter,
     Sort,
@@ -273,6 +274,14 @@ class ReadTx(Protocol):
 
     async def messages_by_key(self, keys: Sequence[OwnKey]) -> dict[OwnKey, Message]:
         """The messages of customers' own keys that exist."""
+        ...
+
+    async def progress_by_id(self, keys: Sequence[Key]) -> dict[Key, Progress]:
+        """How far the messages of these keys are that exist."""
+        ...
+
+    async def progress_by_key(self, keys: Sequence[OwnKey]) -> dict[OwnKey, Progress]:
+        """How far the messages of customers' own keys are that exist."""
         ...
 
     async def tasks_by_id(self, keys: Sequence[Key]) -> dict[Key, Task]:

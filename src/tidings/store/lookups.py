@@ -6,7 +6,7 @@ import asyncpg
 import msgspec
 
 from tidings.domain.bucket import Bucket, bucket
-from tidings.domain.message import Message, MessageFilter, MessagePage, Sort, Task
+from tidings.domain.message import Message, MessageFilter, MessagePage, Progress, Sort, Task
 from tidings.domain.money import Units
 from tidings.domain.order import NO_EXTRAS, Dialect, Extras
 from tidings.domain.status import FINAL
@@ -27,6 +27,11 @@ MESSAGE_FIELDS = f"""
     a.currency, {STATE}, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held,
     d.charged, d.sent_at, d.delivered_at, d.done_at, d.report_at, d.read_at, d.flags"""
 
+PROGRESS_FIELDS = f"""
+    m.account_id, m.id, t.test, m.reference, m.recipient, m.price, m.created_at, m.scheduled_for, a.currency, {STATE},
+    d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held, d.charged, d.sent_at,
+    d.report_at"""
+
 # `offset 0` makes each of these a question of its own, asked for one row after the other by the table's key, whatever
 # the planner thinks of the tables' sizes.
 MESSAGE_TABLES = """
@@ -36,13 +41,11 @@ cross join lateral (select * from task where account_id = m.account_id and id = 
 cross join lateral (select * from account where id = m.account_id offset 0) a"""
 
 # An id belongs to one account only; a pair that was not asked for is left out by whoever asked.
-BY_ID = f"""
-select {MESSAGE_FIELDS}
+ASKED_BY_ID = f"""
 from (select * from message where account_id = any($1::integer[]) and id = any($2::bigint[]) offset 0) m
 {MESSAGE_TABLES}"""
 
-BY_KEY = f"""
-select wanted.kind::text, wanted.key, {MESSAGE_FIELDS}
+ASKED_BY_KEY = f"""
 from unnest($1::integer[], $2::key_kind[], $3::text[]) as wanted (account_id, kind, key)
 cross join lateral (
     select message_id from external_key
@@ -50,6 +53,11 @@ cross join lateral (
 cross join lateral (
     select * from message where account_id = wanted.account_id and id = k.message_id offset 0) m
 {MESSAGE_TABLES}"""
+
+BY_ID = f"select {MESSAGE_FIELDS} {ASKED_BY_ID}"
+BY_KEY = f"select wanted.kind::text, wanted.key, {MESSAGE_FIELDS} {ASKED_BY_KEY}"
+PROGRESS_BY_ID = f"select {PROGRESS_FIELDS} {ASKED_BY_ID}"
+PROGRESS_BY_KEY = f"select wanted.kind::text, wanted.key, {PROGRESS_FIELDS} {ASKED_BY_KEY}"
 
 # A task of one message keeps no counters: they are that message's standing.
 TASKS = """
@@ -92,7 +100,7 @@ INSTALLATION = "select token_secret, id_secret from installation"
 BUCKETS = tuple(map(str, Bucket))
 DIALECTS = {str(one): one for one in Dialect}
 
-_decode_extras = msgspec.json.Decoder(Extras).decode
+decode_extras = msgspec.json.Decoder(Extras).decode
 
 
 class LookupRows(Rows):
@@ -107,6 +115,16 @@ class LookupRows(Rows):
         """The messages of customers' own keys that exist."""
         rows = await self._connection.fetch(BY_KEY, *columns(keys, 3))
         return {(row["account_id"], row["kind"], row["key"]): message_of(row) for row in rows}
+
+    async def progress_by_id(self, keys: Sequence[Key]) -> dict[Key, Progress]:
+        """How far these messages are; as `messages_by_id`."""
+        rows = await self._connection.fetch(PROGRESS_BY_ID, *columns(keys, 2))
+        return {(row["account_id"], row["id"]): progress_of(row) for row in rows}
+
+    async def progress_by_key(self, keys: Sequence[OwnKey]) -> dict[OwnKey, Progress]:
+        """How far the messages of customers' own keys are."""
+        rows = await self._connection.fetch(PROGRESS_BY_KEY, *columns(keys, 3))
+        return {(row["account_id"], row["kind"], row["key"]): progress_of(row) for row in rows}
 
     async def tasks_by_id(self, keys: Sequence[Key]) -> dict[Key, Task]:
         """The tasks of these keys that exist, with their counters."""
@@ -180,7 +198,23 @@ def message_of(row: asyncpg.Record) -> Message:
         report_at=row["report_at"],
         read_at=row["read_at"],
         flags=tuple(row["flags"] or ()),
-        extras=_decode_extras(row["extras"]) if row["extras"] else NO_EXTRAS,
+        extras=decode_extras(row["extras"]) if row["extras"] else NO_EXTRAS,
+    )
+
+
+def progress_of(row: asyncpg.Record) -> Progress:
+    """How far a message is, from a row of PROGRESS_FIELDS."""
+    return Progress(
+        row["id"],
+        row["reference"],
+        row["recipient"],
+        standing_of(row),
+        shown_price(row, row["price"]),
+        row["currency"],
+        row["created_at"],
+        row["scheduled_for"],
+        row["sent_at"],
+        row["report_at"],
     )
 
 

@@ -14,8 +14,8 @@ from tidings.dialects.infobip import moments, reports
 from tidings.dialects.infobip.errors import ApiError
 from tidings.dialects.infobip.settings import Preferences, preferences
 from tidings.domain.errors import Misconfigured
-from tidings.domain.message import Message, Report, Standing
-from tidings.domain.order import Account, Dialect, Extras
+from tidings.domain.message import Report, Standing
+from tidings.domain.order import Account, Extras
 from tidings.domain.reason import Reason
 from tidings.domain.status import Confirmation, Stage, State
 
@@ -31,52 +31,24 @@ SAMPLE = (
 )
 
 
-def a_message(**changes) -> Message:
-    message = Message(
+def a_report(**changes) -> Report:
+    report = Report(
         id=1,
-        task_id=2,
-        dialect=Dialect.INFOBIP,
-        source="rest",
-        test=False,
+        number=1,
+        standing=Standing(State.DELIVERED),
+        done_at=AT,
+        sent_at=AT,
+        price=100_000,
         bulk_key="BULK-ID-123-xyz",
         message_key="MESSAGE-ID-123-xyz",
-        reference="r",
         recipient="41793026727",
         sender="",
-        text="hi",
         parts=1,
-        validity_s=60,
-        standing=Standing(State.DELIVERED),
-        price=100_000,
         currency="EUR",
-        country=None,
         mccmnc=None,
-        created_at=AT,
-        scheduled_for=None,
-        expires_at=AT,
-        sent_at=AT,
-        delivered_at=AT,
-        done_at=AT,
-        report_at=AT,
         extras=Extras(entity_id="my-entity-id", application_id="my-application-id"),
     )
-    return msgspec.structs.replace(message, **changes)
-
-
-def a_report(message: Message | None = None, **changes) -> Report:
-    message = message or a_message()
-    return msgspec.structs.replace(
-        Report(
-            id=1,
-            number=1,
-            standing=message.standing,
-            done_at=AT,
-            sent_at=AT,
-            price=message.price,
-            message=message,
-        ),
-        **changes,
-    )
+    return msgspec.structs.replace(report, **changes)
 
 
 def written(*owed: Report, switches: Preferences | None = None) -> bytes:
@@ -88,7 +60,7 @@ def test_a_report_is_written_as_in_the_published_sample():
 
 
 def test_every_field_stands_in_its_place():
-    message = a_message(
+    report = a_report(
         sender="InfoSMS",
         mccmnc="22801",
         extras=Extras(
@@ -96,7 +68,7 @@ def test_every_field_stands_in_its_place():
         ),
     )
 
-    (row,) = msgspec.json.decode(written(a_report(message)))["results"]
+    (row,) = msgspec.json.decode(written(report))["results"]
 
     assert list(row) == [
         "bulkId",
@@ -142,7 +114,7 @@ def test_a_status_has_an_action_only_where_one_is_defined():
     ],
 )
 def test_the_price_is_that_of_one_part_as_a_plain_number(units, parts, shown):
-    report = a_report(a_message(parts=parts), price=units)
+    report = a_report(parts=parts, price=units)
 
     assert b'"pricePerMessage":' + shown + b"," in written(report)
 
@@ -233,19 +205,16 @@ MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.
 TEXTS = st.none() | st.text(max_size=8)
 REPORTS = st.builds(
     a_report,
-    st.builds(
-        a_message,
-        sender=st.text(max_size=8),
-        recipient=st.text(max_size=8),
-        parts=st.integers(0, 25),
-        mccmnc=TEXTS,
-        extras=st.builds(
-            Extras,
-            callback_data=TEXTS,
-            application_id=TEXTS,
-            entity_id=TEXTS,
-            campaign_reference_id=TEXTS,
-        ),
+    sender=st.text(max_size=8),
+    recipient=st.text(max_size=8),
+    parts=st.integers(0, 25),
+    mccmnc=TEXTS,
+    extras=st.builds(
+        Extras,
+        callback_data=TEXTS,
+        application_id=TEXTS,
+        entity_id=TEXTS,
+        campaign_reference_id=TEXTS,
     ),
     standing=st.builds(
         Standing,

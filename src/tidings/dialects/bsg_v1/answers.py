@@ -17,7 +17,7 @@ from tidings.dialects.bsg_v1.wire import (
 )
 from tidings.dialects.bsg_v1.words import DESCRIPTIONS, ERRORS, Code, status_word
 from tidings.domain.errors import Fault
-from tidings.domain.message import Balance, Message, Task
+from tidings.domain.message import Balance, Progress, Task
 from tidings.domain.money import plain
 from tidings.domain.order import Receipted, Taken
 
@@ -73,7 +73,7 @@ def _many(rows: list[Row], receipted: Receipted) -> CreatedMany:
     )
 
 
-def sms(message: Message) -> Sms:
+def sms(message: Progress) -> Sms:
     """The status of one message. `time_dr` is when a report reached us, good or bad."""
     return Sms(
         id=str(message.id),

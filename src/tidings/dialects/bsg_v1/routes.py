@@ -154,7 +154,7 @@ class Api:
         """A message by its id, else a task by its id, else a message by a reference, all on one path."""
         account_id, name = call.caller.account.id, call.argument
         number = _number(name)
-        if number is not None and (message := await self._gateway.message(account_id, number)):
+        if number is not None and (message := await self._gateway.progress(account_id, number)):
             return answers.sms(message)
         if number is not None and (task := await self._gateway.task(account_id, number)):
             return answers.task_summary(task)
@@ -167,7 +167,7 @@ class Api:
 
     async def _by_reference(self, account_id: int, reference: str) -> Answer:
         known = create.REFERENCE.fullmatch(reference)
-        message = await self._gateway.message_by_reference(account_id, reference) if known else None
+        message = await self._gateway.progress_by_reference(account_id, reference) if known else None
         if message is None:
             raise Problem(Code.SMS_NOT_FOUND)
         return answers.sms(message)

@@ -108,4 +108,5 @@ def number(units: Units) -> Raw:
 
 def stamp(moment: datetime) -> str:
     """`YYYY-MM-DD hh:mm:ss` in UTC: one known client fails on fractions and on zones."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(" ", "seconds")[:19]

@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec import UNSET, Raw, UnsetType
 from starlette.datastructures import QueryParams
 
 from tidings.dialects.infobip import words
+from tidings.dialects.infobip.codes import Error, Status
 from tidings.dialects.infobip.errors import bad_request
 from tidings.dialects.infobip.moments import written
 from tidings.dialects.infobip.settings import Preferences
 from tidings.dialects.infobip.wire import Price, ReportResponse, ReportRow
-from tidings.domain.message import Report, ReportFilter
-from tidings.domain.money import plain
+from tidings.domain.message import Report, ReportFilter, Standing
+from tidings.domain.money import Units, plain
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1000
@@ -51,29 +53,60 @@ def filter_of(query: QueryParams) -> ReportFilter | None:
 
 def response(reports: Sequence[Report], preferences: Preferences) -> ReportResponse:
     """The answer that hands these reports out, in their order: the gateway gives the latest `doneAt` first."""
-    return ReportResponse([_row(report, preferences) for report in reports])
+    writer = _Writer(preferences)
+    return ReportResponse([writer.row(report) for report in reports])
 
 
-def _row(report: Report, preferences: Preferences) -> ReportRow:
-    message, extras = report.message, report.message.extras
-    per_part = report.price // max(message.parts, 1)
-    return ReportRow(
-        bulk_id=message.bulk_key,
-        message_id=message.message_key,
-        to=message.recipient,
-        sender=_known(message.sender),
-        sent_at=written(report.sent_at, preferences.zone),
-        done_at=written(report.done_at, preferences.zone),
-        sms_count=message.parts,
-        mcc_mnc=_known(message.mccmnc),
-        callback_data=_known(extras.callback_data),
-        price=Price(Raw(plain(per_part).encode()), message.currency),
-        status=words.status(report.standing, preferences),
-        error=words.error(report.standing, preferences),
-        entity_id=_known(extras.entity_id),
-        application_id=_known(extras.application_id),
-        campaign_reference_id=_known(extras.campaign_reference_id),
-    )
+class _Writer:
+    """Writes the rows of one answer. A thousand of them have few standings, prices and moments: each is put in words
+    once."""
+
+    def __init__(self, preferences: Preferences) -> None:
+        self._preferences = preferences
+        self._said: dict[Standing, tuple[Status, Error]] = {}
+        self._priced: dict[tuple[Units, int, str], Price] = {}
+        self._written: dict[datetime, str] = {}
+
+    def row(self, report: Report) -> ReportRow:
+        """One report."""
+        extras, (status, error) = report.extras, self._words(report.standing)
+        return ReportRow(
+            bulk_id=report.bulk_key,
+            message_id=report.message_key,
+            to=report.recipient,
+            sender=_known(report.sender),
+            sent_at=self._moment(report.sent_at),
+            done_at=self._moment(report.done_at),
+            sms_count=report.parts,
+            mcc_mnc=_known(report.mccmnc),
+            callback_data=_known(extras.callback_data),
+            price=self._price(report.price, report.parts, report.currency),
+            status=status,
+            error=error,
+            entity_id=_known(extras.entity_id),
+            application_id=_known(extras.application_id),
+            campaign_reference_id=_known(extras.campaign_reference_id),
+        )
+
+    def _words(self, standing: Standing) -> tuple[Status, Error]:
+        said = self._said.get(standing)
+        if said is None:
+            status = words.status(standing, self._preferences)
+            said = self._said[standing] = (status, words.error(standing, self._preferences))
+        return said
+
+    def _moment(self, moment: datetime) -> str:
+        text = self._written.get(moment)
+        if text is None:
+            text = self._written[moment] = written(moment, self._preferences.zone)
+        return text
+
+    def _price(self, units: Units, parts: int, currency: str) -> Price:
+        price = self._priced.get((units, parts, currency))
+        if price is None:
+            per_part = Raw(plain(units // max(parts, 1)).encode())
+            price = self._priced[units, parts, currency] = Price(per_part, currency)
+        return price
 
 
 def _known(value: str | None) -> str | UnsetType:
