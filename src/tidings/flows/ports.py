@@ -1,12 +1,10 @@
 """What the flows need of the outside: a clock and connectors. Of the database: `flows.transaction`."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-
-import msgspec
 
 from tidings.domain.outcome import Outcome
 from tidings.domain.receipt import Receipt
@@ -24,7 +22,8 @@ class Clock(Protocol):
         ...
 
 
-class Outgoing(msgspec.Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Outgoing:
     """One part to submit now. `part` counts from 1; `reference` joins the parts of one message (1..255)."""
 
     submission_id: int
@@ -103,8 +102,8 @@ class Connector(Protocol):
 class Upstream(Protocol):
     """What a connector tells us."""
 
-    def receipt(self, receipt: Receipt) -> Awaitable[None]:
-        """Store a receipt. Done after the commit: only then may the connector acknowledge it.
+    async def receipt(self, receipt: Receipt) -> None:
+        """Store a receipt. Returns after the commit: only then may the connector acknowledge it.
 
         Raises Unavailable if it could not be stored; the connector then asks its peer to send it again.
         """

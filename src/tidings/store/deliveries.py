@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from tidings.domain.lifecycle import Attempt, Delivery, Flag
+from tidings.domain.lifecycle import Attempt, Delivery, Flag, Part
 from tidings.domain.message import Standing
 from tidings.domain.reason import Reason
 from tidings.domain.settlement import Plan
@@ -125,6 +125,10 @@ BUCKETS = ("waiting", "sent", "delivered", "expired", "undeliverable", "rejected
 
 _decode_attempts = msgspec.json.Decoder(list[Attempt]).decode
 _encode = msgspec.json.Encoder().encode
+
+PART = (None, *msgspec.json.decode(_encode(Part(State.QUEUED)))[1:])
+ATTEMPT = (None, None, None, None, 0)
+"""What stands at each place unless something happened."""
 
 
 def standing_of(row: asyncpg.Record) -> Standing:
@@ -276,10 +280,31 @@ def _saved(row: Held) -> tuple[Any, ...]:
         row.held,
         row.charged,
         row.reports,
-        _encode(delivery.attempts).decode(),
+        spell_attempts(delivery.attempts),
         row.evidence,
         b"".join(row.fingerprints) or None,
     )
+
+
+def spell_attempts(attempts: list[Attempt]) -> str:
+    """As JSON, without what every part and attempt begins with."""
+    return _without_defaults(_encode(attempts))
+
+
+@lru_cache(maxsize=4_096)
+def _without_defaults(encoded: bytes) -> str:
+    """Few different ones are in use at a time."""
+    attempts = [[*one, 0][:5] for one in msgspec.json.decode(encoded)]
+    for one in attempts:
+        one[3] = [_trimmed(part, PART) for part in one[3]]
+    return msgspec.json.encode([_trimmed(one, ATTEMPT) for one in attempts]).decode()
+
+
+def _trimmed(values: list[Any], defaults: Sequence[Any]) -> list[Any]:
+    kept = len(values)
+    while kept and values[kept - 1] == defaults[kept - 1]:
+        kept -= 1
+    return values[:kept]
 
 
 def _changes(olds: Sequence[Sequence[Any]], news: Sequence[Sequence[Any]]) -> list[tuple[int, Sequence[Any]]]:

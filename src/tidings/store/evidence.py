@@ -121,8 +121,11 @@ def pack(rows: Sequence[Noted]) -> tuple[list[Pack], dict[Key, bytes]]:
 
 def _body(noted: Iterable[Noted], newest: int) -> bytes:
     said: dict[bytes, list[int]] = {}
+    last, of = None, []
     for (_, message_id), seq, evidence in noted:
-        said.setdefault(_encode(evidence), []).extend((newest - message_id, seq))
+        if evidence is not last:
+            last, of = evidence, said.setdefault(_encode(evidence), [])
+        of += (newest - message_id, seq)
     return zlib.compress(_encode([_Said(msgspec.Raw(one), of) for one, of in said.items()]), COMPRESSION)
 
 

@@ -6,7 +6,8 @@ SIZE = 4_000_000
 """Ids in one partition."""
 
 TABLES = ("message", "delivery", "evidence", "submission", "report")
-_HOT = {"delivery": "with (fillfactor = 70)"}
+_HOT = {"delivery": "with (fillfactor = 50)"}
+"""A batch writes all rows of a page anew: half of it is kept for that, and what was there before goes for the next."""
 
 LOCK = "select pg_advisory_xact_lock(7230519)"
 EXISTING = "select to_regclass($1) is not null"
@@ -30,7 +31,8 @@ async def _ensure_one(connection: asyncpg.Connection, table: str, number: int) -
         return
     # Made apart and then attached: making it in place would lock out every reader of the whole table.
     await connection.execute(
-        f"create table {name} (like {table} including defaults including constraints) {_HOT.get(table, '')}"
+        f"create table {name} (like {table} including defaults including constraints including storage)"
+        f" {_HOT.get(table, '')}"
     )
     await connection.execute(
         f"alter table {table} attach partition {name}"

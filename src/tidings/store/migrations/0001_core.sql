@@ -3,7 +3,8 @@
 -- The account stands first in the keys, except in the tables that are found by connector (outbox, in_flight,
 -- submission, orphan). Ids of tasks and messages come from one counter, handed out in blocks; the messages of a
 -- task have the ids that follow the task's own, so a task needs no index to find its messages. What grows without
--- end is partitioned by message id; store/partitions.py makes the partitions ahead of need.
+-- end is partitioned by message id; store/partitions.py makes the partitions ahead of need. The columns of what has
+-- a row per message stand by width, for between a narrow one and a wide one there is padding.
 
 create type delivery_state as enum (
     'scheduled', 'moderation', 'queued', 'sending', 'in_doubt', 'sent', 'enroute', 'at_carrier', 'delivered',
@@ -136,22 +137,22 @@ create table task_counter (
 -- Written once.
 create table message (
     account_id integer not null,
+    traffic_class traffic_class not null,
     id bigint not null,
     task_id bigint not null,
+    price bigint not null check (price >= 0),
+    created_at timestamptz not null,
+    expires_at timestamptz not null,
+    scheduled_for timestamptz,
+    parts smallint not null check (parts > 0),
+    ucs2 boolean not null,
+    flash boolean not null,
     reference text not null,
     message_key text not null,
     recipient text not null,
     sender text not null,
     text text not null,
-    parts smallint not null check (parts > 0),
-    ucs2 boolean not null,
-    flash boolean not null,
-    traffic_class traffic_class not null,
-    price bigint not null check (price >= 0),
     country text,
-    created_at timestamptz not null,
-    scheduled_for timestamptz,
-    expires_at timestamptz not null,
     extras jsonb,
     primary key (account_id, id)
 ) partition by range (id);
@@ -161,15 +162,12 @@ create index message_recipient on message (account_id, recipient);
 -- Narrow and hot: nothing that changes is indexed, so that updates stay on their page.
 create table delivery (
     account_id integer not null,
-    message_id bigint not null,
     version integer not null,
-    state delivery_state not null,
-    reason text,
-    stage delivery_stage,
-    confirmation delivery_confirmation not null default 'none',
-    inferred boolean not null default false,
-    network_error integer,
-    flags text[],
+    message_id bigint not null,
+    price bigint not null check (price >= 0), -- what it may cost; 0 for test traffic
+    held bigint not null check (held >= 0), -- open hold; nothing once it is final
+    charged bigint not null default 0 check (charged >= 0),
+    counted_task bigint, -- the task whose counters it moves; null where the task is this one message
     first_written_at timestamptz,
     sent_at timestamptz,
     delivered_at timestamptz,
@@ -177,11 +175,14 @@ create table delivery (
     report_at timestamptz,
     read_at timestamptz,
     negative_at timestamptz,
-    price bigint not null check (price >= 0), -- what it may cost; 0 for test traffic
-    held bigint not null check (held >= 0), -- open hold; nothing once it is final
-    counted_task bigint, -- the task whose counters it moves; null where the task is this one message
-    charged bigint not null default 0 check (charged >= 0),
+    state delivery_state not null,
+    stage delivery_stage,
+    confirmation delivery_confirmation not null default 'none',
+    network_error integer,
     reports smallint not null default 0, -- how many were owed so far
+    inferred boolean not null default false,
+    reason text,
+    flags text[],
     attempts json not null,
     evidence bytea not null, -- the names of the packs that hold its evidence
     fingerprints bytea, -- of the receipts it had, eight octets each: one that is sent twice counts once
@@ -256,14 +257,14 @@ create sequence courier_id as integer;
 -- Submissions that the next hop took, under the key its receipts will name.
 create table submission (
     connector_id integer not null,
-    upstream_key text not null,
+    account_id integer not null,
     message_id bigint not null,
+    written_at timestamptz not null,
     attempt smallint not null,
     part smallint not null,
     try smallint not null,
-    account_id integer not null,
-    recipient text not null,
-    written_at timestamptz not null
+    upstream_key text not null,
+    recipient text not null
 ) partition by range (message_id);
 create index submission_upstream on submission (connector_id, upstream_key);
 
@@ -307,19 +308,19 @@ create table sweep (
 -- A final status owed to the customer, as it stood. Handed out once.
 create table report (
     account_id integer not null,
-    message_id bigint not null,
-    number smallint not null, -- 1, then corrections
     state delivery_state not null,
-    reason text,
-    stage delivery_stage,
-    confirmation delivery_confirmation not null,
-    inferred boolean not null,
-    network_error integer,
+    message_id bigint not null,
     sent_at timestamptz not null,
     done_at timestamptz not null,
-    price bigint not null,
     owed_at timestamptz not null,
     pulled_at timestamptz,
+    price bigint not null,
+    stage delivery_stage,
+    confirmation delivery_confirmation not null,
+    network_error integer,
+    number smallint not null, -- 1, then corrections
+    inferred boolean not null,
+    reason text,
     primary key (account_id, message_id, number)
 ) partition by range (message_id);
 create index report_due on report (account_id, done_at desc, message_id desc) where pulled_at is null;
