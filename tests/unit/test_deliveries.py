@@ -18,7 +18,8 @@ parts = st.builds(
     reason=st.none() | st.sampled_from(Reason),
     confirmation=st.sampled_from(Confirmation),
     tries=st.integers(0, 3),
-    resent=st.booleans(),
+    resent_after=st.integers(0, 2),
+    first_failed=st.booleans(),
     retries=st.integers(0, 3),
     arrived_at=st.none() | st.just(datetime(2026, 3, 2, tzinfo=UTC)),
 )
