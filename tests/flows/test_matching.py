@@ -188,3 +188,13 @@ async def test_a_receipt_before_its_answer_is_found_under_any_of_its_keys(world)
     taken = world.answer(flight, Taken("38601fa"))
     await world.record([type(taken)(flight, taken.outcome, taken.at, "59113978")])
     assert (await world.message(answer.rows[0].id)).standing.state is State.DELIVERED
+
+
+async def test_one_receipt_for_all_may_come_before_the_other_parts_are_answered(world):
+    world.reading = Reading(PartsReceipted.ANY_ONE)
+    answer = await send(world, "380972000001", text="x" * 300)
+    (first, part), (second, _) = await world.take()
+    await world.record([world.answer(first, Taken("a1"))])
+    await world.receive([world.receipt("a1", part, "DELIVRD")])
+    await world.record([world.answer(second, Taken("a2"))])
+    assert (await world.message(answer.rows[0].id)).standing.state is State.DELIVERED

@@ -134,6 +134,9 @@ class Attempt(msgspec.Struct, array_like=True):
     left_us: bool
     parts: list[Part]
     reference: int = 0  # joins the parts at the handset; kept for parts that are sent again
+    all_arrived: bool = (
+        False  # one receipt said so of every part, also of those whose answer is still waited for
+    )
 
 
 class Delivery(msgspec.Struct):
@@ -240,11 +243,23 @@ def apply(delivery: Delivery, evidence: Evidence) -> Applied:
         delivery.first_written_at = delivery.first_written_at or evidence.at
     elif _takes_back(evidence) and not any(p.tries for p in attempt.parts):
         attempt.left_us = False
+    if evidence.kind is Kind.RECEIPT and evidence.part == 0 and evidence.claim in status.POSITIVE:
+        attempt.all_arrived = True
+    elif attempt.all_arrived:
+        _arrive(attempt, named)
     _mark(delivery, evidence, named)
     delivery.standing = _combine(delivery, evidence)
     _date(delivery, evidence, named if len(attempt.parts) > 1 else [])
     _times(delivery, evidence, before)
     return Applied(delivery.standing != before, contradiction, before)
+
+
+def _arrive(attempt: Attempt, named: list[Part]) -> None:
+    """What the receipt for all has said before of parts that the next hop is only now known to have taken."""
+    arrived = next(part for part in attempt.parts if part.state in status.POSITIVE)
+    for part in named:
+        if part.state is State.SENT:
+            part.state, part.confirmation = arrived.state, arrived.confirmation
 
 
 def _takes_back(evidence: Evidence) -> bool:
