@@ -6,14 +6,18 @@ tables built once: a dictionary by prefix, asked from the longest prefix that oc
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from tidings.domain.errors import Fault
 from tidings.domain.money import Units
 from tidings.domain.reason import Reason, ReasonClass
 
 Found = TypeVar("Found")
+
+OFFERS_KNOWN = 20_000
+"""So many offers are remembered for an account; then they are found anew."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -63,6 +67,12 @@ class RouteTable:
         self._test = _by_owner(route for route in leading if route.connector_id in simulators)
         self._unrouted_test = [_unrouted(min(simulators))] if simulators else []
 
+    @property
+    def longest(self) -> int:
+        """So many digits of a number decide about its routes."""
+        tables = (*self._live.values(), *self._test.values())
+        return max((table.longest for table in tables), default=0)
+
     def candidates(self, recipient: str, *, account_id: int, test: bool) -> list[Route]:
         """The routes a message to these E.164 digits may take, best first; empty if there is none.
 
@@ -89,10 +99,51 @@ class PriceTable:
             by_tariff[one.tariff][one.prefix] = one.per_part
         self._tariffs = {tariff: _Prefixes(units) for tariff, units in by_tariff.items()}
 
+    @property
+    def longest(self) -> int:
+        """So many digits of a number decide about its price."""
+        return max((prefixes.longest for prefixes in self._tariffs.values()), default=0)
+
     def price(self, tariff: int, recipient: str) -> Units | None:
         """What one part to these E.164 digits costs: the longest prefix decides. None = not priced."""
         prefixes = self._tariffs.get(tariff)
         return next(prefixes.matches(recipient), None) if prefixes else None
+
+
+class Offer(NamedTuple):
+    """What can be done for a number: the price of a part, and where it goes first."""
+
+    per_part: Units
+    connector_id: int
+    route_id: int
+
+
+class Offers:
+    """Price and best route for the numbers of one account, remembered by the digits that decide about them."""
+
+    def __init__(self, routes: RouteTable, prices: PriceTable, *, account_id: int) -> None:
+        self._routes, self._prices, self._account_id = routes, prices, account_id
+        self._digits = max(routes.longest, prices.longest)
+        self._known: dict[tuple[str, int, bool], Offer | Fault] = {}
+
+    def offer(self, recipient: str, *, tariff: int, test: bool) -> Offer | Fault:
+        """What can be done for these E.164 digits; a fault where it is nothing."""
+        asked = (recipient[: self._digits], tariff, test)
+        known = self._known.get(asked)
+        if known is None:
+            if len(self._known) >= OFFERS_KNOWN:
+                self._known.clear()
+            known = self._known[asked] = self._found(recipient, tariff=tariff, test=test)
+        return known
+
+    def _found(self, recipient: str, *, tariff: int, test: bool) -> Offer | Fault:
+        per_part = self._prices.price(tariff, recipient)
+        if per_part is None:
+            return Fault.NOT_PRICED
+        routes = self._routes.candidates(recipient, account_id=self._account_id, test=test)
+        if not routes:
+            return Fault.NO_ROUTE
+        return Offer(per_part, routes[0].connector_id, routes[0].id)
 
 
 def candidates(
@@ -118,6 +169,11 @@ class _Prefixes(Generic[Found]):
     def __init__(self, by_prefix: Mapping[str, Found]) -> None:
         self._by_prefix = by_prefix
         self._lengths = sorted({len(prefix) for prefix in by_prefix}, reverse=True)
+
+    @property
+    def longest(self) -> int:
+        """Digits of the longest prefix."""
+        return self._lengths[0] if self._lengths else 0
 
     def matches(self, digits: str) -> Iterator[Found]:
         for length in self._lengths:

@@ -104,7 +104,8 @@ class Lookups:
     async def messages_of_bulk(self, account_id: int, bulk_key: str, *, limit: int) -> list[Message]:
         """The first messages of the newest task with this bulkId."""
         async with self._database.reading() as tx:
-            ranges = await tx.ranges_by_bulk(account_id, bulk_key)
+            made_for = ids.unseal(self._id_secret, bulk_key)
+            ranges = await tx.ranges_by_bulk(account_id, bulk_key, made_for=made_for)
             wanted = [(account_id, one) for first, last in ranges[:1] for one in range(first, last + 1)][
                 :limit
             ]
@@ -131,7 +132,8 @@ class Lookups:
             ids_named = [found.id] if found else []
         if where.bulk_key is not None:
             async with self._database.reading() as tx:
-                ranges = await tx.ranges_by_bulk(account_id, where.bulk_key)
+                made_for = ids.unseal(self._id_secret, where.bulk_key)
+                ranges = await tx.ranges_by_bulk(account_id, where.bulk_key, made_for=made_for)
         return Named(ids_named, ranges)
 
     async def _keyed(self, account_id: int, kind: str, key: str) -> Message | None:

@@ -7,10 +7,11 @@ import msgspec
 from tidings.domain.bucket import Bucket
 from tidings.domain.lifecycle import Delivery, Evidence
 from tidings.domain.money import Units
-from tidings.domain.order import Caller, TrafficClass
+from tidings.domain.order import Caller, Draft, TrafficClass
 from tidings.domain.receipt import Receipt
-from tidings.domain.routing import PriceTable, RouteTable
+from tidings.domain.routing import Offers, RouteTable
 from tidings.domain.settlement import Plan
+from tidings.domain.text import Segments
 
 Key = tuple[int, int]
 """(account id, message id)."""
@@ -32,6 +33,10 @@ class Funds(msgspec.Struct):
         return self.balance + self.credit_limit
 
 
+class KeysTaken(Exception):
+    """A customer's own key is in use already; nothing was written."""
+
+
 class KnownCaller(msgspec.Struct, frozen=True):
     """A caller and what proves it."""
 
@@ -45,7 +50,7 @@ class Catalog(msgspec.Struct, frozen=True):
 
     version: int
     routes: RouteTable
-    prices: dict[int, PriceTable]  # by account
+    offers: dict[int, Offers]  # by account
     tariffs: dict[int, dict[int, bool]]  # account -> code -> active
 
 
@@ -59,6 +64,7 @@ class NewTask(msgspec.Struct, frozen=True):
     source: str
     test: bool
     bulk_key: str
+    own_bulk_key: bool  # chosen by the customer: it is looked for
     name: str | None
     validity_s: int
     created_at: datetime
@@ -68,30 +74,25 @@ class NewTask(msgspec.Struct, frozen=True):
 class NewMessage(msgspec.Struct, frozen=True):
     """A message's row, its opening evidence, and where it waits (connector 0: nowhere)."""
 
-    account_id: int
+    task: NewTask
     id: int
-    task_id: int
     reference: str
-    message_key: str
     own_reference: bool  # chosen by the customer: kept unique for ever
+    message_key: str
     own_message_key: bool
     recipient: str
-    sender: str
-    text: str
-    parts: int
-    ucs2: bool
-    flash: bool
+    country: str | None
+    draft: Draft  # what is said, and by whom
+    segments: Segments
+    extras: str | None  # JSON
     traffic_class: TrafficClass
+    lane: int
     price: Units
     billed: Units  # 0 for test traffic and for what was refused
-    country: str | None
-    created_at: datetime
     scheduled_for: datetime | None
-    expires_at: datetime
-    extras: bytes | None  # JSON
+    validity_s: int  # from `scheduled_for`, else from the task's creation
     connector_id: int
-    lane: int
-    accepted: Evidence
+    accepted: Evidence  # the same object for messages that begin alike
     counted: bool  # its task keeps counters
 
 

@@ -99,7 +99,10 @@ class AcceptTx(FoldTx, CatalogTx, Protocol):
         ...
 
     async def add_orders(self, tasks: Sequence[NewTask], messages: Sequence[NewMessage]) -> None:
-        """Write tasks, counters, messages, deliveries, evidence, keys and what waits for connectors."""
+        """Write tasks, counters, messages, deliveries, evidence, keys and what waits for connectors.
+
+        Raises KeysTaken if a message's own key is in use: then the transaction must not be committed.
+        """
         ...
 
 
@@ -288,8 +291,13 @@ class ReadTx(Protocol):
         """The tasks of these keys that exist, with their counters."""
         ...
 
-    async def ranges_by_bulk(self, account_id: int, bulk_key: str) -> list[tuple[int, int]]:
-        """First and last message id of each task with this bulkId, newest first; at most 1,000."""
+    async def ranges_by_bulk(
+        self, account_id: int, bulk_key: str, *, made_for: int | None
+    ) -> list[tuple[int, int]]:
+        """First and last message id of each task with this bulkId, newest first; at most 1,000.
+
+        `made_for` is the task that we made this key for, if it is one of ours.
+        """
         ...
 
     async def page(

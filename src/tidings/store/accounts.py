@@ -17,14 +17,13 @@ select id, balance, credit_limit, closed_at is not null as closed,
 from account where id = any($1::integer[]) order by id for no key update"""
 
 MOVE_MONEY = """
-update account set balance = balance + moved.delta
-from unnest($1::integer[], $2::bigint[]) as moved (id, delta)
-where account.id = moved.id and moved.delta <> 0"""
-
-ADD_LEDGER = """
+with moved as (
+    update account set balance = balance + delta
+    from unnest($1::integer[], $2::bigint[]) as t (id, delta)
+    where account.id = t.id and delta <> 0)
 insert into ledger (account_id, at, kind, amount, messages)
-select account_id, $1, kind, amount, messages
-from unnest($2::integer[], $3::ledger_kind[], $4::bigint[], $5::integer[]) as t (account_id, kind, amount, messages)"""
+select account_id, $3, kind, amount, messages
+from unnest($4::integer[], $5::ledger_kind[], $6::bigint[], $7::integer[]) as t (account_id, kind, amount, messages)"""
 
 ACCOUNT_FIELDS = "a.id, a.name, a.currency, a.senders, a.traffic_class::text, a.sender_classes, a.settings"
 
@@ -57,7 +56,6 @@ class AccountRows(Rows):
         deltas = [(account_id, move.release - move.hold) for account_id, move in sorted(moves.items())]
         if not any(delta for _, delta in deltas) and not any(move.charge for move in moves.values()):
             return
-        await self._connection.execute(MOVE_MONEY, *columns(deltas, 2))
         entries = [
             (account_id, kind, amount, messages)
             for account_id, move in sorted(moves.items())
@@ -68,7 +66,7 @@ class AccountRows(Rows):
             )
             if amount
         ]
-        await self._connection.execute(ADD_LEDGER, at, *columns(entries, 4))
+        await self._connection.execute(MOVE_MONEY, *columns(deltas, 2), at, *columns(entries, 4))
 
     async def callers_by_hash(self, hashes: list[bytes]) -> list[KnownCaller]:
         """Who these hashed keys belong to; revoked ones and closed accounts are left out."""

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from tidings.domain.routing import ConnectorFacts, Price, PriceTable, Route, RouteTable
+from tidings.domain.routing import ConnectorFacts, Offers, Price, PriceTable, Route, RouteTable
 from tidings.flows.records import Catalog
 from tidings.store.rows import Rows
 
@@ -32,9 +32,13 @@ class CatalogRows(Rows):
         prices: dict[int, list[Price]] = {account_id: [] for account_id in tariffs}
         for row in await self._connection.fetch(PRICES):
             prices[row["account_id"]].append(Price(row["tariff"], row["prefix"], row["per_part"]))
+        table = RouteTable(routes, connectors)
         return Catalog(
             version=version,
-            routes=RouteTable(routes, connectors),
-            prices={account_id: PriceTable(rows) for account_id, rows in prices.items()},
+            routes=table,
+            offers={
+                account_id: Offers(table, PriceTable(rows), account_id=account_id)
+                for account_id, rows in prices.items()
+            },
             tariffs=dict(tariffs),
         )

@@ -8,7 +8,7 @@ from tidings.domain.errors import Unavailable
 from tidings.store import partitions
 from tidings.store.database import LOST, PostgresDatabase
 
-BLOCK = 1_000
+BLOCK = 20_000
 
 TAKE = "update id_counter set next = next + $1 where name = 'id' returning next - $1"
 
@@ -25,12 +25,17 @@ class IdBlocks:
 
     async def reserve(self, count: int) -> int:
         """The first of `count` consecutive ids that nobody else has. Raises Unavailable."""
-        async with self._taking:
-            if self._end - self._next < count:
-                await self._refill(max(BLOCK, count))
-            first = self._next
-            self._next += count
-            return first
+        if self._end - self._next < count:
+            async with self._taking:
+                if self._end - self._next < count:
+                    await self._refill(max(BLOCK, count))
+                return self._taken(count)
+        return self._taken(count)
+
+    def _taken(self, count: int) -> int:
+        first = self._next
+        self._next += count
+        return first
 
     async def _refill(self, size: int) -> None:
         connection: asyncpg.Connection = await self._database.connect()

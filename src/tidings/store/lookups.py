@@ -92,8 +92,11 @@ ORDERS = {
 
 SEARCH_RECIPIENT = "select id from message where account_id = $1 and recipient = $2 order by id desc limit $3"
 BULK_RANGES = """
-select id + 1 as first, id + total as last from task where account_id = $1 and bulk_key = $2
-order by id desc limit 1000"""
+select id + 1 as first, id + total as last from task
+where account_id = $1 and bulk_key = $2 and own_bulk_key
+union all
+select id + 1, id + total from task where account_id = $1 and id = $3 and bulk_key = $2 and not own_bulk_key
+order by first desc limit 1000"""
 
 INSTALLATION = "select token_secret, id_secret from installation"
 
@@ -149,9 +152,14 @@ class LookupRows(Rows):
             row["id"] for row in await self._connection.fetch(SEARCH_RECIPIENT, account_id, recipient, limit)
         ]
 
-    async def ranges_by_bulk(self, account_id: int, bulk_key: str) -> list[tuple[int, int]]:
-        """First and last message id of each task with this bulkId, newest first; at most 1,000."""
-        rows = await self._connection.fetch(BULK_RANGES, account_id, bulk_key)
+    async def ranges_by_bulk(
+        self, account_id: int, bulk_key: str, *, made_for: int | None
+    ) -> list[tuple[int, int]]:
+        """First and last message id of each task with this bulkId, newest first; at most 1,000.
+
+        `made_for` is the task that we made this key for, if it is one of ours.
+        """
+        rows = await self._connection.fetch(BULK_RANGES, account_id, bulk_key, made_for)
         return [(row["first"], row["last"]) for row in rows]
 
     async def installation(self) -> tuple[bytes, bytes]:

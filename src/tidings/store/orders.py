@@ -1,53 +1,28 @@
-"""New tasks and messages: written once, set by set."""
+"""New tasks and messages: written once, all of them in one statement."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 
 from tidings.domain.bucket import Bucket, bucket
-from tidings.domain.lifecycle import begin
+from tidings.domain.lifecycle import Evidence, begin
 from tidings.domain.message import Standing
-from tidings.flows.records import NewMessage, NewTask
-from tidings.store.evidence import ADD_PACKS, pack
+from tidings.domain.text import Alphabet
+from tidings.flows.records import Key, KeysTaken, NewMessage, NewTask
+from tidings.store.evidence import pack
 from tidings.store.rows import Rows, columns
+from tidings.store.sheet import Column, Sheet
 
 KEYS_TAKEN = """
 select k.account_id, k.kind::text, k.key
 from unnest($1::integer[], $2::key_kind[], $3::text[]) as wanted (account_id, kind, key)
 join external_key k using (account_id, kind, key)"""
 
-ADD_TASKS = """
-insert into task (account_id, id, total, dialect, source, test, bulk_key, name, validity_s, created_at, scheduled_for)
-select * from unnest($1::integer[], $2::bigint[], $3::integer[], $4::text[], $5::text[], $6::boolean[], $7::text[],
-                     $8::text[], $9::integer[], $10::timestamptz[], $11::timestamptz[])"""
-
 ADD_COUNTERS = """
 insert into task_counter (account_id, task_id, waiting, rejected, undeliverable, price)
 select * from unnest($1::integer[], $2::bigint[], $3::integer[], $4::integer[], $5::integer[], $6::bigint[])"""
-
-ADD_MESSAGES = """
-insert into message (account_id, id, task_id, reference, message_key, recipient, sender, text, parts, ucs2, flash,
-                     traffic_class, price, country, created_at, scheduled_for, expires_at, extras)
-select * from unnest($1::integer[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-                     $8::text[], $9::smallint[], $10::boolean[], $11::boolean[], $12::traffic_class[], $13::bigint[],
-                     $14::text[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[], $18::jsonb[])"""
-
-ADD_DELIVERIES = """
-insert into delivery (account_id, message_id, version, state, reason, stage, done_at, price, held, reports,
-                      counted_task, attempts, evidence)
-select * from unnest($1::integer[], $2::bigint[], $3::integer[], $4::delivery_state[], $5::text[],
-                     $6::delivery_stage[], $7::timestamptz[], $8::bigint[], $9::bigint[], $10::smallint[],
-                     $11::bigint[], $12::json[], $13::bytea[])"""
-
-ADD_KEYS = """
-insert into external_key (account_id, kind, key, message_id)
-select * from unnest($1::integer[], $2::key_kind[], $3::text[], $4::bigint[])"""
-
-ADD_WAITING = """
-insert into outbox (connector_id, lane, due_at, message_id, part, attempt, account_id, parts, expires_at)
-select connector_id, lane, due_at, message_id, 0, 1, account_id, parts, expires_at
-from unnest($1::integer[], $2::smallint[], $3::timestamptz[], $4::bigint[], $5::integer[], $6::smallint[],
-            $7::timestamptz[]) as t (connector_id, lane, due_at, message_id, account_id, parts, expires_at)"""
 
 ADD_OPENING_REPORTS = """
 insert into report (account_id, message_id, number, state, reason, stage, confirmation, inferred, sent_at, done_at,
@@ -56,7 +31,115 @@ select account_id, message_id, 1, 'rejected', reason, stage, 'none', false, at, 
 from unnest($1::integer[], $2::bigint[], $3::text[], $4::delivery_stage[], $5::timestamptz[])
      as t (account_id, message_id, reason, stage, at)"""
 
-WAKE = "select pg_notify('tidings_outbox', '')"
+
+class _Row(NamedTuple):
+    """A message and what its opening evidence makes of it."""
+
+    message: NewMessage
+    opening: "_Opening"
+    evidence: str  # where it is found again
+
+
+class _Opening(NamedTuple):
+    """What is the same for all messages that begin alike."""
+
+    state: str
+    reason: str | None
+    stage: str | None
+    final: bool
+    attempts: str  # JSON
+
+
+_TASKS: Sheet[NewTask] = Sheet(
+    Column("account_id", "integer", attrgetter("account_id")),
+    Column("id", "bigint", attrgetter("id")),
+    Column("total", "integer", attrgetter("total")),
+    Column("dialect", "text", attrgetter("dialect")),
+    Column("source", "text", attrgetter("source")),
+    Column("test", "boolean", attrgetter("test")),
+    Column("bulk_key", "text", attrgetter("bulk_key")),
+    Column("own_bulk_key", "boolean", attrgetter("own_bulk_key")),
+    Column("name", "text", attrgetter("name"), null=True),
+    Column("validity_s", "integer", attrgetter("validity_s")),
+    Column("scheduled_for", "timestamptz", attrgetter("scheduled_for"), null=True),
+)
+_MESSAGES: Sheet[_Row] = Sheet(
+    Column("account_id", "integer", attrgetter("message.task.account_id")),
+    Column("id", "bigint", attrgetter("message.id")),
+    Column("task_id", "bigint", attrgetter("message.task.id")),
+    Column("reference", "text", attrgetter("message.reference")),
+    Column("own_reference", "boolean", attrgetter("message.own_reference")),
+    Column("message_key", "text", attrgetter("message.message_key")),
+    Column("own_message_key", "boolean", attrgetter("message.own_message_key")),
+    Column("recipient", "text", attrgetter("message.recipient")),
+    Column("sender", "text", attrgetter("message.draft.sender")),
+    Column("text", "text", attrgetter("message.draft.text")),
+    Column("parts", "smallint", lambda row: len(row.message.segments.parts)),
+    Column("ucs2", "boolean", lambda row: row.message.segments.alphabet is Alphabet.UCS2),
+    Column("flash", "boolean", attrgetter("message.draft.flash")),
+    Column("traffic_class", "traffic_class", attrgetter("message.traffic_class")),
+    Column("price", "bigint", attrgetter("message.price")),
+    Column("billed", "bigint", attrgetter("message.billed")),
+    Column("country", "text", attrgetter("message.country"), null=True),
+    Column("scheduled_for", "timestamptz", attrgetter("message.scheduled_for"), null=True),
+    Column("validity_s", "integer", attrgetter("message.validity_s")),
+    Column("extras", "jsonb", attrgetter("message.extras"), null=True),
+    Column("counted", "boolean", attrgetter("message.counted")),
+    Column("connector_id", "integer", attrgetter("message.connector_id")),
+    Column("lane", "smallint", attrgetter("message.lane")),
+    Column("state", "delivery_state", attrgetter("opening.state")),
+    Column("reason", "text", attrgetter("opening.reason"), null=True),
+    Column("stage", "delivery_stage", attrgetter("opening.stage"), null=True),
+    Column("final", "boolean", attrgetter("opening.final")),
+    Column("attempts", "json", attrgetter("opening.attempts")),
+    Column("evidence", "bytea", attrgetter("evidence")),
+    first=_TASKS.end,
+)
+_NOW = f"${_MESSAGES.end}::timestamptz"
+_PACKS = ", ".join(
+    f"${number}::{kind}[]"
+    for number, kind in enumerate(("integer", "bigint", "integer", "bytea"), start=_MESSAGES.end + 1)
+)
+
+ADD = f"""
+with new as materialized (
+    select *, coalesce(scheduled_for, {_NOW}) as due_at,
+           coalesce(scheduled_for, {_NOW}) + validity_s * interval '1 second' as expires_at
+    from {_MESSAGES.source}),
+tasks as (
+    insert into task (account_id, id, total, dialect, source, test, bulk_key, own_bulk_key, name, validity_s,
+                      created_at, scheduled_for)
+    select account_id, id, total, dialect, source, test, bulk_key, own_bulk_key, name, validity_s,
+           {_NOW}, scheduled_for
+    from {_TASKS.source}),
+messages as (
+    insert into message (account_id, id, task_id, reference, message_key, recipient, sender, text, parts, ucs2,
+                         flash, traffic_class, price, country, created_at, scheduled_for, expires_at, extras)
+    select account_id, id, task_id, reference, message_key, recipient, sender, text, parts, ucs2,
+           flash, traffic_class, price, country, {_NOW}, scheduled_for, expires_at, extras
+    from new),
+deliveries as (
+    insert into delivery (account_id, message_id, version, state, reason, stage, done_at, price, held, reports,
+                          counted_task, attempts, evidence)
+    select account_id, id, 1, state, reason, stage, case when final then {_NOW} end, billed,
+           case when final then 0 else billed end, final::integer, case when counted then task_id end, attempts,
+           evidence
+    from new),
+keys as (
+    insert into external_key (account_id, kind, key, message_id)
+    select account_id, 'reference'::key_kind, reference, id from new where own_reference
+    union all
+    select account_id, 'message', message_key, id from new where own_message_key
+    on conflict do nothing returning 1),
+waiting as (
+    insert into outbox (connector_id, lane, due_at, message_id, part, attempt, account_id, parts, expires_at)
+    select connector_id, lane, due_at, id, 0, 1, account_id, parts, expires_at
+    from new where connector_id <> 0),
+packs as (
+    insert into evidence (account_id, message_id, seq, body)
+    select * from unnest({_PACKS}))
+select (select count(*) from keys) as keys_added,
+       (select pg_notify('tidings_outbox', '') where exists (select from new where connector_id <> 0))"""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -71,29 +154,44 @@ class OrderRows(Rows):
         return {tuple(row) for row in await self._connection.fetch(KEYS_TAKEN, *columns(keys, 3))}
 
     async def add_orders(self, tasks: Sequence[NewTask], messages: Sequence[NewMessage]) -> None:
-        """Write tasks, counters, messages, deliveries, evidence, keys and what waits for connectors."""
+        """Write tasks, counters, messages, deliveries, evidence, keys and what waits for connectors.
+
+        Raises KeysTaken if a message's own key is in use: then the transaction must not be committed.
+        """
         if not tasks:
             return
         execute = self._connection.execute
-        await execute(ADD_TASKS, *columns([msgspec.structs.astuple(task) for task in tasks], 11))
+        packs, places = pack([((one.task.account_id, one.id), 1, one.accepted) for one in messages])
+        sheets = (*_TASKS.arguments(tasks), *_MESSAGES.arguments(_rows(messages, places)))
+        added = await self._connection.fetchval(ADD, *sheets, tasks[0].created_at, *columns(packs, 4))
+        if added < sum(one.own_reference + one.own_message_key for one in messages):
+            raise KeysTaken
         counters = _counters(messages)
         if counters:
             await execute(ADD_COUNTERS, *columns(counters, 6))
-        await execute(ADD_MESSAGES, *columns([_message(one) for one in messages], 18))
-        packs, places = pack([((one.account_id, one.id), 1, one.accepted) for one in messages])
-        await execute(ADD_PACKS, *columns(packs, 4))
-        deliveries = [(*_delivery(one), places[one.account_id, one.id]) for one in messages]
-        await execute(ADD_DELIVERIES, *columns(deliveries, 13))
-        keys = [key for one in messages for key in _keys(one)]
-        if keys:
-            await execute(ADD_KEYS, *columns(keys, 4))
         refused = [_report(one) for one in messages if not one.connector_id]
         if refused:
             await execute(ADD_OPENING_REPORTS, *columns(refused, 5))
-        waiting = [_waiting(one) for one in messages if one.connector_id]
-        if waiting:
-            await execute(ADD_WAITING, *columns(waiting, 7))
-            await execute(WAKE)
+
+
+def _rows(messages: Sequence[NewMessage], places: Mapping[Key, bytes]) -> list[_Row]:
+    """Messages that begin alike share the evidence that says so, and it is looked at once."""
+    openings: dict[int, _Opening] = {}
+    rows = []
+    for one in messages:
+        accepted = one.accepted
+        opening = openings.get(id(accepted))
+        if opening is None:
+            opening = openings[id(accepted)] = _opening(accepted)
+        rows.append(_Row(one, opening, "\\x" + places[one.task.account_id, one.id].hex()))
+    return rows
+
+
+def _opening(accepted: Evidence) -> _Opening:
+    delivery = begin(accepted, account_id=0, message_id=0)
+    standing = delivery.standing
+    attempts = _encode(delivery.attempts).decode()
+    return _Opening(standing.state, standing.reason, standing.stage, delivery.final, attempts)
 
 
 def _counters(messages: Sequence[NewMessage]) -> list[tuple[int, int, int, int, int, int]]:
@@ -101,7 +199,7 @@ def _counters(messages: Sequence[NewMessage]) -> list[tuple[int, int, int, int, 
     found: dict[tuple[int, int], dict[Bucket | str, int]] = {}
     for one in messages:
         if one.counted:
-            counter = found.setdefault((one.account_id, one.task_id), {})
+            counter = found.setdefault((one.task.account_id, one.task.id), {})
             accepted = one.accepted
             assert accepted.claim is not None
             where = bucket(Standing(accepted.claim, accepted.reason, accepted.stage))
@@ -111,61 +209,5 @@ def _counters(messages: Sequence[NewMessage]) -> list[tuple[int, int, int, int, 
     return [(*task, *(counter.get(name, 0) for name in shown)) for task, counter in found.items()]  # type: ignore[misc]
 
 
-def _message(one: NewMessage) -> tuple[object, ...]:
-    return (
-        one.account_id,
-        one.id,
-        one.task_id,
-        one.reference,
-        one.message_key,
-        one.recipient,
-        one.sender,
-        one.text,
-        one.parts,
-        one.ucs2,
-        one.flash,
-        one.traffic_class,
-        one.price,
-        one.country,
-        one.created_at,
-        one.scheduled_for,
-        one.expires_at,
-        one.extras.decode() if one.extras else None,
-    )
-
-
-def _delivery(one: NewMessage) -> tuple[object, ...]:
-    delivery = begin(one.accepted, account_id=one.account_id, message_id=one.id)
-    standing = delivery.standing
-    return (
-        one.account_id,
-        one.id,
-        delivery.version,
-        standing.state,
-        standing.reason,
-        standing.stage,
-        delivery.done_at,
-        one.billed,
-        0 if delivery.final else one.billed,
-        1 if delivery.final else 0,
-        one.task_id if one.counted else None,
-        _encode(delivery.attempts).decode(),
-    )
-
-
-def _keys(one: NewMessage) -> list[tuple[int, str, str, int]]:
-    keys = []
-    if one.own_reference:
-        keys.append((one.account_id, "reference", one.reference, one.id))
-    if one.own_message_key:
-        keys.append((one.account_id, "message", one.message_key, one.id))
-    return keys
-
-
 def _report(one: NewMessage) -> tuple[object, ...]:
-    return (one.account_id, one.id, one.accepted.reason, one.accepted.stage, one.created_at)
-
-
-def _waiting(one: NewMessage) -> tuple[object, ...]:
-    due_at = one.scheduled_for or one.created_at
-    return (one.connector_id, one.lane, due_at, one.id, one.account_id, one.parts, one.expires_at)
+    return (one.task.account_id, one.id, one.accepted.reason, one.accepted.stage, one.task.created_at)

@@ -109,13 +109,14 @@ create table task (
     source text not null,
     test boolean not null,
     bulk_key text not null,
+    own_bulk_key boolean not null, -- chosen by the customer; one that we made carries the task's id
     name text,
     validity_s integer not null,
     created_at timestamptz not null,
     scheduled_for timestamptz,
     primary key (account_id, id)
 );
-create index task_bulk_key on task (account_id, bulk_key);
+create index task_bulk_key on task (account_id, bulk_key) where own_bulk_key;
 
 -- Only for tasks of more than one message: the counters of one are its own status.
 create table task_counter (

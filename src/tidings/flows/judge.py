@@ -1,0 +1,321 @@
+"""What becomes of each recipient of an order, under the accounts' locks: a message, a recorded refusal, or a fault."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from tidings.domain import ids
+from tidings.domain.errors import REASON, Fault, Refusal
+from tidings.domain.lifecycle import Evidence, Kind
+from tidings.domain.money import Units
+from tidings.domain.order import LANE, NO_EXTRAS, Account, Draft, Extras, OnFault, Order, Receipted, Taken
+from tidings.domain.status import Stage, State
+from tidings.domain.text import Segments
+from tidings.flows.records import Catalog, Funds, MoneyMove, NewMessage, NewTask
+
+RANK = {fault: rank for rank, fault in enumerate(Fault)}
+"""Of several faults the one with the lowest rank is shown."""
+
+_REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,50}\Z")
+_encode_extras = msgspec.json.Encoder().encode
+
+KeyTaken = tuple[int, str, str]
+"""(account id, kind, key)."""
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A draft with what can be known of it without the database."""
+
+    draft: Draft
+    recipient: str
+    country: str | None
+    segments: Segments
+    fault: Fault | None
+
+
+@dataclass(slots=True)
+class Prepared:
+    """An order ready for the transaction."""
+
+    order: Order
+    first_id: int
+    rows: list[Candidate]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What a transaction has promised so far, by account."""
+
+    funds: dict[int, Funds]
+    taken: set[KeyTaken]
+    moves: dict[int, MoneyMove] = field(default_factory=dict)
+
+    def hold(self, account_id: int, price: Units) -> bool:
+        """Hold money if there is enough."""
+        funds = self.funds[account_id]
+        if price and price > funds.available:
+            return False
+        if price:
+            funds.balance -= price
+            move = self.moves.setdefault(account_id, MoneyMove())
+            move.hold += price
+            move.held_messages += 1
+        return True
+
+    def copy_of(self, account_id: int) -> tuple[int, Units, MoneyMove]:
+        """How an account stands now, for `undo`."""
+        promised = self.moves.get(account_id)
+        move = msgspec.structs.replace(promised) if promised else MoneyMove()
+        return account_id, self.funds[account_id].balance, move
+
+    def undo(self, copy: tuple[int, Units, MoneyMove], keys: Sequence[KeyTaken]) -> None:
+        """Take back what was promised since the copy was made, these keys among it."""
+        account_id, balance, move = copy
+        self.funds[account_id].balance = balance
+        self.moves[account_id] = move
+        self.taken.difference_update(keys)
+
+
+class Judge:
+    """Turns prepared orders into rows and answers. One a transaction."""
+
+    def __init__(self, ledger: Ledger, catalog: Catalog, *, secret: bytes, now: datetime) -> None:
+        self.ledger = ledger
+        self._catalog = catalog
+        self._secret = secret
+        self._now = now
+        self._openings: dict[tuple[object, ...], Evidence] = {}
+
+    def write(
+        self, prepared: Prepared, tasks: list[NewTask], messages: list[NewMessage]
+    ) -> Receipted | Exception:
+        """Append the order's rows; its answer, or the Refusal that left nothing of it."""
+        order, task_id = prepared.order, prepared.first_id
+        account = order.caller.account
+        if self.ledger.funds[account.id].closed:
+            return Refusal(Fault.NO_CREDIT, detail="the account is closed")
+        try:
+            judged = self._judge_all(prepared)
+        except Refusal as refusal:
+            return refusal
+        kept = [one for one in judged if isinstance(one, _Judged)]
+        task = self._task(order, task_id, len(kept))
+        if kept:
+            tasks.append(task)
+        rows: list[Taken | Fault] = []
+        next_id = task_id
+        for one in judged:
+            if isinstance(one, Fault):
+                rows.append(one)
+                continue
+            next_id += 1
+            message = self._message(one, order, task, next_id)
+            messages.append(message)
+            rows.append(_taken(message, one.fault))
+        return Receipted(task_id, task.bulk_key, self._now, account.currency, rows)
+
+    def _judge_all(self, prepared: Prepared) -> "list[_Judged | Fault]":
+        """All recipients. Where one fault refuses everybody, what was promised is undone, and Refusal raised."""
+        order = prepared.order
+        if order.on_fault is not OnFault.REFUSE_ALL:
+            return [self._judge(row, order) for row in prepared.rows]
+        before = self.ledger.copy_of(order.caller.account.id)
+        judged: list[_Judged | Fault] = []
+        for index, row in enumerate(prepared.rows):
+            one = self._judge(row, order)
+            if isinstance(one, Fault):
+                taken = [one.row.draft for one in judged if isinstance(one, _Judged)]
+                self.ledger.undo(before, own_keys(order, taken))
+                raise Refusal(one, row=index)
+            judged.append(one)
+        return judged
+
+    def _judge(self, row: Candidate, order: Order) -> "_Judged | Fault":
+        """What becomes of one recipient: a message, a recorded refusal, or a fault."""
+        account, draft, fault = order.caller.account, row.draft, row.fault
+        for found in (
+            self._key_fault(draft, account.id),
+            self._tariff_fault(draft, account.id),
+            _sender_fault(draft, account),
+        ):
+            if found is not None and (fault is None or RANK[found] < RANK[fault]):
+                fault = found
+        if fault is None:
+            offers, test = self._catalog.offers[account.id], order.caller.test
+            offer = offers.offer(row.recipient, tariff=draft.tariff or 0, test=test)
+            if isinstance(offer, Fault):
+                fault = offer
+            else:
+                price = offer.per_part * len(row.segments.parts)
+                billed = 0 if test else price
+                if self.ledger.hold(account.id, billed):
+                    self.ledger.taken.update(own_keys(order, [draft]))
+                    return _Judged(row, None, price, billed, offer.connector_id, offer.route_id)
+                fault = Fault.NO_CREDIT
+        return _Judged(row, fault, 0, 0, 0, 0) if order.on_fault is OnFault.RECORD else fault
+
+    def _key_fault(self, draft: Draft, account_id: int) -> Fault | None:
+        for kind, key in (("reference", draft.reference), ("message", draft.message_key)):
+            if key is None:
+                continue
+            if (account_id, kind, key) in self.ledger.taken or ids.unseal(self._secret, key) is not None:
+                return Fault.REFERENCE_TAKEN
+        return None
+
+    def _tariff_fault(self, draft: Draft, account_id: int) -> Fault | None:
+        active = self._catalog.tariffs.get(account_id, {}).get(draft.tariff or 0)
+        if active is None:
+            return Fault.TARIFF_UNKNOWN
+        return None if active else Fault.TARIFF_INACTIVE
+
+    def _task(self, order: Order, task_id: int, total: int) -> NewTask:
+        return NewTask(
+            account_id=order.caller.account.id,
+            id=task_id,
+            total=total,
+            dialect=order.dialect,
+            source=order.source,
+            test=order.caller.test,
+            bulk_key=order.bulk_key or ids.seal(self._secret, task_id),
+            own_bulk_key=order.bulk_key is not None,
+            name=order.name,
+            validity_s=order.validity_s,
+            created_at=self._now,
+            scheduled_for=order.scheduled_for,
+        )
+
+    def _message(self, one: "_Judged", order: Order, task: NewTask, message_id: int) -> NewMessage:
+        row, draft = one.row, one.row.draft
+        generated = ids.seal(self._secret, message_id)
+        reference, own_reference = self._reference(draft, generated, task.account_id, kept=one.fault is None)
+        scheduled_for = _later(draft.scheduled_for or order.scheduled_for, self._now)
+        traffic_class = order.traffic_class or order.caller.account.class_of(draft.sender)
+        return NewMessage(
+            task=task,
+            id=message_id,
+            reference=reference,
+            own_reference=own_reference,
+            message_key=draft.message_key or generated,
+            own_message_key=draft.message_key is not None and one.fault is None,
+            recipient=row.recipient,
+            country=row.country,
+            draft=draft,
+            segments=row.segments,
+            extras=None if draft.extras is NO_EXTRAS else _extras(draft.extras),
+            traffic_class=traffic_class,
+            lane=LANE[traffic_class],
+            price=one.price,
+            billed=one.billed,
+            scheduled_for=scheduled_for,
+            validity_s=draft.validity_s or order.validity_s,
+            connector_id=one.connector_id,
+            accepted=self._opening(one, scheduled=scheduled_for is not None),
+            counted=task.total > 1,
+        )
+
+    def _reference(self, draft: Draft, generated: str, account_id: int, *, kept: bool) -> tuple[str, bool]:
+        """The message's reference, and whether it must be kept unique."""
+        if draft.reference is not None:
+            return draft.reference, kept
+        key = draft.message_key
+        if key is None or not kept or not _REFERENCE.match(key):
+            return generated, False
+        wanted = (account_id, "reference", key)
+        if wanted in self.ledger.taken:
+            return generated, False
+        self.ledger.taken.add(wanted)
+        return key, True
+
+    def _opening(self, one: "_Judged", *, scheduled: bool) -> Evidence:
+        """The first evidence of a message's life; one object for all messages that begin alike."""
+        parts = len(one.row.segments.parts)
+        alike = (one.fault, scheduled, parts, one.connector_id, one.route_id)
+        opening = self._openings.get(alike)
+        if opening is None:
+            opening = self._openings[alike] = _accepted(one, self._now, scheduled=scheduled)
+        return opening
+
+
+class _Judged(NamedTuple):
+    """A recipient that becomes a message: to be sent, or, with a fault, kept as refused."""
+
+    row: Candidate
+    fault: Fault | None
+    price: Units
+    billed: Units
+    connector_id: int
+    route_id: int
+
+
+def _sender_fault(draft: Draft, account: Account) -> Fault | None:
+    return Fault.SENDER_NOT_ALLOWED if account.senders and draft.sender not in account.senders else None
+
+
+def own_keys(order: Order, drafts: Sequence[Draft]) -> list[KeyTaken]:
+    """The keys that the customer chose for these messages."""
+    account_id = order.caller.account.id
+    references = [(account_id, "reference", one.reference) for one in drafts if one.reference is not None]
+    return references + [
+        (account_id, "message", one.message_key) for one in drafts if one.message_key is not None
+    ]
+
+
+def wanted_keys(batch: Sequence[Prepared]) -> list[KeyTaken]:
+    """Every key the batch may claim; a messageId may become a reference too."""
+    wanted: list[KeyTaken] = []
+    for one in batch:
+        drafts = [row.draft for row in one.rows]
+        own = own_keys(one.order, drafts)
+        wanted += own
+        wanted += [(account_id, "reference", key) for account_id, kind, key in own if kind == "message"]
+    return wanted
+
+
+def _accepted(one: _Judged, now: datetime, *, scheduled: bool) -> Evidence:
+    if one.fault is None:
+        claim = State.SCHEDULED if scheduled else State.QUEUED
+        reason = stage = None
+    else:
+        claim, reason = State.REJECTED, REASON[one.fault]
+        stage = reason.facts.stage if reason.facts.stage is Stage.INTAKE else Stage.DISPATCH
+    return Evidence(
+        Kind.ACCEPTED,
+        now,
+        claim,
+        reason=reason,
+        stage=stage,
+        parts=len(one.row.segments.parts),
+        connector=one.connector_id,
+        route=one.route_id,
+        word=str(one.fault) if one.fault else None,
+        report=1 if one.fault else 0,
+    )
+
+
+def _taken(message: NewMessage, fault: Fault | None) -> Taken:
+    return Taken(
+        id=message.id,
+        reference=message.reference,
+        message_key=message.message_key,
+        recipient=message.recipient,
+        parts=len(message.segments.parts),
+        price=message.price,
+        country=message.country,
+        state=message.accepted.claim or State.QUEUED,
+        fault=fault,
+    )
+
+
+def _extras(extras: Extras) -> str | None:
+    """As JSON; the recipients of a request share theirs."""
+    return None if extras == NO_EXTRAS else _encode_extras(extras).decode()
+
+
+def _later(when: datetime | None, now: datetime) -> datetime | None:
+    """A start that is still to come; what is past starts now."""
+    return when if when is not None and when > now else None
