@@ -65,7 +65,7 @@ class Accept:
 
     async def _take(self, batch: list[Prepared], *, ask_for_keys: bool) -> list[Receipted | Exception]:
         now = self._clock.now()
-        async with self._database.transaction() as tx:
+        async with self._database.accepting() as tx:
             accounts = {one.order.caller.account.id for one in batch}
             funds, version = await tx.lock_accounts(accounts)
             catalog = await self._catalog.current(tx, version)

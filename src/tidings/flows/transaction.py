@@ -354,6 +354,10 @@ class Database(Protocol):
         """
         ...
 
+    def accepting(self) -> AbstractAsyncContextManager[AcceptTx]:
+        """The same, for orders."""
+        ...
+
     def reading(self) -> AbstractAsyncContextManager[ReadTx]:
         """A connection for questions, without a transaction of their own. Raises Unavailable."""
         ...

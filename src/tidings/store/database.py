@@ -57,6 +57,10 @@ READING = {**SESSION, "plan_cache_mode": "force_generic_plan"}
 them costs ten times as much as answering them: each names three partitioned tables."""
 
 
+TAKERS = 2
+"""Connections that orders are written by: a second one for when the first has just been lost."""
+
+
 class Tx(
     AccountRows,
     CatalogRows,
@@ -83,11 +87,13 @@ class PostgresDatabase:
         self._pool_size = pool_size
         self._writers: asyncpg.Pool | None = None
         self._readers: asyncpg.Pool | None = None
+        self._takers: asyncpg.Pool | None = None
 
     async def open(self) -> None:
         """Connect. Raises Unavailable."""
         self._writers = await self._pool(max_size=self._pool_size, min_size=1, session=WRITING)
         self._readers = await self._pool(max_size=READERS, min_size=0, session=READING)
+        self._takers = await self._pool(max_size=TAKERS, min_size=0, session=READING)
 
     async def _pool(self, *, max_size: int, min_size: int, session: dict[str, str]) -> asyncpg.Pool:
         try:
@@ -105,7 +111,7 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Give the connections back; what is under way may finish for some seconds."""
-        for pool in (self._readers, self._writers):
+        for pool in (self._readers, self._takers, self._writers):
             if pool is not None:
                 try:
                     await asyncio.wait_for(pool.close(), timeout=5)
@@ -115,9 +121,20 @@ class PostgresDatabase:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """A transaction, committed at the end of the block. Raises Unavailable when the database is away."""
-        assert self._writers is not None, "open() first"
+        async with self._transaction(self._writers) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def accepting(self) -> AsyncIterator[Tx]:
+        """The same for orders: no statement leaves the planner a choice, so each is planned once."""
+        async with self._transaction(self._takers) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _transaction(self, pool: asyncpg.Pool | None) -> AsyncIterator[Tx]:
+        assert pool is not None, "open() first"
         try:
-            async with self._writers.acquire() as connection, connection.transaction():
+            async with pool.acquire() as connection, connection.transaction():
                 yield Tx(connection)
         except LOST as error:
             raise Unavailable(f"the database went away: {type(error).__name__}") from error
