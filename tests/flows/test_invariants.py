@@ -126,6 +126,14 @@ SENT = FINAL.replace("delivered", "sent")
 BROKEN = [
     ("every task has its messages", "update task set total = total + 1 where total = 4"),
     (
+        "every message is counted in its day and its minute",
+        "update message_count set messages = messages + 1 where width = 'day'",
+    ),
+    (
+        "every message is counted in its day and its minute",
+        "update message_count set last_id = last_id - 1 where width = 'minute'",
+    ),
+    (
         "every message has its task and its status",
         "delete from delivery where FINAL",
     ),
@@ -272,7 +280,10 @@ FOLLOWS = {
         "holds = charges + releases + what open messages hold",
         "a task's counters are a recount of its messages",
     },
-    "an id is one message": {"every message has its task and its status"},
+    "an id is one message": {
+        "every message is counted in its day and its minute",
+        "every message has its task and its status",
+    },
 }
 """What cannot but break with it."""
 

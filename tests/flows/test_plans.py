@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from tidings.store import evidence, flights, lookups
+from tidings.store import evidence, flights, lookups, pages
 from tidings.store.database import READING
 
 QUESTIONS = {
@@ -22,7 +22,15 @@ QUESTIONS = {
     "where its evidence is": evidence.PLACES,
     "its evidence": evidence.PACKS,
     "what is being written": flights.BEING_WRITTEN,
+    "a window of time": pages.WINDOW,
+    "a page by id": pages.ALONG_IDS.format(way="desc"),
+    "a page by number": pages.ALONG_NUMBERS.format(way="desc"),
+    "a page by number, of few": pages.SORTED_NUMBERS.format(way="asc"),
+    "a page by report": pages.ALONG_REPORTS.format(way="desc"),
+    "a page by report, of few": pages.SORTED_REPORTS.format(way="asc"),
+    "a page by report, of a task": pages.SORTED_REPORTS_OF_TASK.format(way="asc"),
 }
+IN_ORDER = [name for name in QUESTIONS if name in {"a page by id", "a page by number", "a page by report"}]
 GROWING = {
     "message",
     "delivery",
@@ -36,17 +44,27 @@ GROWING = {
 }
 
 
-@pytest.mark.parametrize("analyzed", [False, True], ids=["never analyzed", "analyzed while empty"])
-@pytest.mark.parametrize("question", QUESTIONS)
-async def test_a_question_is_answered_by_key(empty_database, question, analyzed):
-    connection = await asyncpg.connect(empty_database, server_settings=READING)
+@pytest.fixture(params=[False, True], ids=["never analyzed", "analyzed while empty"])
+async def connection(request, empty_database):
+    """As questions are asked on it."""
+    opened = await asyncpg.connect(empty_database, server_settings=READING)
     try:
-        if analyzed:
-            await connection.execute("analyze")
-        plan = await explained(connection, QUESTIONS[question])
+        if request.param:
+            await opened.execute("analyze")
+        yield opened
     finally:
-        await connection.close()
-    assert list(unbounded(plan)) == []
+        await opened.close()
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+async def test_a_question_is_answered_by_key(connection, question):
+    assert list(unbounded(await explained(connection, QUESTIONS[question]))) == []
+
+
+@pytest.mark.parametrize("question", IN_ORDER)
+async def test_a_page_of_many_is_read_in_the_order_of_an_index(connection, question):
+    nodes_used = {node["Node Type"] for node in await explained(connection, QUESTIONS[question])}
+    assert not nodes_used & {"Sort", "Incremental Sort"}
 
 
 async def explained(connection, sql):

@@ -75,6 +75,7 @@ class Accept:
             messages: list[NewMessage] = []
             answers = [judge.write(one, tasks, messages) for one in batch]
             await tx.add_orders(tasks, messages)
+            await tx.count_tasks(tasks)
             await tx.move_money(judge.ledger.moves, now)
             await pause(Point.ACCEPT_WRITTEN)
         await pause(Point.ACCEPT_COMMITTED)

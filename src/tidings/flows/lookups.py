@@ -79,13 +79,19 @@ class Lookups:
     async def messages(
         self, account_id: int, where: MessageFilter, *, sort: Sort, limit: int, offset: int
     ) -> MessagePage:
-        """A page of messages; a reference stands for at most one."""
-        if where.reference is not None:
-            message = await self.message_by_reference(account_id, where.reference)
+        """A page of messages; a reference or an id stands for at most one."""
+        if where.reference is not None or where.id is not None:
+            message = await (
+                self.message(account_id, where.id or 0)
+                if where.reference is None
+                else self.message_by_reference(account_id, where.reference)
+            )
             rows = [message] if message and _meets(message, where) else []
             return MessagePage(rows[offset : offset + limit], len(rows))
         async with self._database.reading() as tx:
-            return await tx.page(account_id, where, sort=sort, limit=limit, offset=offset)
+            found, total = await tx.page_ids(account_id, where, sort=sort, limit=limit, offset=offset)
+            messages = await tx.messages_by_id([(account_id, one) for one in found]) if found else {}
+        return MessagePage([messages[account_id, one] for one in found], total)
 
     async def messages_to(self, account_id: int, recipient: str, *, limit: int) -> list[Message]:
         """The newest messages to a number."""

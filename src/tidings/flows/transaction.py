@@ -14,7 +14,6 @@ from tidings.domain.message import (
     Balance,
     Message,
     MessageFilter,
-    MessagePage,
     Progress,
     Report,
     ReportFilter,
@@ -96,6 +95,10 @@ class AcceptTx(FoldTx, CatalogTx, Protocol):
 
     async def keys_taken(self, keys: Sequence[tuple[int, str, str]]) -> set[tuple[int, str, str]]:
         """Which of (account id, kind, key) are used already."""
+        ...
+
+    async def count_tasks(self, tasks: Sequence[NewTask]) -> None:
+        """Note the messages of new tasks in the numbers that lists of messages show."""
         ...
 
     async def add_orders(self, tasks: Sequence[NewTask], messages: Sequence[NewMessage]) -> None:
@@ -300,10 +303,10 @@ class ReadTx(Protocol):
         """
         ...
 
-    async def page(
+    async def page_ids(
         self, account_id: int, where: MessageFilter, *, sort: Sort, limit: int, offset: int
-    ) -> MessagePage:
-        """A slice of the messages that meet a filter."""
+    ) -> tuple[list[int], int]:
+        """The ids of a slice of the messages in a window or a task, and how many there are in all."""
         ...
 
     async def ids_by_recipient(self, account_id: int, recipient: str, *, limit: int) -> list[int]:

@@ -15,6 +15,7 @@ from tidings.store.lookups import LookupRows
 from tidings.store.orders import OrderRows
 from tidings.store.orphans import OrphanRows
 from tidings.store.outbox import OutboxRows
+from tidings.store.pages import PageRows
 from tidings.store.reports import ReportRows
 
 LOST = (
@@ -52,7 +53,12 @@ WRITING = {**SESSION, "plan_cache_mode": "force_custom_plan"}
 """A plan that was made while a table was empty is kept until somebody analyzes it. Statements that leave the planner a
 choice are therefore planned each time, which costs some tenths of a millisecond for every batch."""
 
-READING = {**SESSION, "plan_cache_mode": "force_generic_plan"}
+READING = {
+    **SESSION,
+    "plan_cache_mode": "force_generic_plan",
+    # Where an index has the order that is asked for, it is followed: of a list only one page is read.
+    "enable_sort": "off",
+}
 """Questions leave the planner no choice (`tests/flows/test_plans.py`), so that one plan is right for ever. Planning
 them costs ten times as much as answering them: each names three partitioned tables."""
 
@@ -70,6 +76,7 @@ class Tx(
     OrderRows,
     OrphanRows,
     OutboxRows,
+    PageRows,
     ReportRows,
 ):
     """One transaction; what the flows may ask of it stands in `flows.transaction`."""

@@ -107,6 +107,7 @@ REPORT = fields(
     "sent_at timestamptz",
     "done_at timestamptz",
     "price bigint",
+    "report_at timestamptz",
     "owed_at timestamptz",
 )
 
@@ -337,5 +338,6 @@ def _owed(row: OwedReport) -> tuple[object, ...]:
         delivery.sent_at or row.owed_at,
         delivery.done_at,
         row.price,
+        delivery.report_at,
         row.owed_at,
     )

@@ -159,6 +159,14 @@ select t.account_id, t.id, count(m.id) || ' of ' || t.total from task t
 left join message m on m.account_id = t.account_id and m.task_id = t.id and m.id > t.id and m.id <= t.id + t.total
 group by t.account_id, t.id having count(m.id) <> t.total"""
 
+SPANS = """
+select account_id, starts_at, width from message_count c
+full join (select account_id, width, date_trunc(width, created_at, 'UTC') as starts_at, count(*) as messages,
+                  min(id) as first_id, max(id) as last_id
+           from message, unnest('{day,minute}'::text[]) as width group by 1, 2, 3) m
+    using (account_id, width, starts_at)
+where c.messages is distinct from m.messages or c.first_id > m.first_id or c.last_id < m.last_id"""
+
 HOMELESS = """
 select m.account_id, m.id from message m
 where not exists (select from task t where t.account_id = m.account_id and t.id = m.task_id)
@@ -185,6 +193,7 @@ OPEN = "select account_id, message_id, state from delivery where state < 'delive
 
 CHECKS = (
     Check(1, "every task has its messages", TASKS),
+    Check(1, "every message is counted in its day and its minute", SPANS),
     Check(1, "every message has its task and its status", HOMELESS),
     Check(1, "every open part waits where somebody will look at it", STRANDED),
     Check(1, "what was handed over is looked at again when its receipt is overdue", UNHEARD),

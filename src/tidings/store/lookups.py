@@ -6,7 +6,7 @@ import asyncpg
 import msgspec
 
 from tidings.domain.bucket import Bucket, bucket
-from tidings.domain.message import Message, MessageFilter, MessagePage, Progress, Sort, Task
+from tidings.domain.message import Message, Progress, Task
 from tidings.domain.money import Units
 from tidings.domain.order import NO_EXTRAS, Dialect, Extras
 from tidings.domain.status import FINAL
@@ -74,22 +74,6 @@ left join lateral (
     select * from delivery where account_id = t.account_id and message_id = t.id + 1 and t.total = 1 offset 0
 ) d on true"""
 
-# The messages of a task follow its own id, so that a task is a range of ids.
-MATCHING = """
-from message m join delivery d on d.account_id = m.account_id and d.message_id = m.id
-left join task w on w.account_id = m.account_id and w.id = $4
-where m.account_id = $1 and m.created_at >= $2 and m.created_at <= $3
-  and ($4::bigint is null or (m.id > w.id and m.id <= w.id + w.total))
-  and ($5::bigint is null or m.id = $5)"""
-
-COUNT = f"select count(*) {MATCHING}"
-PAGE = f"select m.id {MATCHING} order by {{order}} limit $6 offset $7"
-ORDERS = {
-    "id": "m.id {way}",
-    "recipient": "m.recipient {way}, m.id {way}",
-    "delivered": "d.report_at {way} nulls last, m.id {way}",
-}
-
 SEARCH_RECIPIENT = "select id from message where account_id = $1 and recipient = $2 order by id desc limit $3"
 BULK_RANGES = """
 select id + 1 as first, id + total as last from task
@@ -133,18 +117,6 @@ class LookupRows(Rows):
         """The tasks of these keys that exist, with their counters."""
         rows = await self._connection.fetch(TASKS, *columns(keys, 2))
         return {(row["account_id"], row["id"]): _task(row) for row in rows}
-
-    async def page(
-        self, account_id: int, where: MessageFilter, *, sort: Sort, limit: int, offset: int
-    ) -> MessagePage:
-        """A slice of the messages that meet a filter."""
-        matching = (account_id, where.created_from, where.created_to, where.task_id, where.id)
-        total = await self._connection.fetchval(COUNT, *matching)
-        order = ORDERS[sort.by].format(way="desc" if sort.descending else "asc")
-        rows = await self._connection.fetch(PAGE.format(order=order), *matching, limit, offset)
-        ids = [row["id"] for row in rows]
-        found = await self.messages_by_id([(account_id, one) for one in ids])
-        return MessagePage([found[account_id, one] for one in ids], total)
 
     async def ids_by_recipient(self, account_id: int, recipient: str, *, limit: int) -> list[int]:
         """The newest messages to a number."""

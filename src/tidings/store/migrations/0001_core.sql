@@ -158,7 +158,19 @@ create table message (
     primary key (account_id, id)
 ) partition by range (id);
 create index message_expires on message using brin (expires_at);
-create index message_recipient on message (account_id, recipient);
+create index message_recipient on message (account_id, recipient, id);
+
+-- How many messages were created in each day and each minute, and between which ids they lie: lists say how many
+-- there are, and nobody counts millions of rows for that.
+create table message_count (
+    account_id integer not null,
+    width text not null check (width in ('day', 'minute')),
+    starts_at timestamptz not null,
+    messages integer not null check (messages > 0),
+    first_id bigint not null,
+    last_id bigint not null,
+    primary key (account_id, width, starts_at)
+) with (fillfactor = 70);
 
 -- Narrow and hot: nothing that changes is indexed, so that updates stay on their page.
 create table delivery (
@@ -313,6 +325,7 @@ create table report (
     message_id bigint not null,
     sent_at timestamptz not null,
     done_at timestamptz not null,
+    report_at timestamptz, -- when a peer told the status; null for what only our timers closed
     owed_at timestamptz not null,
     pulled_at timestamptz,
     price bigint not null,
@@ -324,6 +337,7 @@ create table report (
     reason text,
     primary key (account_id, message_id, number)
 ) partition by range (message_id);
+create index report_order on report (account_id, report_at, message_id) where report_at is not null;
 create index report_due on report (account_id, done_at desc, message_id desc) where pulled_at is null;
 
 -- Money that moved, one row per account, kind and transaction; what a message was held for and charged stands

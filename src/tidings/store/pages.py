@@ -1,0 +1,178 @@
+"""Pages of an account's messages: of a window of time, or of one task; sorted by id, number or time of the report.
+
+How many there are is never counted row by row: a task knows, and for a window the numbers of whole days and minutes
+are kept as messages come in. Only the minutes at its ends are looked into. The same numbers say between which ids the
+window lies. A page of many messages is read along an index in the order that is asked for; of few, they are sorted.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from tidings.domain.message import MessageFilter, Sort
+from tidings.flows.records import NewTask
+from tidings.store.rows import Rows, columns
+
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+WIDTHS = {"day": DAY, "minute": MINUTE}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+FEW = 20_000
+"""So many messages are sorted within some 20 ms; of more, an index is followed, which may pass by many others."""
+
+FEW_REPORTED = 5_000
+"""The same where the time of each one's report must be looked up."""
+
+COUNT_SPANS = """
+insert into message_count as c (account_id, width, starts_at, messages, first_id, last_id)
+select * from unnest($1::integer[], $2::text[], $3::timestamptz[], $4::integer[], $5::bigint[], $6::bigint[])
+on conflict (account_id, width, starts_at) do update
+    set messages = c.messages + excluded.messages, first_id = least(c.first_id, excluded.first_id),
+        last_id = greatest(c.last_id, excluded.last_id)"""
+
+# $2 and $3 bound the whole days, $4 and $5 the whole minutes before, $6 and $7 those after; $8 are the minutes at the
+# ends, of which only what was created from $9 to $10 counts.
+WINDOW = """
+select coalesce(sum(messages), 0)::bigint, min(first_id), max(last_id)
+from (
+    select messages, first_id, last_id from message_count
+    where account_id = $1 and width = 'day' and starts_at >= $2 and starts_at < $3
+    union all
+    select messages, first_id, last_id from message_count
+    where account_id = $1 and width = 'minute' and starts_at >= $4 and starts_at < $5
+    union all
+    select messages, first_id, last_id from message_count
+    where account_id = $1 and width = 'minute' and starts_at >= $6 and starts_at < $7
+    union all
+    select m.messages, c.first_id, c.last_id from message_count c
+    cross join lateral (
+        select count(*) as messages from message
+        where account_id = $1 and id between c.first_id and c.last_id and created_at between $9 and $10 offset 0) m
+    where c.account_id = $1 and c.width = 'minute' and c.starts_at = any($8::timestamptz[])
+) as spans"""
+
+TASK = """
+select total, id + 1, id + total from task
+where account_id = $1 and id = $2 and created_at between $3 and $4"""
+
+IN_WINDOW = "account_id = $1 and id between $2 and $3 and created_at between $4 and $5"
+
+ALONG_IDS = f"select id from message where {IN_WINDOW} order by id {{way}} limit $6 offset $7"
+ALONG_NUMBERS = (
+    f"select id from message where {IN_WINDOW} order by recipient {{way}}, id {{way}} limit $6 offset $7"
+)
+SORTED_NUMBERS = f"""
+select id from (select id, recipient from message where {IN_WINDOW} offset 0) m
+order by recipient {{way}}, id {{way}} limit $6 offset $7"""
+
+# Nobody reports a message before it was created. Of a message's reports the last one counts.
+ALONG_REPORTS = """
+select r.message_id as id from report r
+cross join lateral (
+    select from delivery where account_id = $1 and message_id = r.message_id and reports = r.number offset 0) d
+cross join lateral (
+    select from message where account_id = $1 and id = r.message_id and created_at between $4 and $5 offset 0) m
+where r.account_id = $1 and r.message_id between $2 and $3 and r.report_at is not null and r.report_at >= $4
+order by r.report_at {way}, r.message_id {way} limit $6 offset $7"""
+
+SORTED_REPORTS = f"""
+select m.id from (select id from message where {IN_WINDOW} offset 0) m
+cross join lateral (select report_at from delivery where account_id = $1 and message_id = m.id offset 0) d
+order by d.report_at {{way}} nulls last, m.id {{way}} limit $6 offset $7"""
+
+# All messages of a task were created with it.
+SORTED_REPORTS_OF_TASK = """
+select message_id as id from (
+    select message_id, report_at from delivery where account_id = $1 and message_id between $2 and $3 offset 0) d
+order by report_at {way} nulls last, message_id {way} limit $4 offset $5"""
+
+
+class Span(NamedTuple):
+    """Messages of an account: how many, and between which ids they and maybe others lie."""
+
+    total: int
+    first_id: int
+    last_id: int
+
+
+class PageRows(Rows):
+    """Statements on lists of messages."""
+
+    async def count_tasks(self, tasks: Sequence[NewTask]) -> None:
+        """Note the messages of new tasks in their days and minutes; under the lock of their accounts."""
+        if tasks:
+            await self._connection.execute(COUNT_SPANS, *columns(spans_of(tasks), 6))
+
+    async def page_ids(
+        self, account_id: int, where: MessageFilter, *, sort: Sort, limit: int, offset: int
+    ) -> tuple[list[int], int]:
+        """The ids of a slice of the messages in a window or a task, and how many there are in all."""
+        span = await self._span(account_id, where)
+        if span is None or offset >= span.total:
+            return [], span.total if span else 0
+        window = (account_id, span.first_id, span.last_id, where.created_from, where.created_to)
+        for statement in _ways(sort.by, span, of_task=where.task_id is not None):
+            bounds = window[:3] if statement is SORTED_REPORTS_OF_TASK else window
+            asked = statement.format(way="desc" if sort.descending else "asc")
+            rows = await self._connection.fetch(asked, *bounds, limit, offset)
+            if len(rows) == min(limit, span.total - offset):
+                break
+        return [row["id"] for row in rows], span.total
+
+    async def _span(self, account_id: int, where: MessageFilter) -> Span | None:
+        if where.task_id is None:
+            asked = (account_id, *_bounds(where.created_from, where.created_to))
+            row = await self._connection.fetchrow(WINDOW, *asked)
+        else:
+            row = await self._connection.fetchrow(
+                TASK, account_id, where.task_id, where.created_from, where.created_to
+            )
+        return Span(*row) if row and row[0] else None
+
+
+def spans_of(tasks: Iterable[NewTask]) -> list[tuple[int, str, datetime, int, int, int]]:
+    """What new tasks add to message_count, in the order of its key."""
+    found: dict[tuple[int, str, datetime], list[int]] = {}
+    for task in tasks:
+        for width, length in WIDTHS.items():
+            key = (task.account_id, width, _floor(task.created_at, length))
+            span = found.setdefault(key, [0, task.id + 1, 0])
+            span[0] += task.total
+            span[1] = min(span[1], task.id + 1)
+            span[2] = max(span[2], task.id + task.total)
+    return [(*key, *found[key]) for key in sorted(found)]  # type: ignore[misc]
+
+
+def _ways(by: str, span: Span, *, of_task: bool) -> Iterator[str]:
+    """Statements that give a page; the next one if the first finds less than there must be."""
+    if by == "id":
+        yield ALONG_IDS
+    elif by == "recipient":
+        yield SORTED_NUMBERS if span.total <= FEW else ALONG_NUMBERS
+    elif of_task:
+        yield SORTED_REPORTS_OF_TASK
+    else:  # what has no report yet stands behind all others, and in no index
+        if span.total > FEW_REPORTED:
+            yield ALONG_REPORTS
+        yield SORTED_REPORTS
+
+
+def _bounds(start: datetime, end: datetime) -> tuple[object, ...]:
+    """What WINDOW wants to know after the account."""
+    first, last = (
+        _ceiling(start, MINUTE),
+        _floor(end, MINUTE),
+    )  # whole minutes: from the first to before the last
+    first_day, last_day = _ceiling(first, DAY), _floor(last, DAY)
+    if first_day >= last_day:
+        first_day = last_day = last
+    ends = {_floor(start, MINUTE), last} - ({first} if first < last else set())
+    return first_day, last_day, first, first_day, last_day, last, sorted(ends), start, end
+
+
+def _floor(moment: datetime, length: timedelta) -> datetime:
+    return moment - (moment - EPOCH) % length
+
+
+def _ceiling(moment: datetime, length: timedelta) -> datetime:
+    return moment + (EPOCH - moment) % length

@@ -1,0 +1,101 @@
+"""Lists of messages show the same whichever way they are read."""
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from tidings.domain.message import MessageFilter, Sort
+from tidings.domain.order import Dialect, Draft, OnFault, Order
+from tidings.store import pages
+
+HALF_DAYS = 5
+
+
+@pytest.fixture
+async def busy(world):
+    """Messages of some days, some of them reported in another order than they were created in; and another's."""
+    chance = random.Random(7)
+    other = await world.other_account()
+    for _ in range(24):
+        world.clock.advance(chance.choice([1, 20, 3_600, 43_200 * HALF_DAYS / 12]))
+        for customer in (world.customer, other):
+            caller = await world.gateway.caller_by_key(customer.key)
+            drafts = [
+                Draft(f"3809720000{chance.randrange(100):02d}", "BSG", "hi")
+                for _ in range(chance.choice([1, 1, 3]))
+            ]
+            order = Order(caller, Dialect.NATIVE, drafts, on_fault=OnFault.SKIP, validity_s=10**6)
+            await world.gateway.accept(order)
+    await world.dispatch()
+    known = list(world.carrier.known)
+    chance.shuffle(known)
+    for message_id in known[:40]:
+        world.clock.advance(1)
+        await world.says(message_id, chance.choice(["DELIVRD", "UNDELIV"]))
+    for message_id in known[:5]:
+        world.clock.advance(1)
+        await world.says(message_id, "DELIVRD")  # some of them corrections
+    return world
+
+
+async def everything(world):
+    ids = await world.sql.fetch("select id from message where account_id = $1 order by id", world.account_id)
+    return [await world.message(row["id"]) for row in ids]
+
+
+def in_order(messages, sort):
+    """What a list must show."""
+    sign = -1 if sort.descending else 1
+    if sort.by == "id":
+        return sorted(messages, key=lambda one: sign * one.id)
+    if sort.by == "recipient":
+        return sorted(messages, key=lambda one: (sign * int(one.recipient), sign * one.id))
+    return sorted(
+        messages,
+        key=lambda one: (
+            one.report_at is None,
+            sign * one.report_at.timestamp() if one.report_at else 0,
+            sign * one.id,
+        ),
+    )
+
+
+@pytest.mark.parametrize("few", [0, 10**6], ids=["along indexes", "sorted"])
+@pytest.mark.parametrize("by", ["id", "recipient", "delivered"])
+async def test_a_window_shows_what_was_created_in_it(busy, monkeypatch, by, few):
+    monkeypatch.setattr(pages, "FEW", few)
+    monkeypatch.setattr(pages, "FEW_REPORTED", few)
+    messages = await everything(busy)
+    begin, now = messages[0].created_at, busy.clock.now()
+    windows = [(begin, now), (begin + timedelta(seconds=1), now), (messages[5].created_at,) * 2]
+    windows += [(begin + timedelta(hours=9, seconds=17), begin + timedelta(hours=40, seconds=3))]
+    windows += [(one.created_at - timedelta(seconds=30), one.created_at) for one in messages[::7]]
+    for start, end in windows:
+        wanted = [one for one in messages if start <= one.created_at <= end]
+        for descending in (False, True):
+            sort = Sort(by, descending)
+            page = await busy.gateway.messages(
+                busy.account_id, MessageFilter(start, end), sort=sort, limit=500, offset=0
+            )
+            assert page.total == len(wanted)
+            assert [one.id for one in page.rows] == [one.id for one in in_order(wanted, sort)]
+            part = await busy.gateway.messages(
+                busy.account_id, MessageFilter(start, end), sort=sort, limit=7, offset=3
+            )
+            assert part.rows == page.rows[3:10]
+
+
+@pytest.mark.parametrize("by", ["id", "recipient", "delivered"])
+async def test_a_task_shows_its_messages(busy, by):
+    messages = await everything(busy)
+    begin, now = messages[0].created_at, busy.clock.now()
+    for task_id in {one.task_id for one in messages}:
+        wanted = [one for one in messages if one.task_id == task_id]
+        where = MessageFilter(begin, now, task_id=task_id)
+        page = await busy.gateway.messages(busy.account_id, where, sort=Sort(by), limit=500, offset=0)
+        assert [one.id for one in page.rows] == [one.id for one in in_order(wanted, Sort(by))]
+        assert page.total == len(wanted)
+        before = MessageFilter(begin, wanted[0].created_at - timedelta(seconds=1), task_id=task_id)
+        page = await busy.gateway.messages(busy.account_id, before, sort=Sort(by), limit=50, offset=0)
+        assert (page.rows, page.total) == ([], 0)
