@@ -3,8 +3,17 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from tidings.connectors.smpp import pace
 from tidings.connectors.smpp.codes import Status
-from tidings.connectors.smpp.words import MAP_REASONS, MESSAGE_STATE, STATES, STATUSES, USUAL_REASON
+from tidings.connectors.smpp.words import (
+    MAP_REASONS,
+    MESSAGE_STATE,
+    STATES,
+    STATUSES,
+    UNKNOWN_STATUS,
+    USUAL_REASON,
+    refused,
+)
 from tidings.console.words import FLAGS, REASONS
 from tidings.dialects.bsg_one import words as bsg_one
 from tidings.dialects.bsg_v1 import words as bsg_v1
@@ -13,11 +22,10 @@ from tidings.dialects.infobip.settings import Preferences
 from tidings.domain.errors import REASON, Fault
 from tidings.domain.lifecycle import Flag
 from tidings.domain.message import Standing
-from tidings.domain.outcome import Next, Refused
+from tidings.domain.outcome import Next, Retries
 from tidings.domain.reason import Reason
 from tidings.domain.routing import is_the_routes
 from tidings.domain.status import FINAL, MEANING, Confirmation, State, truth
-from tidings.flows import answers
 
 PAGE = Path(__file__).parents[1] / "docs" / "statuses.md"
 MANY = 4
@@ -103,10 +111,14 @@ of its own (`--err NUMBER=REASON`), which goes first. A MAP number without a rea
 ANSWERED = """
 ## What an SMPP answer to a submission does
 
-By `command_status`; `--status` changes it for a connector. One that is not listed is tried again. *Give up*: it is not
-sent on this route again. *Retry*: again later, {tries} submissions in all. *Throttle* and *hold*: again until the
-message's validity ends; a hold is the session's or the account's trouble, not the message's. Where it ends for a reason
-that is the route's, the next route tries.
+By `command_status`; `--status` changes it for a connector. *Give up*: it is not sent on this route again. *Retry*:
+again so many times, after so many seconds. *Throttle* and *hold*: again until the message's validity ends; a hold is
+the session's or the account's trouble, not the message's. Where a refusal is the route's, the next route tries: when
+this one is at its end, of a hold at once. One that is not listed is tried again after {unknown} s.
+
+When more than {full} of the last {of} answers of a carrier say ESME_RMSGQFUL, it means itself: a throttle. After a
+throttle the rate is halved, and grows again by a tenth every 10 s; after {row} in a row nothing is sent for {pause} s,
+and neither is after a refusal of the account.
 
 """
 
@@ -145,8 +157,17 @@ def document() -> str:
                 ("`err`", "reason"),
                 ((str(number), f"`{why}`") for number, why in sorted(MAP_REASONS.items())),
             ),
-            ANSWERED.format(tries=answers.RETRY_MOST),
-            table(("what is done", "then it ends as", "next route", "`command_status`"), answer_rows()),
+            ANSWERED.format(
+                unknown=waits(UNKNOWN_STATUS),
+                full=pace.QUEUE_FULL_MOST,
+                of=pace.QUEUE_FULL_OF,
+                row=pace.IN_A_ROW_MAX,
+                pause=round(pace.PAUSE_S),
+            ),
+            table(
+                ("what is done", "after seconds", "then it ends as", "next route", "`command_status`"),
+                answer_rows(),
+            ),
         )
     )
 
@@ -254,16 +275,21 @@ def receipt_rows() -> Iterator[Sequence[str]]:
 
 def answer_rows() -> Iterator[Sequence[str]]:
     """What is done after each status of a submission's answer."""
-    found: dict[tuple[Next, Reason], list[str]] = {}
-    for number, (reason, then) in sorted(STATUSES.items()):
-        ends = answers._final_reason(Refused(reason, then, code=""))
-        found.setdefault((then, ends), []).append(f"0x{number:02x} {Status(number).name}")
-    for then, ends in sorted(found, key=lambda key: [*Next].index(key[0])):
-        done, codes = then.replace("_", " "), ", ".join(found[then, ends])
-        if then in {Next.GIVE_UP, Next.RETRY}:
-            yield done, f"`{ends}`", "yes" if is_the_routes(ends) else "no", codes
-        else:
-            yield done, "", "", codes
+    found: dict[tuple[Next, Reason, str], list[str]] = {}
+    for number in sorted(STATUSES):
+        said = refused(number, b"")
+        again = waits(said.retries) if said.next is Next.RETRY else ""
+        found.setdefault((said.next, said.reason, again), []).append(f"0x{number:02x} {Status(number).name}")
+    for then, reason, again in sorted(found, key=lambda key: [*Next].index(key[0])):
+        codes = ", ".join(found[then, reason, again])
+        ends = f"`{reason}`" if then in {Next.GIVE_UP, Next.RETRY} else ""
+        elsewhere = "yes" if is_the_routes(reason) and then is not Next.THROTTLE else "no"
+        yield then.replace("_", " "), again, ends, elsewhere, codes
+
+
+def waits(retries: Retries) -> str:
+    """How long a message waits before each retry."""
+    return ", ".join(f"{retries.wait_s(n):g}" for n in range(1, retries.most + 1))
 
 
 if __name__ == "__main__":

@@ -761,3 +761,71 @@ def test_a_ca_file_that_is_not_there_names_its_setting(tmp_path: Path) -> None:
 
     with pytest.raises(Misconfigured, match="tls_ca_file"):
         asyncio.run(make())
+
+
+# -- what a refusal is a sign of ------------------------------------------------------------------------------------
+
+
+async def refused_with(
+    peer: Peer, connector: SmppConnector, status: int, *, tlvs: dict[int, bytes] | None = None
+) -> Outcome:
+    """One submission, answered with a status."""
+    (outcome,) = connector.submit([part()])
+    submit = await peer.next(SubmitSm)
+    message_id = None if status else "id"
+    peer.send(SubmitSmResp(submit.sequence, status, message_id, tlvs=tlvs or {}))
+    return await soon(outcome)
+
+
+async def test_full_queues_of_many_recipients_are_the_carriers_own(
+    carrier: Carrier, upstream: Upstream
+) -> None:
+    async with running(carrier, upstream, rate_per_s=100_000) as connector:
+        peer = await up(connector, carrier)
+        said = [await refused_with(peer, connector, Status.ESME_RMSGQFUL) for _ in range(11)]
+        assert [one.next for one in said if isinstance(one, Refused)] == [Next.RETRY] * 10 + [Next.THROTTLE]
+        assert connector.status().rate_per_s == 50_000
+
+
+async def test_a_refused_account_is_not_asked_again_for_every_message(
+    carrier: Carrier, upstream: Upstream
+) -> None:
+    async with running(carrier, upstream) as connector:
+        peer = await up(connector, carrier)
+        assert connector.room > 0
+        await refused_with(peer, connector, Status.ESME_RPROHIBITED)
+        assert connector.room == 0 and connector.binds().up == 1
+
+
+async def test_a_congested_peer_is_submitted_to_more_slowly(carrier: Carrier, upstream: Upstream) -> None:
+    async with running(carrier, upstream, rate_per_s=1000) as connector:
+        peer = await up(connector, carrier)
+        await refused_with(peer, connector, 0, tlvs={int(Tlv.CONGESTION_STATE): b"\x50"})
+        assert connector.status().rate_per_s == 1000
+        await refused_with(peer, connector, 0, tlvs={int(Tlv.CONGESTION_STATE): b"\x64"})
+        assert connector.status().rate_per_s == 500
+
+
+@pytest.mark.parametrize(
+    ("form", "other"), [("relative", "260517130000000+"), ("absolute_utc", "000000010000000R")]
+)
+async def test_a_refused_form_of_the_validity_is_changed_once(
+    carrier: Carrier, upstream: Upstream, form: str, other: str
+) -> None:
+    async with running(carrier, upstream, validity_form=form) as connector:
+        peer = await up(connector, carrier)
+        for _ in range(3):
+            refused = await refused_with(peer, connector, Status.ESME_RINVEXPIRY)
+            assert isinstance(refused, Refused) and refused.next is Next.RETRY and refused.retries.most == 1
+    first, *rest = [one.validity_period for one in carrier.heard(SubmitSm)]
+    assert first != other and rest == [other, other]
+
+
+async def test_a_carrier_that_is_told_no_validity_is_told_none_after_a_refusal_either(
+    carrier: Carrier, upstream: Upstream
+) -> None:
+    async with running(carrier, upstream, validity_form="none") as connector:
+        peer = await up(connector, carrier)
+        for _ in range(2):
+            await refused_with(peer, connector, Status.ESME_RINVEXPIRY)
+    assert [one.validity_period for one in carrier.heard(SubmitSm)] == ["", ""]

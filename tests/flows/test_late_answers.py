@@ -9,7 +9,7 @@ from tidings.domain.status import State
 from tidings.store.invariants import check
 
 THROTTLED = Refused(Reason.SMSC_REFUSED, Next.THROTTLE, "0x00000058")
-BUSY = Refused(Reason.PLATFORM_ERROR, Next.RETRY, "0x00000008")
+BUSY = Refused(Reason.SUBMIT_RETRIES_EXHAUSTED, Next.RETRY, "0x00000008")
 WRONG = Refused(Reason.SMSC_REFUSED_NUMBER, Next.GIVE_UP, "0x0000000b")
 
 

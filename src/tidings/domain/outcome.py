@@ -16,6 +16,23 @@ class Next(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a refusal that may pass is tried again, and when: each wait is twice the one before it."""
+
+    most: int  # of one part; its refusals are counted together, whatever they were for
+    first_s: float
+    longest_s: float
+
+    def wait_s(self, refusals: int) -> float:
+        """How long to wait after so many refusals (at least one)."""
+        return min(self.first_s * 2.0 ** (refusals - 1), self.longest_s)
+
+
+RETRIES = Retries(most=4, first_s=30, longest_s=240)
+"""What is usual."""
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """The next hop took responsibility. Says nothing of delivery."""
 
@@ -27,10 +44,11 @@ class Taken:
 class Refused:
     """Certainly not taken."""
 
-    reason: Reason
+    reason: Reason  # why it ends, if it ends there
     next: Next
     code: str  # the peer's own code, e.g. "0x0000000b ESME_RINVDSTADR"
     raw: bytes = b""
+    retries: Retries = RETRIES  # of a RETRY
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,11 @@ class Price(msgspec.Struct, frozen=True):
     per_part: Units
 
 
-_ROUTE_CLASSES = {ReasonClass.ROUTE, ReasonClass.SENDER}
+_ROUTE_CLASSES = {
+    ReasonClass.ROUTE,
+    ReasonClass.SENDER,
+    ReasonClass.ACCOUNT,
+}  # a carrier means our account with it
 _ROUTE_REASONS = {Reason.ROUTE_CONFIG, Reason.SUBMIT_RETRIES_EXHAUSTED, Reason.DEST_QUEUE_FULL}
 
 

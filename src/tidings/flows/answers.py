@@ -25,8 +25,6 @@ from tidings.flows.receive import Reading, look_for_receipts, named, receipt_evi
 from tidings.flows.records import Flight, Held, Key, Match, Waiting
 from tidings.flows.transaction import Database, DispatchTx
 
-RETRY_FIRST = timedelta(seconds=30)
-RETRY_MOST = 5
 THROTTLE_WAIT = timedelta(seconds=1)
 THROTTLE_MOST = timedelta(seconds=60)
 HOLD_WAIT = timedelta(seconds=30)
@@ -85,7 +83,7 @@ class RecordAnswers:
                 part, lines = _part(one, held), log.setdefault(one.flight.key, [])
                 if not was_in_doubt[one.flight] and not isinstance(one.outcome, Unwritten):
                     lines += as_written(one.flight, part)
-                evidence = _evidence(one, part, reroutes.get(one.flight))
+                evidence = _evidence(one, part, next_route=reroutes.get(one.flight))
                 lines.append((evidence, None))
                 if evidence.claim is State.QUEUED:
                     again.append(one)
@@ -107,8 +105,10 @@ class RecordAnswers:
         asking = [one.flight for one in known if _blames_the_route(one, held) and _is_first_word(one, held)]
         if not asking:
             return {}
-        unanswered = await tx.unanswered({flight.key for flight in asking})
-        asking = [flight for flight in asking if flight.key not in unanswered]
+        # Parts of the same message whose answers are beside this one, or still to come.
+        bound = {one.flight.key for one in known if isinstance(one.outcome, Taken)}
+        bound |= await tx.unanswered({flight.key for flight in asking})
+        asking = [flight for flight in asking if flight.key not in bound]
         addressees = await tx.addressees([flight.key for flight in asking])
         catalog = await self._catalog.current(tx)
         found: dict[Flight, routing.Route] = {}
@@ -224,7 +224,8 @@ def _blames_the_route(answer: Answer, held: Mapping[Key, Held]) -> bool:
         return any(one.reason is not None and routing.is_the_routes(one.reason) for one in parts)
     if not isinstance(outcome, Refused) or part.is_first_copy(answer.flight.try_no):
         return False
-    return _is_last(outcome, part) and routing.is_the_routes(_final_reason(outcome))
+    ends_here = _is_last(outcome, part) or outcome.next is Next.HOLD
+    return ends_here and routing.is_the_routes(outcome.reason)
 
 
 def _is_first_word(answer: Answer, held: Mapping[Key, Held]) -> bool:
@@ -240,13 +241,9 @@ def _is_first_word(answer: Answer, held: Mapping[Key, Held]) -> bool:
 
 def _is_last(outcome: Refused, part: Part) -> bool:
     """The refusal ends the part on this route."""
-    return outcome.next is Next.GIVE_UP or (outcome.next is Next.RETRY and part.retries >= RETRY_MOST - 1)
-
-
-def _final_reason(outcome: Refused) -> Reason:
-    if outcome.next is Next.GIVE_UP or outcome.reason is Reason.DEST_QUEUE_FULL:
-        return outcome.reason
-    return Reason.SUBMIT_RETRIES_EXHAUSTED
+    return outcome.next is Next.GIVE_UP or (
+        outcome.next is Next.RETRY and part.retries >= outcome.retries.most
+    )
 
 
 def _match(answer: Answer) -> Match:
@@ -265,9 +262,9 @@ def _match(answer: Answer) -> Match:
     )
 
 
-def _evidence(answer: Answer, part: Part, next_route: routing.Route | None) -> Evidence:
+def _evidence(answer: Answer, part: Part, *, next_route: routing.Route | None) -> Evidence:
     """What an answer says of its part; the first of two copies is not tried again by itself."""
-    evidence = _claim(answer, part)
+    evidence = _claim(answer, part, goes_on=next_route is not None)
     if part.is_first_copy(answer.flight.try_no) and evidence.kind in {Kind.REQUEUED, Kind.DROPPED}:
         evidence = Evidence(Kind.REFUSED, answer.at, word=evidence.word)
     if next_route is not None:
@@ -278,7 +275,8 @@ def _evidence(answer: Answer, part: Part, next_route: routing.Route | None) -> E
     return evidence
 
 
-def _claim(answer: Answer, part: Part) -> Evidence:
+def _claim(answer: Answer, part: Part, *, goes_on: bool) -> Evidence:
+    """`goes_on`: on another route, so that this one has nothing more to do."""
     outcome = answer.outcome
     match outcome:
         case Taken():
@@ -289,7 +287,7 @@ def _claim(answer: Answer, part: Part) -> Evidence:
                 upstream_id=outcome.upstream_id,
                 raw=outcome.raw or None,
             )
-        case Refused() if _is_last(outcome, part):
+        case Refused() if _is_last(outcome, part) or goes_on:
             return _refused(answer.at, outcome)
         case Refused():
             budget = outcome.next is Next.RETRY
@@ -305,7 +303,7 @@ def _claim(answer: Answer, part: Part) -> Evidence:
 
 def _refused(at: datetime, outcome: Refused) -> Evidence:
     """A refusal for good. What is usually decided at intake was, this time, decided by the next hop."""
-    reason = _final_reason(outcome)
+    reason = outcome.reason
     facts = reason.facts
     return Evidence(
         Kind.REFUSED,
@@ -326,6 +324,6 @@ def _wait(answer: Answer, part: Part) -> timedelta:
         case Refused(next=Next.HOLD):
             return min(HOLD_WAIT * answer.flight.try_no, HOLD_MOST)
         case Refused():
-            return RETRY_FIRST * (1 << max(part.retries - 1, 0))
+            return timedelta(seconds=answer.outcome.retries.wait_s(part.retries))
         case _:
             return timedelta(0)

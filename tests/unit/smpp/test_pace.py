@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings.connectors.smpp.pace import IN_A_ROW_MAX, PAUSE_S, Pace
+from tidings.connectors.smpp.pace import IN_A_ROW_MAX, PAUSE_S, QUEUE_FULL_MOST, QUEUE_FULL_OF, Pace
 
 
 def sent_within(pace: Pace, start: float, seconds: float) -> int:
@@ -114,3 +114,41 @@ def test_a_slowed_rate_stays_slowed_in_its_share() -> None:
     pace.throttled(0)
     pace.share(2, 0)
     assert pace.rate_per_s == 25
+
+
+def test_one_recipients_full_queue_is_told_from_the_carriers_own() -> None:
+    pace = Pace(100, now=0)
+    one_in_five = [pace.answered(queue_full=n % 5 == 0) for n in range(10 * QUEUE_FULL_OF)]
+    assert not any(one_in_five), "a fifth is not more than a fifth"
+    storm = [pace.answered(queue_full=True) for _ in range(QUEUE_FULL_OF)]
+    assert all(storm[1:])
+    assert not pace.answered(), "what is taken is never a complaint"
+
+
+def test_a_few_full_queues_at_the_start_prove_nothing() -> None:
+    pace = Pace(100, now=0)
+    assert [pace.answered(queue_full=True) for _ in range(QUEUE_FULL_MOST + 1)] == [False] * 10 + [True]
+
+
+@pytest.mark.parametrize(("state", "rate"), [(0, 100), (50, 100), (89, 100), (90, 90), (99, 90), (100, 50)])
+def test_a_congested_peer_is_given_way_to(state: int, rate: float) -> None:
+    pace = Pace(100, now=0)
+    for _ in range(10):  # a whole window says the same
+        pace.congested(state, 0.5)
+    assert pace.rate_per_s == pytest.approx(rate)
+
+
+def test_nearly_congested_is_no_reason_to_stop_where_no_rate_is_known() -> None:
+    pace = Pace(0, now=0)
+    pace.congested(95, 1)
+    assert pace.room(1) == inf
+    pace.congested(100, 10)
+    assert pace.room(10) == 0 and pace.room(11.1) == inf
+
+
+def test_a_pause_ends_by_itself_and_is_never_cut_short() -> None:
+    pace = Pace(100, now=0)
+    pace.pause(0)
+    pace.throttled(PAUSE_S - 1)
+    assert pace.room(PAUSE_S - 0.1) == 0 and pace.wait_s(PAUSE_S - 0.1) == pytest.approx(0.1)
+    assert pace.room(PAUSE_S) > 0

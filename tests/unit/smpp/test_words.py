@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tidings.connectors.smpp import words
 from tidings.connectors.smpp.codes import Status
 from tidings.connectors.smpp.words import Claim, ReceiptClass, StatusRule, Trust, claim, error, refused
-from tidings.domain.outcome import Next
+from tidings.domain.outcome import RETRIES, Next
 from tidings.domain.reason import Reason
 from tidings.domain.status import NEGATIVE, Confirmation, State
 
@@ -147,14 +147,16 @@ def test_the_error_explains_the_negative_word(word: str, err: str, said: Claim) 
     assert claim(word, err, intermediate=False, trust=MAP) == said
 
 
-GIVE_UP_CONFIG = "02 06 07 15 43 48 49 50 51 54 55 61 62 63 c0 c1 c2 c3 c4 104"
+GIVE_UP_CONFIG = "02 06 07 15 43 48 49 50 51 54 55 61 63 c0 c1 c2 c3 c4 104"
 GIVE_UP_REFUSED = "33 34 40 42 44 65 66 105 106"
-HOLD = "03 04 05 0d 0e 0f 53 100 101 103"
+HOLD = "03 0d 0e 0f 53 100 101 103"
+SESSION = "04 05"
 RETRY = "08 0c 11 13 64 67 ff 102"
 STATUS_ROWS = {
     **dict.fromkeys(GIVE_UP_CONFIG.split(), (Reason.ROUTE_CONFIG, Next.GIVE_UP)),
     **dict.fromkeys(GIVE_UP_REFUSED.split(), (Reason.SMSC_REFUSED, Next.GIVE_UP)),
     **dict.fromkeys(HOLD.split(), (Reason.ROUTE_CONFIG, Next.HOLD)),
+    **dict.fromkeys(SESSION.split(), (Reason.PLATFORM_ERROR, Next.HOLD)),
     **dict.fromkeys(RETRY.split(), (Reason.SUBMIT_RETRIES_EXHAUSTED, Next.RETRY)),
     "01": (Reason.TOO_LONG, Next.GIVE_UP),
     "0a": (Reason.SMSC_REFUSED_SENDER, Next.GIVE_UP),
@@ -162,6 +164,7 @@ STATUS_ROWS = {
     "14": (Reason.DEST_QUEUE_FULL, Next.RETRY),
     "45": (Reason.SMSC_REFUSED, Next.RETRY),
     "58": (Reason.SUBMIT_RETRIES_EXHAUSTED, Next.THROTTLE),
+    "62": (Reason.ROUTE_CONFIG, Next.RETRY),
     "fe": (Reason.UNSPECIFIED_FAILURE, Next.GIVE_UP),
 }
 
@@ -184,6 +187,37 @@ def test_an_unknown_status_is_tried_again_and_kept(status: int) -> None:
         refusal = refused(status, b"")
         assert refusal.next is Next.RETRY
         assert refusal.code.startswith(f"0x{status:08x}")
+
+
+WAITS_S = {
+    "14": [60, 120, 180, 180, 180],
+    "45": [30],
+    "62": [1],
+    "499": [30, 60],  # in no table
+    **{code: [30, 60, 120, 240] for code in RETRY.split()},
+}
+
+
+@pytest.mark.parametrize("code", WAITS_S)
+def test_what_may_pass_is_tried_again_as_often_and_as_late_as_it_is_worth(code: str) -> None:
+    refusal = refused(int(code, 16), b"")
+    assert refusal.next is Next.RETRY
+    retries = refusal.retries
+    assert [retries.wait_s(n) for n in range(1, retries.most + 1)] == WAITS_S[code]
+
+
+def test_every_status_that_may_pass_has_its_waits_tested() -> None:
+    assert {code for code, (_, then) in STATUS_ROWS.items() if then is Next.RETRY} == set(WAITS_S) - {"499"}
+
+
+def test_what_the_operator_knows_is_tried_as_often_as_is_usual() -> None:
+    known = refused(0x499, b"", rules={0x499: StatusRule(Next.RETRY)})
+    assert known.retries == RETRIES
+
+
+@pytest.mark.parametrize("code", [code for code, (_, then) in STATUS_ROWS.items() if then is Next.HOLD])
+def test_what_is_the_accounts_is_told_from_what_is_the_sessions(code: str) -> None:
+    assert words.is_the_accounts(refused(int(code, 16), b"")) == (code in HOLD.split())
 
 
 def test_a_nack_about_our_pdu_is_not_repeated() -> None:

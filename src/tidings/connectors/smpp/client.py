@@ -4,16 +4,16 @@ import asyncio
 import ssl
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from random import Random
 
 import structlog
 
 from tidings.connectors.smpp import ids, words
-from tidings.connectors.smpp.codes import Status, command_name, status_name
+from tidings.connectors.smpp.codes import Status, Tlv, command_name, status_name
 from tidings.connectors.smpp.compose import compose
-from tidings.connectors.smpp.config import SmppConfig
+from tidings.connectors.smpp.config import OTHER_FORM, SmppConfig
 from tidings.connectors.smpp.events import Answered, Bound, Delivered, Event, Lost, Overdue, Stray
 from tidings.connectors.smpp.intake import Intake
 from tidings.connectors.smpp.link import Link, Submission
@@ -68,6 +68,7 @@ class SmppConnector:
             settled=lambda: self._moved(None),
         )
         self._rules = config.rules()
+        self._validity_form = config.validity_form  # until the carrier refuses it
         self._pace = Pace(config.rate_per_s, now=self._loop.time())
         self._links: list[Link] = []  # those whose session is up
         self._keepers: list[asyncio.Task[None]] = []
@@ -109,7 +110,8 @@ class SmppConnector:
             return _all(promises, Unwritten("closing" if self._closing else "not_bound"))
         try:
             now = self._clock.now()
-            messages = [compose(part, self._config, now=now) for part in parts]
+            form = self._validity_form
+            messages = [compose(part, self._config, now=now, validity_form=form) for part in parts]
         except ValueError:
             return _all(promises, Refused(Reason.BAD_CONTENT, Next.GIVE_UP, "cannot be encoded"))
         submissions = [Submission(part.submission_id, one) for part, one in zip(parts, promises, strict=True)]
@@ -184,6 +186,7 @@ class SmppConnector:
         """Something of a session."""
         match event:
             case Answered(submission, answer, raw, late):
+                self._congestion(answer)
                 self._answered(submission, self._outcome(answer, raw), late=late)
                 if answer.status in _SESSION_BROKEN:
                     link.unbind()
@@ -265,20 +268,40 @@ class SmppConnector:
         refusal = words.refused(answer.status, raw, nack=nack, rules=self._rules)
         if words.needs_operator(refusal):
             self._alarm("smpp_submission_refused", refusal.code)
+        if answer.status == Status.ESME_RINVEXPIRY:
+            self._validity_form = OTHER_FORM[self._config.validity_form]
         return refusal
 
+    def _congestion(self, answer: SubmitSmResp | GenericNack) -> None:
+        told = answer.tlvs.get(Tlv.CONGESTION_STATE) if isinstance(answer, SubmitSmResp) else None
+        if told:
+            self._pace.congested(told[0], self._loop.time())
+
     def _answered(self, submission: Submission, outcome: Outcome, *, late: bool) -> None:
-        if isinstance(outcome, Refused) and outcome.next is Next.THROTTLE:
-            self._counts["throttled"] += 1
-            self._pace.throttled(self._loop.time())
-        else:
-            self._counts["taken" if isinstance(outcome, Taken) else "refused"] += 1
-            self._pace.answered()
+        outcome = self._paced(outcome, self._loop.time())
         if late:
             self._counts["late"] += 1
             self._upstream.late_answer(submission.submission_id, outcome)
         else:
             _resolve(submission, outcome)
+
+    def _paced(self, outcome: Outcome, now: float) -> Outcome:
+        """Let the pace hear of an answer; what is refused as often as only too much can be, is too much."""
+        if not isinstance(outcome, Refused):
+            self._counts["taken"] += 1
+            self._pace.answered()
+            return outcome
+        queue_full = outcome.reason is Reason.DEST_QUEUE_FULL and outcome.next is Next.RETRY
+        if outcome.next is not Next.THROTTLE and self._pace.answered(queue_full=queue_full):
+            outcome = replace(outcome, next=Next.THROTTLE)
+        if outcome.next is Next.THROTTLE:
+            self._counts["throttled"] += 1
+            self._pace.throttled(now)
+        else:
+            self._counts["refused"] += 1
+        if words.is_the_accounts(outcome):
+            self._pace.pause(now)
+        return outcome
 
     # -- room, pace and the end ------------------------------------------------------------------------------------
 
@@ -317,9 +340,9 @@ class SmppConnector:
         """Come back when the pace has a token, if that is what there is none of."""
         wait_s = self._pace.wait_s(self._loop.time())
         if wait_s > 0 and self._wakes is None:
-            self._wakes = self._loop.call_later(wait_s, self._paced)
+            self._wakes = self._loop.call_later(wait_s, self._awake)
 
-    def _paced(self) -> None:
+    def _awake(self) -> None:
         self._wakes = None
         self._moved(None)
         if self._wants_room:

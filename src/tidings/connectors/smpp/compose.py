@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from tidings.connectors.smpp import address
 from tidings.connectors.smpp.codes import EsmClass
-from tidings.connectors.smpp.config import SmppConfig
+from tidings.connectors.smpp.config import SmppConfig, ValidityForm
 from tidings.connectors.smpp.pdu import SubmitSm
 from tidings.domain.text import Alphabet, encode
 from tidings.flows.ports import Outgoing
@@ -22,8 +22,12 @@ _DATA_CODING = {
 }
 
 
-def compose(part: Outgoing, config: SmppConfig, *, now: datetime) -> SubmitSm:
+def compose(
+    part: Outgoing, config: SmppConfig, *, now: datetime, validity_form: ValidityForm | None = None
+) -> SubmitSm:
     """The PDU, without a sequence number. Raises ValueError if this carrier cannot be told it.
+
+    `validity_form` is another one than the configured one, where the carrier refused that.
 
     Parts of a long message start with a user data header of the 8-bit kind, which every handset joins.
     """
@@ -42,7 +46,7 @@ def compose(part: Outgoing, config: SmppConfig, *, now: datetime) -> SubmitSm:
         dest_addr_npi=destination.npi,
         destination_addr=destination.digits,
         esm_class=int(EsmClass.UDHI) if header else 0,
-        validity_period=_validity(part.validity_s, config.validity_form, now),
+        validity_period=_validity(part.validity_s, validity_form or config.validity_form, now),
         registered_delivery=RECEIPT_ALWAYS,
         data_coding=_DATA_CODING[part.alphabet, part.flash],
         short_message=header + _octets(part, config.gsm_alphabet),
@@ -56,7 +60,7 @@ def _octets(part: Outgoing, gsm_alphabet: str) -> bytes:
     return encode(part.text, part.alphabet)
 
 
-def _validity(left_s: int, form: str, now: datetime) -> str:
+def _validity(left_s: int, form: ValidityForm, now: datetime) -> str:
     """What is left of the validity, in the form YYMMDDhhmmsstnnp; it never starts anew with a submission."""
     if form == "none":
         return ""

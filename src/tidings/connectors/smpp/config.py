@@ -18,6 +18,16 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 BindMode = Literal["transceiver", "transmitter_receiver", "transmitter", "receiver"]
 """`transmitter_receiver` is one session of each, where a carrier wants receipts on their own."""
 
+ValidityForm = Literal["relative", "absolute_utc", "none"]
+"""How a carrier wants to be told how long a message is worth sending; `none`: not at all."""
+
+OTHER_FORM: dict[ValidityForm, ValidityForm] = {
+    "relative": "absolute_utc",
+    "absolute_utc": "relative",
+    "none": "none",
+}
+"""What to try once where the carrier refuses the configured one."""
+
 
 class Status(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How this carrier means one `command_status`: what to do, and why it ends if it ends there."""
@@ -55,7 +65,7 @@ class SmppConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     dest_ton: Octet | None = None
     dest_npi: Octet | None = None
     gsm_alphabet: Literal["gsm0338", "latin1"] = "gsm0338"  # what data_coding 0 means to this carrier
-    validity_form: Literal["relative", "absolute_utc", "none"] = "relative"
+    validity_form: ValidityForm = "relative"
 
     id_form: IdForm = IdForm.EXACT
     receipt_parts: Literal["each", "last", "any_one"] = "each"  # of a long message

@@ -1,5 +1,6 @@
 """How fast one carrier account is submitted to: a token bucket that gives way when the carrier says "too fast"."""
 
+from collections import deque
 from math import inf
 
 BURST_S = 0.1
@@ -11,6 +12,14 @@ REACT_S = 1.0
 RECOVER_S = 10.0
 RECOVER_BY = 0.1
 """Every RECOVER_S without a refusal the rate grows by this share of the configured one."""
+
+QUEUE_FULL_OF = 50
+QUEUE_FULL_MOST = 10
+"""More answers than this that say "queue full", of the last QUEUE_FULL_OF, are not about single recipients."""
+
+CONGESTED = 90
+"""A peer of SMPP 5.0 says from 0 to 100 how congested it is: from here on nearly, at 100 wholly."""
+GIVE_WAY_BY = 0.1
 
 IN_A_ROW_MAX = 20
 PAUSE_S = 30.0
@@ -29,6 +38,7 @@ class Pace:
         self._paused_until = now
         self._reacted_at = -inf
         self._in_a_row = 0
+        self._queue_full: deque[bool] = deque(maxlen=QUEUE_FULL_OF)  # whether so, of the last answers
 
     @property
     def rate_per_s(self) -> float:
@@ -72,18 +82,34 @@ class Pace:
         """The carrier refused a submission as too fast."""
         self._in_a_row += 1
         if self._in_a_row >= IN_A_ROW_MAX:
-            self._in_a_row, self._paused_until = 0, now + PAUSE_S
+            self._in_a_row = 0
+            self.pause(now)
+        self._slow(0.5, now)
+
+    def answered(self, *, queue_full: bool = False) -> bool:
+        """The carrier answered a submission otherwise. True if it says "queue full" so often that it means itself."""
+        self._in_a_row = 0
+        self._queue_full.append(queue_full)
+        return queue_full and self._queue_full.count(True) > QUEUE_FULL_MOST
+
+    def congested(self, state: int, now: float) -> None:
+        """The carrier said how congested it is."""
+        if state >= CONGESTED:
+            self._slow(0.5 if state >= 100 else 1 - GIVE_WAY_BY, now)
+
+    def pause(self, now: float) -> None:
+        """Submit nothing for a while: the account itself is refused."""
+        self._paused_until = max(self._paused_until, now + PAUSE_S)
+
+    def _slow(self, to: float, now: float) -> None:
+        """Go on at this share of the rate; without one, wait a moment. Once for a whole window."""
         if now < self._reacted_at + REACT_S:
             return
         self._refill(now)
         self._reacted_at = now
-        if self._limit == inf:
+        if self._limit == inf and to <= 0.5:
             self._paused_until = max(self._paused_until, now + REACT_S)
-        self._rate = max(self._rate / 2, min(self._limit, 1.0))
-
-    def answered(self) -> None:
-        """The carrier answered a submission otherwise."""
-        self._in_a_row = 0
+        self._rate = max(self._rate * to, min(self._limit, 1.0))
 
     def _refill(self, now: float) -> None:
         if self._rate < self._limit and now >= self._reacted_at + RECOVER_S:

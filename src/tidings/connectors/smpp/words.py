@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from tidings.connectors.smpp.codes import Status, status_name
-from tidings.domain.outcome import Next, Refused
+from tidings.domain.outcome import RETRIES, Next, Refused, Retries
 from tidings.domain.reason import Reason
 from tidings.domain.status import NEGATIVE, Confirmation, State
 
@@ -165,7 +165,8 @@ def error(err: str | None, trust: Trust) -> tuple[Reason | None, int | None]:
 
 
 _OPERATOR = (Reason.ROUTE_CONFIG, Next.GIVE_UP)  # our settings are wrong for this carrier: alarm
-_ACCOUNT = (Reason.ROUTE_CONFIG, Next.HOLD)  # the session or the account, not the message: alarm
+_ACCOUNT = (Reason.ROUTE_CONFIG, Next.HOLD)  # the account, not the message: alarm
+_SESSION = (Reason.PLATFORM_ERROR, Next.HOLD)  # the session is out of step: a new one helps
 _LATER = (Reason.SUBMIT_RETRIES_EXHAUSTED, Next.RETRY)
 _REFUSED = (Reason.SMSC_REFUSED, Next.GIVE_UP)
 
@@ -173,8 +174,8 @@ STATUSES: dict[int, tuple[Reason, Next]] = {
     Status.ESME_RINVMSGLEN: (Reason.TOO_LONG, Next.GIVE_UP),
     Status.ESME_RINVCMDLEN: _OPERATOR,
     Status.ESME_RINVCMDID: _ACCOUNT,
-    Status.ESME_RINVBNDSTS: _ACCOUNT,
-    Status.ESME_RALYBND: _ACCOUNT,
+    Status.ESME_RINVBNDSTS: _SESSION,
+    Status.ESME_RALYBND: _SESSION,
     Status.ESME_RINVPRTFLG: _OPERATOR,
     Status.ESME_RINVREGDLVFLG: _OPERATOR,
     Status.ESME_RSYSERR: _LATER,
@@ -204,7 +205,7 @@ STATUSES: dict[int, tuple[Reason, Next]] = {
     Status.ESME_RINVNUMMSGS: _OPERATOR,
     Status.ESME_RTHROTTLED: (Reason.SUBMIT_RETRIES_EXHAUSTED, Next.THROTTLE),
     Status.ESME_RINVSCHED: _OPERATOR,
-    Status.ESME_RINVEXPIRY: _OPERATOR,
+    Status.ESME_RINVEXPIRY: (Reason.ROUTE_CONFIG, Next.RETRY),  # in another form than this one
     Status.ESME_RINVDFTMSGID: _OPERATOR,
     Status.ESME_RX_T_APPN: _LATER,
     Status.ESME_RX_P_APPN: _REFUSED,
@@ -226,6 +227,18 @@ STATUSES: dict[int, tuple[Reason, Next]] = {
     Status.ESME_RINVDSTADDRSUBUNIT: _REFUSED,
 }
 """What a submission's status means: the reason if it ends there, and what may be done. Unlisted: later."""
+
+STATUS_RETRIES: dict[int, Retries] = {
+    Status.ESME_RMSGQFUL: Retries(
+        most=5, first_s=60, longest_s=180
+    ),  # this recipient's queue, or the whole SMSC
+    Status.ESME_RSUBMITFAIL: Retries(most=1, first_s=30, longest_s=30),
+    Status.ESME_RINVEXPIRY: Retries(most=1, first_s=1, longest_s=1),
+}
+"""How often a status that may pass is tried again, where it is not as usual."""
+
+UNKNOWN_STATUS = Retries(most=2, first_s=30, longest_s=60)
+"""The same of a status that no table has."""
 
 CREDENTIALS = frozenset(
     {Status.ESME_RBINDFAIL, Status.ESME_RINVPASWD, Status.ESME_RINVSYSID, Status.ESME_RINVSYSTYP}
@@ -256,9 +269,15 @@ def refused(
         reason, then = _OPERATOR
     if rule := rules.get(status):
         reason, then = rule.reason or reason, rule.next
-    return Refused(reason, then, status_name(status), raw)
+    retries = STATUS_RETRIES.get(status, RETRIES if status in STATUSES or rule else UNKNOWN_STATUS)
+    return Refused(reason, then, status_name(status), raw, retries)
 
 
 def needs_operator(refusal: Refused) -> bool:
     """Whether a refusal is about our settings or account: somebody must look."""
     return refusal.reason is Reason.ROUTE_CONFIG
+
+
+def is_the_accounts(refusal: Refused) -> bool:
+    """Whether the next message would be refused just the same: the account is out of credit, blocked or barred."""
+    return refusal.next is Next.HOLD and refusal.reason is not Reason.PLATFORM_ERROR
