@@ -34,7 +34,7 @@ async def test_an_id_in_another_form_is_worth_more_than_a_doubt(world):
     await world.record([world.answer(answered, Taken("26", b""))])
 
     receipt = world.receipt("1a", part, "DELIVRD")
-    await receive(world)([Incoming(receipt, world.clock.now(), ["1a"], {"26": "resp_dec_receipt_hex"})])
+    await receive(world)([Incoming(receipt, world.clock.now(), ["1a"], {"26": "resp_dec_receipt_hex"}.copy)])
 
     assert await states(world, doubted, answered) == [State.IN_DOUBT, State.DELIVERED]
 

@@ -20,7 +20,7 @@ async def submitted(world, *recipients, upstream_id="38601fa", **more):
 
 async def receive(world, receipt, *, keys, suspects=None):
     flow = Receive(world.database, clock=world.clock, connector_id=world.connector_id)
-    await flow([Incoming(receipt, world.clock.now(), keys, suspects or {})])
+    await flow([Incoming(receipt, world.clock.now(), keys, (suspects or {}).copy)])
 
 
 async def test_an_id_that_came_back_belongs_to_the_message_with_the_same_recipient(world):

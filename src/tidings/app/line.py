@@ -57,12 +57,13 @@ class Line:
         self._answered = asyncio.Event()
         self._receipts: Batcher[Incoming, None] = Batcher(self._receive, max_weight=MAX_BATCH)
 
-    async def receipt(self, receipt: Receipt) -> None:
-        """Store a receipt; returns after the commit. Raises Unavailable."""
-        named = receipt.upstream_id
-        keys = self._connector.lookup_keys(named) if named else []
-        suspects = self._connector.suspect_keys(named) if named else {}
-        await self._receipts.put(Incoming(receipt, self._clock.now(), keys, suspects))
+    def receipt(self, receipt: Receipt) -> asyncio.Future[None]:
+        """Store a receipt; done after the commit. Raises Unavailable."""
+        named, now = receipt.upstream_id, self._clock.now()
+        if not named:
+            return self._receipts.ask(Incoming(receipt, now, []))
+        suspects = partial(self._connector.suspect_keys, named)
+        return self._receipts.ask(Incoming(receipt, now, self._connector.lookup_keys(named), suspects))
 
     def share(self, among: int) -> None:
         """So many couriers use this carrier account."""

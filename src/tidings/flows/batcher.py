@@ -46,6 +46,10 @@ class Batcher(Generic[Item, Result]):
 
     async def put(self, item: Item) -> Result:
         """The item's own result once its batch is done. Raises Unavailable when the queue is full or closed."""
+        return await self.ask(item)
+
+    def ask(self, item: Item) -> asyncio.Future[Result]:
+        """The same without waiting: the result to come. Raises Unavailable at once."""
         weight = self._weigh(item)
         if self._closed or (self._waiting and self._weight + weight > self._max_waiting):
             raise Unavailable("too much is waiting already")
@@ -55,7 +59,7 @@ class Batcher(Generic[Item, Result]):
         if not self._starting and len(self._workers) < self._lanes:
             self._starting = True
             self._workers.add(asyncio.create_task(self._work()))
-        return await future
+        return future
 
     async def close(self) -> None:
         """Take nothing more and finish what waits."""

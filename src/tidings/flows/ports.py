@@ -1,10 +1,12 @@
 """What the flows need of the outside: a clock and connectors. Of the database: `flows.transaction`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+import msgspec
 
 from tidings.domain.outcome import Outcome
 from tidings.domain.receipt import Receipt
@@ -22,8 +24,7 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """One part to submit now. `part` counts from 1; `reference` joins the parts of one message (1..255)."""
 
     submission_id: int
@@ -102,8 +103,8 @@ class Connector(Protocol):
 class Upstream(Protocol):
     """What a connector tells us."""
 
-    async def receipt(self, receipt: Receipt) -> None:
-        """Store a receipt. Returns after the commit: only then may the connector acknowledge it.
+    def receipt(self, receipt: Receipt) -> Awaitable[None]:
+        """Store a receipt. Done after the commit: only then may the connector acknowledge it.
 
         Raises Unavailable if it could not be stored; the connector then asks its peer to send it again.
         """

@@ -6,7 +6,7 @@ written before it; else to nobody yet: it is kept and tried again, and applied a
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -56,7 +56,9 @@ class Incoming(msgspec.Struct, frozen=True):
     receipt: Receipt
     at: datetime
     lookup_keys: list[str]
-    suspect_keys: dict[str, str] = {}  # keys under other id forms than the configured one, and their form
+    suspects: Callable[[], dict[str, str]] = (
+        dict  # keys under other id forms than the configured, and their form
+    )
 
 
 EVERY_PART = Reading()
@@ -162,7 +164,8 @@ class Receive:
     ) -> tuple[list[Incoming], list[Orphan]]:
         """Fold orphans, then receipts, into the messages they belong to; those of each that found none."""
         earlier = [
-            Incoming(one.receipt, one.received_at, one.upstream_keys, one.suspect_keys) for one in waiting
+            Incoming(one.receipt, one.received_at, one.upstream_keys, one.suspect_keys.copy)
+            for one in waiting
         ]
         everything = [*earlier, *batch]
         claims = await self._claims(tx, everything)
@@ -210,9 +213,10 @@ class Receive:
         self, tx: ReceiveTx, batch: Sequence[Incoming], claims: list[_Claim | None]
     ) -> None:
         homeless = [index for index, claim in enumerate(claims) if claim is None]
-        by_key = await self._stored(tx, {key for index in homeless for key in batch[index].suspect_keys})
-        for index in homeless if by_key else ():
-            claims[index] = _suspected(batch[index], by_key)
+        suspects = {index: batch[index].suspects() for index in homeless}
+        by_key = await self._stored(tx, {key for keys in suspects.values() for key in keys})
+        for index, keys in suspects.items() if by_key else ():
+            claims[index] = _suspected(batch[index], keys, by_key)
         forms = Counter(claim.suspect_form for claim in claims if claim and claim.suspect_form)
         await tx.count_suspects(self._connector_id, forms)
 
@@ -261,7 +265,7 @@ class Receive:
             connector_id=self._connector_id,
             id=0,
             upstream_keys=one.lookup_keys,
-            suspect_keys=one.suspect_keys,
+            suspect_keys=one.suspects(),
             tries=0,
             received_at=one.at,
             receipt=one.receipt,
@@ -372,11 +376,11 @@ def _doubted(one: Incoming, unanswered: dict[str, list[tuple[Flight, bool]]]) ->
     return _Claim(match, flight)
 
 
-def _suspected(one: Incoming, by_key: dict[str, list[Match]]) -> _Claim | None:
+def _suspected(one: Incoming, keys: dict[str, str], by_key: dict[str, list[Match]]) -> _Claim | None:
     """The one recent submission to the same recipient that another id form finds, if there is exactly one."""
     fitting = [
         (match, form)
-        for key, form in one.suspect_keys.items()
+        for key, form in keys.items()
         for match in by_key.get(key, ())
         if one.receipt.recipient
         and one.receipt.recipient[-SUSPECT_TAIL:] == match.recipient[-SUSPECT_TAIL:]

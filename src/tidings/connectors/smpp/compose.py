@@ -1,6 +1,7 @@
 """Makes one part of a message into the submit_sm that carries it."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from tidings.connectors.smpp import address
 from tidings.connectors.smpp.codes import EsmClass
@@ -64,8 +65,13 @@ def _validity(left_s: int, form: ValidityForm, now: datetime) -> str:
     """What is left of the validity, in the form YYMMDDhhmmsstnnp; it never starts anew with a submission."""
     if form == "none":
         return ""
-    left = timedelta(seconds=max(left_s, 1))
     if form == "absolute_utc":
-        return f"{now + left:%y%m%d%H%M%S}000+"
+        return f"{now + timedelta(seconds=max(left_s, 1)):%y%m%d%H%M%S}000+"
+    return _relative(max(left_s, 1))
+
+
+@lru_cache(maxsize=1024)
+def _relative(left_s: int) -> str:
+    left = timedelta(seconds=left_s)
     hours, rest = divmod(left.seconds, 3600)
     return f"0000{min(left.days, 99):02}{hours:02}{rest // 60:02}{rest % 60:02}000R"

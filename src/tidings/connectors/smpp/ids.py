@@ -39,6 +39,8 @@ def lookup_keys(receipt_id: str, id_form: IdForm) -> list[str]:
     The first takes the receipt's spelling for the response's: where receipts carry the id twice, the TLV
     often has the response's form whatever the text has.
     """
+    if id_form is IdForm.EXACT:
+        return [receipt_id.casefold()]
     keys = [stored_key(receipt_id, id_form)]
     if id_form is IdForm.RESP_HEX_RECEIPT_DEC:
         keys.append(_decimal(receipt_id) or keys[0])

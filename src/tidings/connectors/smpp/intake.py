@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from structlog.typing import FilteringBoundLogger as Log
 
@@ -45,7 +46,7 @@ class Intake:
         self._log = log
         self._listen = listen
         self._settled = settled
-        self._storing: set[asyncio.Task[None]] = set()
+        self._storing: set[asyncio.Future[None]] = set()
 
     @property
     def in_hand(self) -> int:
@@ -58,37 +59,52 @@ class Intake:
         if receipt is None:
             self._not_a_receipt(link, delivered)
             return
-        task = asyncio.create_task(self._store(link, delivered, receipt))
-        self._storing.add(task)
-        task.add_done_callback(self._done)
+        try:
+            stored = asyncio.ensure_future(self._upstream.receipt(receipt))
+        except Unavailable:
+            self._put_off(link, delivered)
+            return
+        self._storing.add(stored)
+        stored.add_done_callback(partial(self._stored, link, delivered, receipt))
         if self.listening and len(self._storing) >= IN_HAND_MAX:
             self.listening = False
             self._listen(False)
 
     def cancel(self) -> None:
         """Give up what is not stored yet: unanswered, the carrier brings it again."""
-        for task in self._storing:
-            task.cancel()
+        for stored in list(self._storing):
+            stored.cancel()
 
-    async def _store(self, link: Link, delivered: Delivered, receipt: Receipt) -> None:
-        status = Status.ESME_RX_T_APPN
-        try:
-            await self._upstream.receipt(receipt)
-            status = Status.ESME_ROK
-            self.counts["receipts"] += 1
-        except Unavailable:
-            self.counts["receipts_put_off"] += 1
-        except Exception:  # a defect of ours must not lose the receipt, nor stop those behind it
-            self.counts["receipts_put_off"] += 1
-            self._log.exception("smpp_receipt_not_stored", upstream_id=receipt.upstream_id, word=receipt.word)
-        link.acknowledge(delivered.pdu, status)
+    def _stored(
+        self, link: Link, delivered: Delivered, receipt: Receipt, stored: asyncio.Future[None]
+    ) -> None:
+        self._storing.discard(stored)
+        if not stored.cancelled():
+            wrong = stored.exception()
+            if wrong is None:
+                self.counts["receipts"] += 1
+                link.acknowledge(delivered.pdu, Status.ESME_ROK)
+            else:
+                if not isinstance(wrong, Unavailable):  # a defect of ours must not lose the receipt
+                    self._log.error(
+                        "smpp_receipt_not_stored",
+                        upstream_id=receipt.upstream_id,
+                        word=receipt.word,
+                        exc_info=wrong,
+                    )
+                self._put_off(link, delivered)
+        self._listen_again()
+        self._settled()
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._storing.discard(task)
+    def _put_off(self, link: Link, delivered: Delivered) -> None:
+        """The carrier brings it again."""
+        self.counts["receipts_put_off"] += 1
+        link.acknowledge(delivered.pdu, Status.ESME_RX_T_APPN)
+
+    def _listen_again(self) -> None:
         if not self.listening and len(self._storing) <= IN_HAND_MAX // 2:
             self.listening = True
             self._listen(True)
-        self._settled()
 
     def _not_a_receipt(self, link: Link, delivered: Delivered) -> None:
         pdu = delivered.pdu
