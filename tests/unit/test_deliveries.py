@@ -20,6 +20,7 @@ parts = st.builds(
     tries=st.integers(0, 3),
     resent_after=st.integers(0, 2),
     first_failed=st.booleans(),
+    second_failed=st.booleans(),
     retries=st.integers(0, 3),
     arrived_at=st.none() | st.just(datetime(2026, 3, 2, tzinfo=UTC)),
 )
@@ -30,6 +31,7 @@ attempts = st.builds(
     st.booleans(),
     st.lists(parts, min_size=1, max_size=3),
     reference=st.integers(0, 255),
+    all_arrived=st.booleans(),
 )
 
 

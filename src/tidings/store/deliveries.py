@@ -128,7 +128,7 @@ _decode_attempts = msgspec.json.Decoder(list[Attempt]).decode
 _encode = msgspec.json.Encoder().encode
 
 PART = (None, *msgspec.json.decode(_encode(Part(State.QUEUED)))[1:])
-ATTEMPT = (None, None, None, None, 0)
+ATTEMPT = (None, None, None, None, *msgspec.json.decode(_encode(Attempt(1, 1, False, [])))[4:])
 """What stands at each place unless something happened."""
 
 
@@ -295,7 +295,7 @@ def spell_attempts(attempts: list[Attempt]) -> str:
 @lru_cache(maxsize=4_096)
 def _without_defaults(encoded: bytes) -> str:
     """Few different ones are in use at a time."""
-    attempts = [[*one, 0][:5] for one in msgspec.json.decode(encoded)]
+    attempts = msgspec.json.decode(encoded)
     for one in attempts:
         one[3] = [_trimmed(part, PART) for part in one[3]]
     return msgspec.json.encode([_trimmed(one, ATTEMPT) for one in attempts]).decode()
