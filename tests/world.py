@@ -16,11 +16,12 @@ from tidings.app.house import House
 from tidings.app.keys import create_key, create_password
 from tidings.app.served import served
 from tidings.connectors.smpp import words
-from tidings.domain.lifecycle import Delivery, replay
+from tidings.domain.lifecycle import Delivery
 from tidings.domain.message import Message
 from tidings.domain.outcome import Next, Outcome, Refused, Taken, Unknown
 from tidings.domain.reason import Reason
 from tidings.domain.receipt import Receipt
+from tidings.domain.replay import replay
 from tidings.flows.answers import Answer, RecordAnswers
 from tidings.flows.catalog import CatalogCache
 from tidings.flows.close import Close

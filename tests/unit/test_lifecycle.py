@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from tidings.domain import lifecycle
 from tidings.domain.bucket import Bucket, bucket
-from tidings.domain.lifecycle import Delivery, Evidence, Flag, Kind, apply, begin, replay
+from tidings.domain.lifecycle import Delivery, Evidence, Flag, Kind, apply, begin
 from tidings.domain.message import Standing
 from tidings.domain.reason import Reason
+from tidings.domain.replay import replay
 from tidings.domain.status import FINAL, Confirmation, Stage, State, Truth, all_of, any_of, truth
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -5,7 +5,6 @@ message, and the times and flags that follow from it. `apply` adds one piece of 
 database; the flows call it under a row lock and store the evidence and the new snapshot in one transaction.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -195,34 +194,6 @@ def begin(accepted: Evidence, *, account_id: int, message_id: int) -> Delivery:
     if delivery.final:
         delivery.done_at = accepted.at
     return delivery
-
-
-def replay(log: Sequence[Evidence], *, account_id: int, message_id: int) -> Delivery:
-    """The delivery that a whole log folds to."""
-    delivery = begin(log[0], account_id=account_id, message_id=message_id)
-    for evidence in log[1:]:
-        apply(delivery, evidence)
-    return delivery
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One piece of evidence, and where the message stood after it."""
-
-    seq: int  # from 1
-    evidence: Evidence
-    standing: Standing
-    changed: bool
-    contradiction: bool
-
-
-def steps(log: Sequence[Evidence], *, account_id: int, message_id: int) -> list[Step]:
-    """A whole log, with what each piece of evidence made of the message."""
-    delivery = begin(log[0], account_id=account_id, message_id=message_id)
-    found = [Step(1, log[0], delivery.standing, changed=True, contradiction=False)]
-    for seq, evidence in enumerate(log[1:], 2):
-        applied = apply(delivery, evidence)
-        found.append(Step(seq, evidence, delivery.standing, applied.changed, applied.contradiction))
-    return found
 
 
 def apply(delivery: Delivery, evidence: Evidence) -> Applied:

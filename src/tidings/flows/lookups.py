@@ -1,7 +1,7 @@
 """Questions that change nothing, grouped per tick of the loop: one statement answers all that were asked meanwhile."""
 
 from tidings.domain import ids
-from tidings.domain.lifecycle import Evidence, replay
+from tidings.domain.lifecycle import Evidence
 from tidings.domain.message import (
     Balance,
     Message,
@@ -12,6 +12,7 @@ from tidings.domain.message import (
     Sort,
     Task,
 )
+from tidings.domain.replay import replay
 from tidings.flows.batcher import Batcher
 from tidings.flows.callers import MAX_KEY
 from tidings.flows.dispatch import as_written

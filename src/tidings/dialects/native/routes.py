@@ -14,9 +14,9 @@ from tidings.dialects.body import BodyTooLarge, read_body
 from tidings.dialects.native import wire
 from tidings.dialects.native.problems import Problem
 from tidings.domain.errors import Fault, Refusal, Unavailable
-from tidings.domain.lifecycle import steps
 from tidings.domain.message import Message
 from tidings.domain.order import Caller, Dialect, Draft, OnFault, Order, Taken
+from tidings.domain.replay import steps
 from tidings.flows.gateway import Gateway
 from tidings.flows.ports import Clock
 

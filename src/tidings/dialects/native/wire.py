@@ -6,10 +6,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tidings.domain.lifecycle import Step
 from tidings.domain.message import Message, Standing
 from tidings.domain.money import plain, seven_decimals
 from tidings.domain.order import TrafficClass
+from tidings.domain.replay import Step
 from tidings.domain.status import FINAL, truth
 
 Reference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,50}$")]
