@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tidings.domain.order import Draft, OnFault, Order
 from tidings.domain.outcome import Next, Refused
 from tidings.domain.reason import Reason
@@ -9,10 +11,10 @@ from tidings.domain.status import State
 from tidings.store.invariants import check
 
 
-async def send(world, text="hello", **more):
+async def send(world, text="hello", validity_s=3600, **more):
     caller = await world.gateway.caller_by_key(world.key)
     draft = Draft(recipient="380972000001", sender="BSG", text=text)
-    order = Order(caller, "native", [draft], on_fault=OnFault.REFUSE_ALL, validity_s=3600, **more)
+    order = Order(caller, "native", [draft], on_fault=OnFault.REFUSE_ALL, validity_s=validity_s, **more)
     return (await world.gateway.accept(order)).rows[0].id
 
 
@@ -106,3 +108,40 @@ async def test_a_doubt_that_outlives_every_deadline_is_closed_when_it_is_found(w
         State.NO_RECEIPT,
         Reason.SUBMIT_NOT_CONFIRMED,
     )
+
+
+@pytest.mark.parametrize(
+    ("validity_s", "waited_s", "goes"),
+    [
+        (3600, 3569, True),
+        (3600, 3570, False),  # a carrier can do nothing with half a minute
+        (60, 29, True),
+        (60, 30, False),
+        (30, 14, True),  # half of it, where it is short: else it could never be sent
+        (30, 15, False),
+    ],
+)
+async def test_what_is_hardly_valid_any_more_is_not_submitted_and_expires(world, validity_s, waited_s, goes):
+    message_id = await send(world, validity_s=validity_s)
+    world.clock.advance(waited_s)
+    assert await world.dispatch() == goes
+    world.clock.advance(validity_s - waited_s)
+    await world.sweep()
+    standing = (await world.message(message_id)).standing
+    if goes:
+        assert standing.state is State.SENT
+    else:
+        assert (standing.state, standing.reason) == (State.EXPIRED, Reason.EXPIRED_IN_QUEUE)
+
+
+async def test_a_retry_of_what_is_valid_for_some_seconds_goes_at_once_or_not_at_all(world):
+    message_id = await send(world, validity_s=31)
+    world.carrier.mood = "throttle"
+    await world.dispatch()
+    world.clock.advance(1)
+    assert await world.dispatch() == 1
+    world.clock.advance(20)
+    assert await world.dispatch() == 0
+    world.clock.advance(10)
+    await world.sweep()
+    assert (await world.message(message_id)).standing.state is State.EXPIRED

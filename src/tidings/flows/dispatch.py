@@ -27,8 +27,9 @@ LANES = tuple(sorted(set(LANE.values())))
 ACCOUNTS_AT_ONCE = 32
 """How many accounts share a claim, so that one's million messages do not hold up another's."""
 
-MIN_REMAINING = timedelta(seconds=1)
-"""With less validity left than this a message is not submitted any more: it ends as expired."""
+MIN_REMAINING = timedelta(seconds=30)
+"""With less validity left than this, and less than half of what there was when it became due, a message is not
+submitted any more, for a carrier could do nothing with it: it ends as expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Dispatch:
                 lane,
                 after=self._served.get(lane, 0),
                 now=now,
-                lasting=now + MIN_REMAINING,
+                remaining=MIN_REMAINING,
                 limit=room,
             )
             self._served[lane] = _last_served(due)

@@ -6,7 +6,7 @@ gives whole batches. Keys of messages are (account id, message id).
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from tidings.domain.lifecycle import Evidence
@@ -117,9 +117,11 @@ class DispatchTx(FoldTx, CatalogTx, Protocol):
         ...
 
     async def due(
-        self, connector_id: int, lane: int, *, after: int, now: datetime, lasting: datetime, limit: int
+        self, connector_id: int, lane: int, *, after: int, now: datetime, remaining: timedelta, limit: int
     ) -> list[tuple[Waiting, Content]]:
-        """What of a lane may go to a connector now and is valid until `lasting`; locked, others skip it.
+        """What of a lane may go to a connector now; locked, others skip it.
+
+        What remains of its validity must be more than `remaining`, or than half of what did when it became due.
 
         An equal share for each of the next accounts `after` this one that have something waiting, oldest first.
         """

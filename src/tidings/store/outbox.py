@@ -1,7 +1,7 @@
 """What waits for a connector."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 import msgspec
@@ -33,7 +33,8 @@ select o.*, m.recipient, m.sender, m.text, m.ucs2, m.flash, m.traffic_class::tex
 from sharing
 cross join lateral (
     select {FIELDS}, ctid as place from outbox
-    where connector_id = $1 and lane = $2 and account_id = sharing.id and due_at <= $4 and expires_at > $5
+    where connector_id = $1 and lane = $2 and account_id = sharing.id and due_at <= $4
+      and expires_at > $4 + least($5::interval, (expires_at - due_at) / 2)
     order by due_at, message_id, part limit greatest($6 / (select count(*) from sharing), 1)
     for update skip locked) as o
 cross join lateral (
@@ -106,13 +107,15 @@ class OutboxRows(Rows):
     """Statements on what waits, for a connector or for a deadline."""
 
     async def due(
-        self, connector_id: int, lane: int, *, after: int, now: datetime, lasting: datetime, limit: int
+        self, connector_id: int, lane: int, *, after: int, now: datetime, remaining: timedelta, limit: int
     ) -> list[tuple[Waiting, Content]]:
-        """What of a lane may go to a connector now and is valid until `lasting`; locked, others skip it.
+        """What of a lane may go to a connector now; locked, others skip it.
+
+        What remains of its validity must be more than `remaining`, or than half of what did when it became due.
 
         An equal share for each of the next accounts `after` this one that have something waiting, oldest first.
         """
-        rows = await self._connection.fetch(DUE, connector_id, lane, after, now, lasting, limit)
+        rows = await self._connection.fetch(DUE, connector_id, lane, after, now, remaining, limit)
         return [(_waiting(row), _content(row)) for row in rows]
 
     async def take_off(
