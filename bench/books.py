@@ -26,6 +26,7 @@ ENDED_AS = """
 select state::text, count(*) from delivery where account_id = $1 and message_id > $2 group by state"""
 ALL_HANDED_OVER = """
 select not exists (select from outbox) and not exists (select from in_flight where doubt_since is null)"""
+ALL_CALLED_BACK = "select not exists (select from callback)"
 SOME = "select id, reference from message where account_id = $1 order by random() limit $2"
 SOME_TASKS = "select id from task where account_id = $1 and total > 1 order by random() limit $2"
 WAL = "select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
@@ -57,6 +58,10 @@ class Books:
     async def all_ended(self, account_id: int, *, after_id: int, expected: int) -> None:
         """Return once every message after an id has its final status. Raises BadRun if that takes too long."""
         await self._until(ALL_ENDED, account_id, after_id, within_s=GIVE_UP_S + expected / SLOWEST_PER_S)
+
+    async def all_called_back(self, expected: int) -> None:
+        """Return once no callback waits or is under way. Raises BadRun if that takes too long."""
+        await self._until(ALL_CALLED_BACK, within_s=GIVE_UP_S + expected / SLOWEST_PER_S)
 
     async def verify_delivered(self, account_id: int, *, after_id: int, expected: int) -> None:
         """Raise BadRun unless so many messages came after an id and every one of them was delivered."""

@@ -10,6 +10,7 @@ from bench.load import BadRun, Tally, converse, offer
 from bench.processes import Meter, PeakMemory, Usage
 from bench.results import MB, Results, Sample
 from bench.setting_up import Customers
+from bench.sink import Sink
 from bench.sizes import BULK_OF, Sizes
 from bench.stand import Stand
 
@@ -54,14 +55,21 @@ class Bench:
         self._customers = customers
         self._meter = Meter(**stand.pids)
         self._carrier = Carrier()
+        self._sink = Sink()
 
     # -- from the customer's request to the committed final status, through the simulated SMSC -------------------
 
     async def end_to_end_single(self) -> None:
-        """One request a message."""
+        """One request a message, and one callback at its final status."""
         count = self.sizes.singles
         wal = await self._books.wal_bytes()
-        done = await self._deliver(self._customers.flow.singles(count), count=count)
+        port = self._customers.sink_port
+        requests = self._customers.flow.singles(count, callback_url=f"http://127.0.0.1:{port}/dlr")
+        await self._sink.open(port)
+        try:
+            done = await self._deliver(requests, count=count, called_back=True)
+        finally:
+            await self._sink.close()
         self.results.note("end_to_end_single", done.sample())
         self.results.note("cpu_s_per_1000", done.sample(done.cpu_s_per_1000))
         self.results.note("wal_per_message", Sample((await self._books.wal_bytes() - wal) / count))
@@ -73,12 +81,16 @@ class Bench:
         self.results.note("end_to_end_bulk", done.sample())
         self.results.note("cpu_s_per_1000_bulk", done.sample(done.cpu_s_per_1000))
 
-    async def _deliver(self, requests: list[bytes], *, count: int) -> Measured:
+    async def _deliver(self, requests: list[bytes], *, count: int, called_back: bool = False) -> Measured:
         account_id = self._customers.flow.account_id
+        self._sink.forget()
         after = await self._books.last_id(account_id)
         with self._measured(count) as done:
             await self._offer(requests, expected=ACCEPTED)
             await self._books.all_ended(account_id, after_id=after, expected=count)
+            if called_back:
+                await self._sink.all_told(count)
+                await self._books.all_called_back(count)
         await self._books.verify_delivered(account_id, after_id=after, expected=count)
         return done
 

@@ -19,6 +19,7 @@ class Customers:
     flow: Customer
     stock: Customer
     carrier_port: int
+    sink_port: int  # where `flow`'s server hears callbacks
 
 
 def set_up(stand: Stand) -> Customers:
@@ -30,7 +31,7 @@ def set_up(stand: Stand) -> Customers:
         _customer(stand, "flow", carried_by=SIMULATOR),
         _customer(stand, "stock", carried_by=CARRIER),
     )
-    return Customers(flow, stock, carrier_port)
+    return Customers(flow, stock, carrier_port, free_port())
 
 
 def _connect(stand: Stand, name: str, *, port: int) -> None:

@@ -37,6 +37,7 @@ class Stand:
             "TIDINGS_DATABASE__DATA_DIR": str(self._data_dir),
             "TIDINGS_HTTP__PORT": str(self.http_port),
             "TIDINGS_LOG__LEVEL": "warning",
+            "TIDINGS_CALLBACKS__ALLOW_NETWORKS": '["127.0.0.0/8"]',
         }
         self._gateway: subprocess.Popen[bytes] | None = None
         self._simulator: subprocess.Popen[bytes] | None = None

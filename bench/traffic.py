@@ -23,9 +23,12 @@ class Customer:
         self._key = key
         self._made = 0
 
-    def singles(self, count: int) -> list[bytes]:
-        """`count` messages, one request each."""
-        return [self._create({"destination": "phone", **row, **_words(row)}) for row in self._rows(count)]
+    def singles(self, count: int, *, callback_url: str | None = None) -> list[bytes]:
+        """`count` messages, one request each; called back to that URL, if there is one."""
+        more = {"callback_url": callback_url} if callback_url else {}
+        return [
+            self._create({"destination": "phone", **row, **_words(row), **more}) for row in self._rows(count)
+        ]
 
     def bulks(self, count: int, *, of: int) -> list[bytes]:
         """`count` messages in requests `of` so many recipients, who all get the same text."""

@@ -11,6 +11,7 @@ from tidings.domain.order import Draft, OnFault, Order
 from tidings.domain.outcome import Next, Refused
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
+from tidings.flows.callbacks import ADDRESS_REFUSED, Callbacks
 from tidings.store.evidence import pack
 from tidings.store.invariants import BILLED, CHECKS, COUNTERS, FOLDED, SUBMITTED, check, ended
 
@@ -23,13 +24,31 @@ async def send(world, *recipients, text="hello", test=False, customer=None, **mo
     caller = await world.gateway.caller_by_key(customer.test_key if test else customer.key)
     drafts = [Draft(recipient=one, sender="BSG", text=text) for one in recipients]
     order = Order(
-        caller, "native", drafts, on_fault=more.pop("on_fault", OnFault.SKIP), validity_s=DAY_S, **more
+        caller,
+        "native",
+        drafts,
+        on_fault=more.pop("on_fault", OnFault.SKIP),
+        validity_s=DAY_S,
+        calls_back=True,
+        **more,
     )
     return [row.id for row in (await world.gateway.accept(order)).rows]
 
 
+async def call_back(world):
+    """Some callbacks are told, some cannot be, some wait."""
+    flow = Callbacks(
+        world.database, clock=world.clock, chance=lambda: 0.5, give_up_after=timedelta(seconds=DAY_S)
+    )
+    tellings = (await flow.turn([], limit=1000)).tellings
+    said = [(200, ""), (200, ""), (200, ""), (500, "http_500"), (0, ADDRESS_REFUSED), (0, ADDRESS_REFUSED)]
+    told = [flow.heard(one.callback, *what) for one, what in zip(tellings, said, strict=False)]
+    await flow.turn(told, limit=0)
+
+
 async def settled_story(world):
     """Messages that came to every kind of end."""
+    await world.admin.set_callback(world.account_id, "http://customer.example/", each=True)
     other = await world.other_account(plan="delivered_only")
     [single] = await send(world, "380972000001")
     bulk = await send(world, "380972000002", "380972000003", "380972000004", "380972000005")
@@ -52,6 +71,7 @@ async def settled_story(world):
     world.carrier.mood = "take"
     world.clock.advance(601)
     await world.sweep()  # the long one's open part is not waited for any longer
+    await call_back(world)
 
 
 async def rerouted(world):
@@ -122,6 +142,9 @@ AGAIN = Evidence(Kind.WRITTEN, datetime(2026, 3, 3, tzinfo=UTC), State.SENDING)
 
 FINAL = "(account_id, message_id) = (select account_id, message_id from delivery where state = 'delivered' limit 1)"
 SENT = FINAL.replace("delivered", "sent")
+
+CALLED = "a callback that is owed waits, was delivered, or was given up"
+CALLED_ONCE = "a callback is owed, and owed once"
 
 BROKEN = [
     ("every task has its messages", "update task set total = total + 1 where total = 4"),
@@ -241,6 +264,29 @@ BROKEN = [
     ),
     ("the last report says what the message says now", "update report set state = 'expired' where FINAL"),
     (
+        CALLED,
+        "delete from callback where message_id = (select min(message_id) from callback where number = 1)",
+    ),
+    (CALLED, "delete from callback_done"),
+    (CALLED, "delete from callback_given_up"),
+    (CALLED, "update delivery set callback_lane = 1 where callback_lane is null"),
+    (
+        CALLED_ONCE,
+        "insert into callback select account_id, lane, now(), message_id, 3, 0, 0, now() from callback limit 1",
+    ),
+    (
+        CALLED_ONCE,
+        "insert into callback select account_id, lane, now(), message_id, 0, 0, 0, now() from callback"
+        " where number = 1 and (account_id, message_id) in"
+        " (select account_id, message_id from delivery where sent_at is null) limit 1",
+    ),
+    (
+        CALLED_ONCE,
+        "insert into callback select account_id, lane, now(), message_id, 0, 0, 0, now() from callback"
+        " where number = 0 limit 1",
+    ),
+    (CALLED_ONCE, "update delivery set callback_lane = null where reports = 0"),
+    (
         "an id is one message",
         "insert into message (account_id, id, task_id, reference, message_key, recipient, sender, text, parts, ucs2,"
         " flash, traffic_class, price, created_at, expires_at)"
@@ -268,6 +314,7 @@ FOLLOWS = {
         "what an account was charged is what its messages were",
         "a task's counters are a recount of its messages",
         "what belongs to a message has that message's account",
+        CALLED_ONCE,
     },
     "a part is written only when it was queued for that": {
         "a status is what its evidence folds to, by legal steps"
@@ -284,6 +331,8 @@ FOLLOWS = {
         "every message is counted in its day and its minute",
         "every message has its task and its status",
     },
+    "a final message owes its reports, numbered from 1; an open one none": {CALLED},
+    CALLED: {CALLED_ONCE},
 }
 """What cannot but break with it."""
 

@@ -1,7 +1,8 @@
 """A life of the gateway that may end at any named point, with an outside world that remembers everything.
 
 The customer repeats what was not answered. The carrier keeps what it took and sends each receipt until it is
-acknowledged. Two couriers work at once. Nothing else survives a death but the database.
+acknowledged. The customer's server hears callbacks. Two couriers work at once. Nothing else survives a death but the
+database.
 """
 
 from collections import Counter
@@ -15,10 +16,11 @@ from tidings.domain.errors import Fault
 from tidings.domain.lifecycle import Flag, Kind
 from tidings.domain.message import ReportFilter
 from tidings.domain.money import to_decimal
-from tidings.domain.order import Draft, OnFault, Order, Taken, TrafficClass
+from tidings.domain.order import Draft, Extras, OnFault, Order, Taken, TrafficClass
 from tidings.domain.status import FINAL, Truth, truth
 from tidings.flows import points
 from tidings.flows.answers import Answer, RecordAnswers
+from tidings.flows.callbacks import LEASE, Callbacks
 from tidings.flows.catalog import CatalogCache
 from tidings.flows.close import Close
 from tidings.flows.dispatch import Dispatch
@@ -28,6 +30,7 @@ from tidings.flows.reports import WINDOW
 from tidings.store import invariants
 
 VALIDITY_S = 3600
+CALLED_BACK = Extras(callback_url="http://customer.example/")
 
 # The promises that a step may break and one statement can check, as one statement: the numbers of the broken ones.
 PROMISES = "\nunion all\n".join(
@@ -54,6 +57,8 @@ class Life:
         self.promised: dict[str, int] = {}  # reference -> message id, as the customer was told
         self.pulled: list[tuple[int, int]] = []  # message id, report number
         self.handed_to_nobody = 0  # pulls that died after their commit
+        self.called: dict[int, list[str]] = {}  # message id -> the states that the customer's server heard
+        self.caller = self._new_caller()
 
     # --- Dying
 
@@ -76,6 +81,7 @@ class Life:
         """New couriers: nothing in memory, numbers of their own, recovery."""
         for courier in couriers:
             await courier.start_anew()
+        self.caller = self._new_caller()
         await self.recover()
 
     def _close(self) -> Close:
@@ -99,10 +105,24 @@ class Life:
         caller = await self.world.gateway.caller_by_key(self.world.key)
         assert caller is not None
         drafts = [
-            Draft(to or f"38097{len(self.promised) + index:07d}", "Tidings", "x" * (150 * parts), reference)
+            Draft(
+                to or f"38097{len(self.promised) + index:07d}",
+                "Tidings",
+                "x" * (150 * parts),
+                reference,
+                extras=CALLED_BACK,
+            )
             for index, reference in enumerate(references)
         ]
-        order = Order(caller, "native", drafts, OnFault.SKIP, VALIDITY_S, traffic_class=traffic_class)  # type: ignore[arg-type]
+        order = Order(
+            caller,
+            "native",  # type: ignore[arg-type]
+            drafts,
+            OnFault.SKIP,
+            VALIDITY_S,
+            traffic_class=traffic_class,
+            calls_back=True,
+        )
         answer = await self.world.gateway.accept(order)
         for reference, row in zip(references, answer.rows, strict=True):
             if isinstance(row, Taken):
@@ -128,6 +148,27 @@ class Life:
     async def _handed_out(self) -> int:
         count: int = await self.world.sql.fetchval("select count(*) from report where pulled_at is not null")
         return count
+
+    def _new_caller(self) -> Callbacks:
+        return Callbacks(
+            self.world.database,
+            clock=self.world.clock,
+            chance=lambda: 0.5,
+            give_up_after=WAITS.receipt_grace,
+        )
+
+    async def call_back(self, *, well: bool = True, limit: int = 1000) -> int:
+        """Tell the customer's server what is due, and record it; how many were due."""
+        tellings = (await self.caller.turn([], limit=limit)).tellings
+        told = []
+        for one in tellings:
+            if well:
+                self.called.setdefault(one.message.id, []).append(one.message.standing.state)
+            points.reach(Point.CALLBACKS_TOLD)
+            told.append(self.caller.heard(one.callback, *((200, "") if well else (503, "http_503"))))
+        await self.caller.turn(told, limit=0)
+        await self.caller.give_up_old()
+        return len(tellings)
 
     async def top_up(self, units: int) -> None:
         """The customer pays."""
@@ -288,11 +329,15 @@ class Life:
         self.world.clock.advance(VALIDITY_S + WAITS.receipt_grace.total_seconds() + 1)
         await self.sweep()
         await self.pull()
+        while await self.world.sql.fetchval("select count(*) from callback"):
+            self.world.clock.advance(LEASE.total_seconds())
+            await self.call_back()
         await self.holds()
         assert await invariants.ended(self.world.sql) == []
         await self._every_report_was_handed_out()
         for message_id in self.promised.values():
             await self._the_truth_is_told(message_id)
+            await self._the_server_has_heard(message_id)
 
     async def _every_report_was_handed_out(self) -> None:
         owed = "select count(*) from report where pulled_at is null and owed_at > $1"
@@ -309,3 +354,13 @@ class Life:
         yes = any(len(parts) == message.parts for parts in said.values())
         told = truth(message.standing.state) is Truth.YES
         assert told == yes, f"{message_id} is told {message.standing.state}, and receipts say yes of {said}"
+
+    async def _the_server_has_heard(self, message_id: int) -> None:
+        """What the message is in the end, unless telling that was given up, visibly."""
+        async with self.world.database.reading() as tx:
+            notes = await tx.callback_notes(self.world.account_id, message_id)
+        if notes[-1].standing == "delivered":
+            state = (await self.world.message(message_id)).standing.state
+            assert self.called[message_id][-1] == state, f"{message_id} is {state}, {self.called[message_id]}"
+        else:
+            assert notes[-1].standing == "given_up"

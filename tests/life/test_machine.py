@@ -199,6 +199,14 @@ class Machine(RuleBasedStateMachine):
 
         self._do(step, die)
 
+    @rule(well=st.booleans(), limit=st.sampled_from([1, 2, 1000]), die=death("callbacks"))
+    @precondition(lambda self: self.life.promised)
+    def call_back(self, well: bool, limit: int, die: Point | None) -> None:
+        async def step() -> None:
+            await self.life.call_back(well=well, limit=limit)
+
+        self._do(step, die)
+
     def teardown(self) -> None:
         """With the faults off, everything ends, and every promise was kept."""
         if self.life is None:

@@ -31,6 +31,7 @@ async def story(life: Life) -> None:
     await until_done(life.dispatch)
     life.says(len(life.carrier.taken) - 1, "EXPIRED")
     await until_done(life.deliver)
+    await until_done(life.call_back)
     await until_done(life.retry_orphans)
     await until_done(lambda: life.send("d"))
     await until_done(life.dispatch)

@@ -1,9 +1,10 @@
-"""The clerk: what is due by the clock."""
+"""The clerk: what is due by the clock, and callbacks."""
 
 import asyncio
 
 import structlog
 
+from tidings.app.callbacks import CallbackSender
 from tidings.app.config import Config
 from tidings.app.courier import waits
 from tidings.domain.errors import Unavailable
@@ -20,8 +21,15 @@ class Clerk:
     def __init__(self, database: PostgresDatabase, config: Config, clock: Clock) -> None:
         self._close = Close(database, clock=clock, waits=waits(config))
         self._every_s = config.clerk.sweep_s
+        self._callbacks = CallbackSender(database, config, clock)
 
     async def run(self) -> None:
+        """Both at once; each ends when the other fails."""
+        async with asyncio.TaskGroup() as work:
+            work.create_task(self._sweep())
+            work.create_task(self._callbacks.run())
+
+    async def _sweep(self) -> None:
         """Recover what dead couriers left, and close what is overdue, again and again."""
         while True:
             try:

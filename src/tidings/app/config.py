@@ -62,6 +62,19 @@ class Clerk(Section, frozen=True, kw_only=True):
     sweep_s: Seconds = 5
 
 
+class Callbacks(Section, frozen=True, kw_only=True):
+    """Telling customers' servers of statuses."""
+
+    allow_networks: list[str] = field(default_factory=list)  # beside the public internet
+    answer_within_s: Annotated[float, Meta(gt=0, le=30)] = 10
+    connections: Annotated[int, Meta(ge=1, le=10_000)] = 500
+    connections_per_server: Annotated[int, Meta(ge=1, le=1_000)] = 32
+    in_hand: Annotated[int, Meta(ge=1, le=20_000)] = 2_000
+    give_up_after_s: Seconds = 86_400
+    poll_s: Seconds = 1
+    drain_s: Annotated[float, Meta(ge=0, le=60)] = 3
+
+
 class Console(Section, frozen=True, kw_only=True):
     """The pages under /console."""
 
@@ -88,6 +101,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     database: Database = field(default_factory=Database)
     courier: Courier = field(default_factory=Courier)
     clerk: Clerk = field(default_factory=Clerk)
+    callbacks: Callbacks = field(default_factory=Callbacks)
     bsg_v1: BsgV1 = field(default_factory=BsgV1)
     bsg_one: BsgOne = field(default_factory=BsgOne)
     infobip: Infobip = field(default_factory=Infobip)

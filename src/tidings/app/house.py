@@ -19,6 +19,7 @@ from tidings.flows.accept import Accept
 from tidings.flows.callers import Callers
 from tidings.flows.lookups import Lookups
 from tidings.flows.ports import Clock
+from tidings.flows.records import CallbackNote
 from tidings.flows.reports import PullReports
 from tidings.store.database import PostgresDatabase
 from tidings.store.ids import IdBlocks
@@ -125,3 +126,7 @@ class House:
     async def timeline(self, account_id: int, message_id: int) -> list[Evidence]:
         """What happened to a message."""
         return await self._lookups.timeline(account_id, message_id)
+
+    async def callbacks(self, account_id: int, message_id: int) -> list[CallbackNote]:
+        """How a message's callbacks stand."""
+        return await self._lookups.callbacks(account_id, message_id)

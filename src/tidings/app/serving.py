@@ -77,7 +77,10 @@ class Start:
     def _program(
         self, role: Role, environ: Mapping[str, str], *, number: int = 0, inherit: tuple[int, ...] = ()
     ) -> Program:
-        drain_s = self.config.courier.drain_s if role is Role.COURIER else 0.0
+        drains_s = {
+            Role.COURIER: self.config.courier.drain_s,
+            Role.CLERK: self.config.callbacks.drain_s,
+        }
         return Program(
             name=f"{role}-{number}" if number else str(role),
             module=ROLE_MODULE,
@@ -85,7 +88,7 @@ class Start:
             environ=environ,
             inherit=inherit,
             stop_rank=STOP_RANK[role],
-            stop_within_s=drain_s + STOP_MARGIN_S,
+            stop_within_s=drains_s.get(role, 0.0) + STOP_MARGIN_S,
         )
 
 

@@ -48,6 +48,8 @@ class Account(msgspec.Struct, frozen=True):
     senders: tuple[str, ...] = ()  # allowed senders; empty = all
     traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL
     sender_classes: dict[str, TrafficClass] = {}  # what a sender's messages are for, where it differs
+    callback_url: str | None = None  # where statuses are pushed to that name no URL of their own
+    callback_each: bool = False  # also push that a message was handed over
     settings: dict[str, object] = {}  # dialect switches by name, e.g. {"infobip.ok_word": "OK"}
 
     def class_of(self, sender: str) -> TrafficClass:
@@ -110,6 +112,7 @@ class Order(msgspec.Struct):
     scheduled_for: datetime | None = None  # aware UTC; None = now
     unique_recipients: bool = False  # a number twice in one order is a fault of the later one
     traffic_class: TrafficClass | None = None  # None = the account's default
+    calls_back: bool = False  # this API pushes statuses to the message's callback_url, else to the account's
     max_parts: int = 25  # more parts than this is TEXT_TOO_LONG
 
 

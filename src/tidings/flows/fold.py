@@ -1,7 +1,7 @@
 """Evidence in, and everything that moves with the status out: the one place where a status is written.
 
 In one transaction, under the deliveries' locks: the evidence is appended, the deliveries folded, counters moved,
-holds settled, reports owed. Whoever learns something about messages calls this and nothing else.
+holds settled, reports and callbacks owed. Whoever learns something about messages calls this and nothing else.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from tidings.domain.lifecycle import SETTLE_AFTER, Delivery, Evidence, apply
 from tidings.domain.message import Standing
 from tidings.domain.money import Units
 from tidings.domain.status import FINAL, State
-from tidings.flows.records import CounterMove, Held, Key, MoneyMove, OwedReport
+from tidings.flows.records import HANDED_OVER, CounterMove, Held, Key, MoneyMove, OwedCallback, OwedReport
 from tidings.flows.transaction import FoldTx
 
 MAX_REPORTS = 3
@@ -32,6 +32,7 @@ class Moves:
         self.counters: dict[Key, CounterMove] = {}
         self.money: dict[int, MoneyMove] = defaultdict(MoneyMove)
         self.reports: list[OwedReport] = []
+        self.callbacks: list[OwedCallback] = []
         self.settle_timers: list[tuple[Key, datetime]] = []
 
 
@@ -54,6 +55,7 @@ async def fold(
         held[key].evidence += places
     await tx.save_deliveries(list(touched.values()))
     await tx.owe_reports(moves.reports)
+    await tx.owe_callbacks(moves.callbacks)
     await tx.set_settle_timers(moves.settle_timers)
     await tx.move_counters(moves.counters)
     await tx.move_money(moves.money, now)
@@ -80,6 +82,9 @@ def _fold_one(row: Held, learnt: tuple[Evidence, bytes | None], *, moves: Moves,
         moves.reports.append(
             OwedReport(*key, row.reports, _frozen(delivery), price=shown_price(row), owed_at=now)
         )
+        _owe_callback(row, row.reports, moves=moves, now=now)
+    elif taken_now and row.callback_each and not delivery.final:
+        _owe_callback(row, HANDED_OVER, moves=moves, now=now)
     if delivery.negative_at is not None and negative_before is None and not delivery.final:
         moves.settle_timers.append((key, delivery.negative_at + SETTLE_AFTER))
     if row.counted_task is not None and (applied.changed or taken_now):
@@ -87,6 +92,15 @@ def _fold_one(row: Held, learnt: tuple[Evidence, bytes | None], *, moves: Moves,
         _count(move, applied.before, delivery.standing)
         move.handed_over += taken_now
         move.price += shown_price(row) - shown_before
+
+
+def _owe_callback(row: Held, number: int, *, moves: Moves, now: datetime) -> None:
+    """Have the customer's server told, if there is one."""
+    if row.callback_lane is not None:
+        delivery = row.delivery
+        moves.callbacks.append(
+            OwedCallback(delivery.account_id, row.callback_lane, now, delivery.message_id, number)
+        )
 
 
 def shown_price(row: Held) -> Units:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tidings.domain import ids
+from tidings.domain import ids, web_address
 from tidings.domain.errors import REASON, Fault, Refusal
 from tidings.domain.lifecycle import Evidence, Kind
 from tidings.domain.money import Units
@@ -216,6 +216,8 @@ class Judge:
             connector_id=one.connector_id,
             accepted=self._opening(one, scheduled=scheduled_for is not None),
             counted=task.total > 1,
+            callback_lane=_callback_lane(draft, order) if order.calls_back else None,
+            callback_each=order.caller.account.callback_each,
         )
 
     def _reference(self, draft: Draft, generated: str, account_id: int, *, kept: bool) -> tuple[str, bool]:
@@ -319,3 +321,10 @@ def _extras(extras: Extras) -> str | None:
 def _later(when: datetime | None, now: datetime) -> datetime | None:
     """A start that is still to come; what is past starts now."""
     return when if when is not None and when > now else None
+
+
+def _callback_lane(draft: Draft, order: Order) -> int | None:
+    """Where the message's callbacks queue; None if nobody is to be told of its status."""
+    url = draft.extras.callback_url or order.caller.account.callback_url
+    address = web_address.parse(url) if url else None
+    return address.lane if address else None

@@ -16,7 +16,7 @@ from tidings.domain.replay import replay
 from tidings.flows.batcher import Batcher
 from tidings.flows.callers import MAX_KEY
 from tidings.flows.dispatch import as_written
-from tidings.flows.records import Key, Named, OwnKey
+from tidings.flows.records import CallbackNote, Key, Named, OwnKey
 from tidings.flows.transaction import Database
 
 
@@ -130,6 +130,11 @@ class Lookups:
                 part = attempts[flight.attempt - 1].parts[flight.part - 1]
                 log += [evidence for evidence, _ in as_written(flight, part)]
         return log
+
+    async def callbacks(self, account_id: int, message_id: int) -> list[CallbackNote]:
+        """How a message's callbacks stand, by their numbers."""
+        async with self._database.reading() as tx:
+            return await tx.callback_notes(account_id, message_id)
 
     async def named(self, account_id: int, where: ReportFilter) -> Named:
         """The message ids that a report filter's messageId and bulkId stand for."""

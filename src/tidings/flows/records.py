@@ -94,6 +94,8 @@ class NewMessage(msgspec.Struct, frozen=True):
     connector_id: int
     accepted: Evidence  # the same object for messages that begin alike
     counted: bool  # its task keeps counters
+    callback_lane: int | None  # where its callbacks queue; None: nobody is called back
+    callback_each: bool
 
 
 class Held(msgspec.Struct):
@@ -108,6 +110,8 @@ class Held(msgspec.Struct):
     counted_task: int | None
     evidence: bytes  # where its evidence is; `FoldTx.add_evidence` tells what is to be added
     fingerprints: list[bytes]  # of the receipts it had
+    callback_lane: int | None  # where its callbacks queue; None: nobody is called back
+    callback_each: bool  # also when it was handed over, not only at its end
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -239,3 +243,62 @@ class Named(msgspec.Struct, frozen=True):
 
     ids: list[int] | None = None
     ranges: list[tuple[int, int]] | None = None
+
+
+LaneKey = tuple[int, int]
+"""(account id, lane): the callbacks of one customer to one server."""
+
+HANDED_OVER = 0
+"""The number of the callback that says a message was handed over; those of reports have the report's number."""
+
+
+class OwedCallback(msgspec.Struct, frozen=True):
+    """A customer's server is to be told of a status from now on."""
+
+    account_id: int
+    lane: int
+    owed_at: datetime
+    message_id: int
+    number: int
+
+
+class DueCallback(msgspec.Struct, frozen=True):
+    """A callback that was claimed. The first five fields name its row."""
+
+    account_id: int
+    lane: int
+    due_at: datetime
+    message_id: int
+    number: int
+    owed_at: datetime
+    tries: int  # that have failed so far
+    account_url: str | None
+
+    @property
+    def key(self) -> Key:
+        """The message it tells of."""
+        return (self.account_id, self.message_id)
+
+    @property
+    def lane_key(self) -> LaneKey:
+        """The lane it queued in."""
+        return (self.account_id, self.lane)
+
+
+class CallbackTold(msgspec.Struct, frozen=True):
+    """What became of one try: an HTTP status (0: there was none), and why it failed ("": it did not)."""
+
+    callback: DueCallback
+    status: int
+    why: str = ""
+
+
+class CallbackNote(msgspec.Struct, frozen=True):
+    """How a message's callback stands, for its timeline."""
+
+    number: int
+    standing: str  # pending, delivered, given_up
+    at: datetime  # when it is tried next, was answered, or was given up
+    tries: int
+    status: int  # the last answer's; 0: none
+    why: str

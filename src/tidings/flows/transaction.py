@@ -22,20 +22,25 @@ from tidings.domain.message import (
 )
 from tidings.flows.records import (
     Addressee,
+    CallbackNote,
+    CallbackTold,
     Catalog,
     Content,
     CounterMove,
+    DueCallback,
     Flight,
     Funds,
     Held,
     Key,
     KnownCaller,
+    LaneKey,
     Match,
     MoneyMove,
     Named,
     NewMessage,
     NewTask,
     Orphan,
+    OwedCallback,
     OwedReport,
     OwnKey,
     Waiting,
@@ -67,6 +72,10 @@ class FoldTx(Protocol):
 
     async def owe_reports(self, rows: Sequence[OwedReport]) -> None:
         """Write the reports."""
+        ...
+
+    async def owe_callbacks(self, rows: Sequence[OwedCallback]) -> None:
+        """Write the callbacks, and wake who makes them."""
         ...
 
     async def set_settle_timers(self, rows: Sequence[tuple[Key, datetime]]) -> None:
@@ -323,6 +332,10 @@ class ReadTx(Protocol):
         """A message's submissions whose answer is waited for, and which its evidence does not tell of yet."""
         ...
 
+    async def callback_notes(self, account_id: int, message_id: int) -> list[CallbackNote]:
+        """How a message's callbacks stand, by their numbers."""
+        ...
+
     async def installation(self) -> tuple[bytes, bytes]:
         """The secrets of this installation: for tokens, and for generated ids."""
         ...
@@ -345,7 +358,46 @@ class ReportTx(ReadTx, Protocol):
         ...
 
 
-class Tx(AcceptTx, ReceiveTx, CloseTx, ReportTx, Protocol):
+class CallbackTx(ReadTx, Protocol):
+    """Customers' servers that are told of a status."""
+
+    async def callback_lanes(self, after: LaneKey, *, limit: int) -> list[tuple[LaneKey, datetime]]:
+        """Lanes in which something waits, in order, after one; with the earliest due time of each."""
+        ...
+
+    async def claim_callbacks(
+        self, rooms: Mapping[LaneKey, int], *, now: datetime, leased_until: datetime, limit: int
+    ) -> list[DueCallback]:
+        """Take up to so many due callbacks of each lane, in the order of the lanes, and `limit` in all.
+
+        Nobody else takes them before `leased_until`.
+        """
+        ...
+
+    async def callbacks_delivered(self, rows: Sequence[CallbackTold], *, at: datetime) -> None:
+        """They are delivered: noted, and no longer due."""
+        ...
+
+    async def retry_callbacks(self, rows: Sequence[tuple[CallbackTold, datetime]]) -> None:
+        """They failed; when to try each again."""
+        ...
+
+    async def give_up_callbacks(self, rows: Sequence[CallbackTold], *, at: datetime) -> None:
+        """They failed for the last time: kept, with the reason."""
+        ...
+
+    async def give_up_old_callbacks(
+        self, lanes: Sequence[LaneKey], *, owed_before: datetime, at: datetime, limit: int
+    ) -> int:
+        """Give up what is as old as that, was tried in vain, or waits in one of these lanes; how many."""
+        ...
+
+    async def return_callbacks(self, rows: Sequence[DueCallback]) -> None:
+        """They were claimed and not tried: anybody may take them."""
+        ...
+
+
+class Tx(AcceptTx, ReceiveTx, CloseTx, ReportTx, CallbackTx, Protocol):
     """One transaction."""
 
 

@@ -25,7 +25,8 @@ insert into ledger (account_id, at, kind, amount, messages)
 select account_id, $3, kind, amount, messages
 from unnest($4::integer[], $5::ledger_kind[], $6::bigint[], $7::integer[]) as t (account_id, kind, amount, messages)"""
 
-ACCOUNT_FIELDS = "a.id, a.name, a.currency, a.senders, a.traffic_class::text, a.sender_classes, a.settings"
+ACCOUNT_FIELDS = """a.id, a.name, a.currency, a.senders, a.traffic_class::text, a.sender_classes, a.callback_url,
+       a.callback_each, a.settings"""
 
 CALLERS = f"""
 select c.id as credential_id, c.test, c.secret_hash, c.username, {ACCOUNT_FIELDS}
@@ -95,6 +96,8 @@ def account_of(row: asyncpg.Record) -> Account:
         senders=tuple(row["senders"]),
         traffic_class=TrafficClass(row["traffic_class"]),
         sender_classes=_decode_classes(row["sender_classes"]),
+        callback_url=row["callback_url"],
+        callback_each=row["callback_each"],
         settings=msgspec.json.decode(row["settings"]),
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from tidings.domain import web_address
 from tidings.domain.errors import Misconfigured
 from tidings.domain.money import Units, from_decimal
 
@@ -18,10 +19,12 @@ values ($1, $2, $3, $4, $5::traffic_class, $6, $7::jsonb) returning id"""
 ADD_TARIFF = "insert into tariff (account_id, code, active) values ($1, $2, $3)"
 ACCOUNTS = """
 select id, name, currency, balance, credit_limit, plan, traffic_class::text, senders, sender_classes::text,
-       settings::text, created_at, closed_at
+       callback_url, callback_each, settings::text, created_at, closed_at
 from account order by id"""
 ACCOUNT_ID = "select id from account where name = $1"
 CLOSE_ACCOUNT = "update account set closed_at = now() where id = $1 and closed_at is null"
+
+SET_CALLBACK = "update account set callback_url = $2, callback_each = $3 where id = $1"
 
 SET_SENDER_CLASS = """
 update account set sender_classes = case when $3::text is null then sender_classes - $2
@@ -139,6 +142,13 @@ class Admin:
             encoded = msgspec.json.encode(settings).decode()
             await self._connection.execute(SET_ACCOUNT_SETTINGS, account_id, encoded)
         return settings
+
+    async def set_callback(self, account_id: int, url: str | None, *, each: bool) -> None:
+        """Where statuses are pushed to whose request names no URL; None: nowhere. `each`: also of handing over."""
+        if url is not None and web_address.parse(url) is None:
+            raise Misconfigured(f"not an http or https URL without credentials: {url}")
+        async with self._changing():
+            await self._connection.execute(SET_CALLBACK, account_id, url, each)
 
     async def top_up(self, account_id: int, amount: Decimal, note: str = "") -> Units:
         """Add money; the new balance."""

@@ -8,6 +8,7 @@ import asyncpg
 
 from tidings.domain.errors import Unavailable
 from tidings.store.accounts import AccountRows
+from tidings.store.callbacks import CallbackRows
 from tidings.store.catalog import CatalogRows
 from tidings.store.deliveries import DeliveryRows
 from tidings.store.flights import FlightRows
@@ -74,6 +75,7 @@ class Tx(
     FlightRows,
     LookupRows,
     OrderRows,
+    CallbackRows,
     OrphanRows,
     OutboxRows,
     PageRows,

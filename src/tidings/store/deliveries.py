@@ -52,7 +52,7 @@ SPELT = {
 }
 FOLDED = f"""d.account_id, d.message_id,
        {", ".join(f"{SPELT.get(name, 'd.' + name)} as {name}" for name, _ in SAVED)},
-       d.price, d.counted_task"""
+       d.price, d.counted_task, d.callback_lane, d.callback_each"""
 
 KEYS = fields("account_id integer", "message_id bigint")
 
@@ -225,7 +225,8 @@ def held_of(row: asyncpg.Record) -> Held:
     (
         account_id, message_id, version, state, reason, stage, confirmation, inferred, network_error, flags,
         first_written_at, sent_at, delivered_at, done_at, report_at, read_at, negative_at, held, charged, reports,
-        attempts, evidence, fingerprints, price, counted_task, plan,
+        attempts, evidence, fingerprints, price, counted_task, callback_lane,
+        callback_each, plan,
     ) = row  # fmt: skip
     delivery = Delivery(
         account_id=account_id,
@@ -250,6 +251,8 @@ def held_of(row: asyncpg.Record) -> Held:
         charged=charged,
         reports=reports,
         counted_task=counted_task,
+        callback_lane=callback_lane,
+        callback_each=callback_each,
         evidence=evidence,
         fingerprints=_fingerprints(fingerprints) if fingerprints else [],
     )

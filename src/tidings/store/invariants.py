@@ -1,9 +1,9 @@
 """What must always hold of the data, whatever happened: run after every fault in tests, and by `tidings doctor`.
 
 Numbers and promises are those of the design: 1 what was promised is kept, 2 nobody gets it twice, 3 status follows
-its evidence, 4 money is conserved, 6 reports are owed, 8 nobody sees another's, 9 it ends. The others need the
-truth of the outside world and are checked by the tests that play it. Everything is asked of one snapshot, so that
-a busy gateway does not look like a broken one.
+its evidence, 4 money is conserved, 6 reports are owed, 7 callbacks are not lost, 8 nobody sees another's, 9 it ends.
+The others need the truth of the outside world and are checked by the tests that play it. Everything is asked of one
+snapshot, so that a busy gateway does not look like a broken one.
 """
 
 from collections.abc import AsyncIterator
@@ -154,6 +154,31 @@ join report r on r.account_id = d.account_id and r.message_id = d.message_id and
 where (r.state, r.reason, r.stage) is distinct from (d.state, d.reason, d.stage)
   and d.reports < {MAX_REPORTS} and not (d.state = 'read' and r.state = 'delivered')"""
 
+# Where each callback is.
+CALLBACKS = """
+select account_id, message_id, number from callback
+union all
+select account_id, message_id, number from callback_given_up
+union all
+select d.account_id, one.message_id, one.number
+from callback_done d, unnest(d.message_ids, d.numbers) as one (message_id, number)"""
+
+CALLBACKS_OWED = f"""
+select d.account_id, d.message_id, 'callback ' || owed.number || ' is in ' || count(c.number) || ' places'
+from delivery d cross join lateral generate_series(1, d.reports) as owed (number)
+left join ({CALLBACKS}) as c
+       on c.account_id = d.account_id and c.message_id = d.message_id and c.number = owed.number
+where d.callback_lane is not null
+group by d.account_id, d.message_id, owed.number having count(c.number) <> 1"""
+
+CALLBACKS_DUE = f"""
+select c.account_id, c.message_id, 'callback ' || c.number
+from ({CALLBACKS}) as c
+left join delivery d on d.account_id = c.account_id and d.message_id = c.message_id
+group by c.account_id, c.message_id, c.number, d.callback_lane, d.callback_each, d.sent_at, d.reports
+having d.callback_lane is null or c.number > d.reports or count(*) > 1
+    or c.number = 0 and (not d.callback_each or d.sent_at is null)"""
+
 TASKS = """
 select t.account_id, t.id, count(m.id) || ' of ' || t.total from task t
 left join message m on m.account_id = t.account_id and m.task_id = t.id and m.id > t.id and m.id <= t.id + t.total
@@ -207,6 +232,8 @@ CHECKS = (
     Check(4, "messages of a task of several are counted, and only they", COUNTED),
     Check(6, "a final message owes its reports, numbered from 1; an open one none", REPORTS_OWED),
     Check(6, "the last report says what the message says now", REPORTS_CURRENT),
+    Check(7, "a callback that is owed waits, was delivered, or was given up", CALLBACKS_OWED),
+    Check(7, "a callback is owed, and owed once", CALLBACKS_DUE),
     Check(8, "an id is one message", SHARED_IDS),
     Check(8, "a key stands for the message that has it", KEYS),
     Check(8, "what belongs to a message has that message's account", FOREIGN),

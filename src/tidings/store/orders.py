@@ -10,9 +10,10 @@ from tidings.domain.bucket import Bucket, bucket
 from tidings.domain.lifecycle import Evidence, begin
 from tidings.domain.message import Standing
 from tidings.domain.text import Alphabet
-from tidings.flows.records import Key, KeysTaken, NewMessage, NewTask
+from tidings.flows.records import Key, KeysTaken, NewMessage, NewTask, OwedCallback
+from tidings.store.callbacks import CallbackRows
 from tidings.store.evidence import pack
-from tidings.store.rows import Rows, columns
+from tidings.store.rows import columns
 from tidings.store.sheet import Column, Sheet
 
 KEYS_TAKEN = """
@@ -85,6 +86,8 @@ _MESSAGES: Sheet[_Row] = Sheet(
     Column("validity_s", "integer", attrgetter("message.validity_s")),
     Column("extras", "jsonb", attrgetter("message.extras"), null=True),
     Column("counted", "boolean", attrgetter("message.counted")),
+    Column("callback_lane", "integer", attrgetter("message.callback_lane"), null=True),
+    Column("callback_each", "boolean", attrgetter("message.callback_each")),
     Column("connector_id", "integer", attrgetter("message.connector_id")),
     Column("lane", "smallint", attrgetter("message.lane")),
     Column("state", "delivery_state", attrgetter("opening.state")),
@@ -120,10 +123,10 @@ messages as (
     from new),
 deliveries as (
     insert into delivery (account_id, message_id, version, state, reason, stage, done_at, price, held, reports,
-                          counted_task, attempts, evidence)
+                          counted_task, callback_lane, callback_each, attempts, evidence)
     select account_id, id, 1, state, reason, stage, case when final then {_NOW} end, billed,
-           case when final then 0 else billed end, final::integer, case when counted then task_id end, attempts,
-           evidence
+           case when final then 0 else billed end, final::integer, case when counted then task_id end,
+           callback_lane, callback_each, attempts, evidence
     from new),
 keys as (
     insert into external_key (account_id, kind, key, message_id)
@@ -144,7 +147,7 @@ select (select count(*) from keys) as keys_added,
 _encode = msgspec.json.Encoder().encode
 
 
-class OrderRows(Rows):
+class OrderRows(CallbackRows):
     """Statements that take orders in."""
 
     async def keys_taken(self, keys: Sequence[tuple[int, str, str]]) -> set[tuple[int, str, str]]:
@@ -172,6 +175,7 @@ class OrderRows(Rows):
         refused = [_report(one) for one in messages if not one.connector_id]
         if refused:
             await execute(ADD_OPENING_REPORTS, *columns(refused, 5))
+            await self.owe_callbacks([callback for one in messages for callback in _callbacks(one)])
 
 
 def _rows(messages: Sequence[NewMessage], places: Mapping[Key, bytes]) -> list[_Row]:
@@ -211,3 +215,10 @@ def _counters(messages: Sequence[NewMessage]) -> list[tuple[int, int, int, int, 
 
 def _report(one: NewMessage) -> tuple[object, ...]:
     return (one.task.account_id, one.id, one.accepted.reason, one.accepted.stage, one.task.created_at)
+
+
+def _callbacks(one: NewMessage) -> list[OwedCallback]:
+    """Of a message that is refused as it is taken."""
+    if one.connector_id or one.callback_lane is None:
+        return []
+    return [OwedCallback(one.task.account_id, one.callback_lane, one.task.created_at, one.id, 1)]

@@ -23,6 +23,7 @@ COMMANDS = {
     "send": "tidings.app.cli.message:send",
     "status": "tidings.app.cli.inquiry:status",
     "timeline": "tidings.app.cli.inquiry:timeline",
+    "callbacks": "tidings.app.cli.callbacks:callbacks",
     "orphans": "tidings.app.cli.orphans:orphans",
     "sim": "tidings.app.cli.sim:sim",
     "version": "tidings.app.cli.version:version",

@@ -17,6 +17,7 @@ from tidings.domain.money import from_decimal, plain
 from tidings.domain.order import TrafficClass
 from tidings.domain.settlement import Plan
 
+NONE = "none"
 HEADINGS = ("name", "id", "balance", "currency", "credit limit", "plan", "class", "senders", "state")
 
 
@@ -165,6 +166,32 @@ def set_(invocation: Invocation, *, name: str, changes: Sequence[Change]) -> Non
     settings = ask(invocation, change)
     shown = [(key, plain_word(settings.get(key)), one.means) for key, one in SWITCHES.items()]
     invocation.show({"name": name, "settings": settings}, table(("switch", "is", "means"), shown))
+
+
+@account.command()
+@click.argument("name")
+@click.argument("url")
+@click.option("--each", is_flag=True, help="Also tell that a message was handed over, not only how it ended.")
+@click.pass_obj
+def callback(invocation: Invocation, *, name: str, url: str, each: bool) -> None:
+    """Say where an account's server is told of statuses, where a request names no callback_url; `none`: nowhere.
+
+    It counts for what is sent from then on, if its API calls back (BSG REST v1 does).
+
+    \b
+      tidings account callback acme https://acme.example/dlr
+      tidings account callback acme none
+    """
+
+    async def change(desk: Desk) -> None:
+        account_id = await desk.admin.account_id(name)
+        await desk.admin.set_callback(account_id, None if url == NONE else url, each=each)
+
+    ask(invocation, change)
+    told = "nobody is told of statuses now" if url == NONE else f"{url} is told of statuses now"
+    invocation.show(
+        {"name": name, "callback_url": None if url == NONE else url, "each": each}, f"{name}: {told}"
+    )
 
 
 @account.command()

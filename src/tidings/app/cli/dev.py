@@ -1,5 +1,7 @@
 """`tidings dev`."""
 
+import json
+
 import click
 
 from tidings.app import dev as development
@@ -8,6 +10,7 @@ from tidings.app.cli.invocation import Invocation
 from tidings.app.serving import Start
 
 QUIET = {"log.format": "console", "log.level": "warning"}  # the guide should not drown in log lines
+AT_HOME = {"callbacks.allow_networks": ["127.0.0.0/8", "::1/128"]}  # the server that is tried out is here
 
 
 @click.command()
@@ -29,13 +32,20 @@ def dev(invocation: Invocation, *, port: int | None) -> None:
       9905  contradicting receipts       9909  receipt before the answer
       all others are delivered
 
+    A `callback_url` may lead to this machine (callbacks.allow_networks).
+
     \b
     On another port, with answers that take a second:
       TIDINGS_SIM__RESPONSE_DELAY_S=1 tidings dev --port 9000
     On a PostgreSQL of yours:
       TIDINGS_DATABASE__URL=postgresql://tidings@localhost/tidings tidings dev
     """
-    config = invocation.config({"http.port": port}, fallbacks=QUIET)
+    config = invocation.config({"http.port": port}, fallbacks={**QUIET, **AT_HOME})
     logs.configure(level=config.log.level, format=config.log.format)
-    told = {"http.port": port, "log.level": config.log.level, "log.format": config.log.format}
+    told = {
+        "http.port": port,
+        "log.level": config.log.level,
+        "log.format": config.log.format,
+        "callbacks.allow_networks": json.dumps(config.callbacks.allow_networks),
+    }
     serving.run(Start.of(config, file=invocation.config_file, flags=told), development.run)

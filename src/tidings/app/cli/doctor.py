@@ -150,6 +150,27 @@ def _waiting(counts: health.Counts, late: list[health.Late]) -> list[Finding]:
                 f"({counts.orphans_waiting} are tried again): another system on the same account, or a wrong --id-form",
             )
         )
+    return [*found, *_callbacks(counts)]
+
+
+def _callbacks(counts: health.Counts) -> list[Finding]:
+    """Customers' servers that could not be told, which is theirs to mend and ours to say."""
+    found = []
+    if counts.callbacks_late:
+        found.append(
+            Finding(
+                Level.NOTE,
+                f"{counts.callbacks_late} of {counts.callbacks_waiting} callbacks are late: a customer's server does "
+                f"not answer, or no clerk is running (tidings callbacks list --pending)",
+            )
+        )
+    if counts.callbacks_given_up:
+        found.append(
+            Finding(
+                Level.NOTE,
+                f"{counts.callbacks_given_up} callbacks were given up: tidings callbacks list, tidings callbacks retry",
+            )
+        )
     return found
 
 

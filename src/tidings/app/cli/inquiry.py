@@ -1,7 +1,7 @@
 """`tidings status` and `tidings timeline`: what became of a message, and how anybody knows."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import msgspec
@@ -18,6 +18,7 @@ from tidings.domain.errors import Misconfigured
 from tidings.domain.lifecycle import Evidence, Kind
 from tidings.domain.message import Message, Task
 from tidings.domain.money import plain
+from tidings.flows.records import CallbackNote
 from tidings.store.operator import find_messages, find_tasks
 
 SOURCES: dict[Kind, str] = {
@@ -39,6 +40,15 @@ SOURCES: dict[Kind, str] = {
 HEADINGS = ("when (UTC)", "who", "what", "status", "so", "how they put it", "upstream id", "their time")
 
 Told = tuple[Evidence, Step]
+
+
+class Story(NamedTuple):
+    """A message, its evidence with what each piece did, and how its server was told."""
+
+    message: Message
+    told: list[Told]
+    left_out: int  # pieces of a long history
+    callbacks: list[CallbackNote]
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -100,7 +110,7 @@ def timeline(invocation: Invocation, *, asked: str, account: str | None, raw: bo
       tidings timeline order-2026-118 --raw
     """
 
-    async def look(desk: Desk) -> list[tuple[Message, list[Told], int]]:
+    async def look(desk: Desk) -> list[Story]:
         account_id = await desk.admin.account_id(account) if account else None
         found = await find_messages(desk.connection, asked, account_id=account_id)
         async with desk.house() as house:
@@ -110,10 +120,15 @@ def timeline(invocation: Invocation, *, asked: str, account: str | None, raw: bo
     if not stories:
         raise _unknown(asked, account)
     answer = [
-        {"id": message.id, "left_out": left_out, "timeline": [_step_answer(one, raw=raw) for one in told]}
-        for message, told, left_out in stories
+        {
+            "id": story.message.id,
+            "left_out": story.left_out,
+            "timeline": [_step_answer(one, raw=raw) for one in story.told],
+            "callbacks": msgspec.to_builtins(story.callbacks),
+        }
+        for story in stories
     ]
-    shown = [_story_shown(message, told, left_out, raw=raw) for message, told, left_out in stories]
+    shown = [_story_shown(story, raw=raw) for story in stories]
     invocation.show(answer, "\n\n".join(shown))
 
 
@@ -121,15 +136,15 @@ def _unknown(asked: str, account: str | None) -> Misconfigured:
     return Misconfigured(f"nothing is known of {asked!r}" + (f" in the account {account}" if account else ""))
 
 
-async def _story(house: House, account_id: int, message_id: int) -> tuple[Message, list[Told], int]:
-    """A message, its evidence with what each piece did, and how many pieces of a long history are left out."""
+async def _story(house: House, account_id: int, message_id: int) -> Story:
+    """All that is shown of a message."""
     message = await house.message(account_id, message_id)
     assert message is not None, "it was found just now"
     log = await house.timeline(account_id, message_id)
     steps = retold(log, account_id=account_id, message_id=message_id)
     begun, ended = len(steps.first), len(log) - len(steps.last)
     told = [*zip(log[:begun], steps.first, strict=True), *zip(log[ended:], steps.last, strict=True)]
-    return message, told, steps.left_out
+    return Story(message, told, steps.left_out, await house.callbacks(account_id, message_id))
 
 
 # -- a message ------------------------------------------------------------------------------------------------
@@ -220,13 +235,27 @@ def _step_answer(told: Told, *, raw: bool) -> dict[str, Any]:
     return answer
 
 
-def _story_shown(message: Message, told: list[Told], left_out: int, *, raw: bool) -> str:
-    lines = table(HEADINGS, [_row(evidence, step) for evidence, step in told]).split("\n")
-    if left_out:
-        lines.append(f"({left_out} steps in between are not shown)")
+def _story_shown(story: Story, *, raw: bool) -> str:
+    lines = table(HEADINGS, [_row(evidence, step) for evidence, step in story.told]).split("\n")
+    if story.left_out:
+        lines.append(f"({story.left_out} steps in between are not shown)")
+    lines += [_callback(note) for note in story.callbacks]
     if raw:
-        lines += ["", *(_octets(evidence, step) for evidence, step in told if step.raw)]
-    return "\n".join([f"message {message.id}: {message.standing.state}", *lines])
+        lines += ["", *(_octets(evidence, step) for evidence, step in story.told if step.raw)]
+    return "\n".join([f"message {story.message.id}: {story.message.standing.state}", *lines])
+
+
+def _callback(note: CallbackNote) -> str:
+    """A line on a callback."""
+    what = f"callback of report {note.number}" if note.number else "callback of handing over"
+    tries = "1 try" if note.tries == 1 else f"{note.tries} tries"
+    said = note.why or (f"HTTP {note.status}" if note.status else "not told, a later one says more")
+    match note.standing:
+        case "delivered":
+            return f"{moments.shown(note.at)}  {what}: delivered after {tries}, {said}"
+        case "given_up":
+            return f"{moments.shown(note.at)}  {what}: given up after {tries}, {said}"
+    return f"{moments.shown(note.at)}  {what}: to be told then" + (f"; {tries}, {said}" if note.tries else "")
 
 
 def _row(evidence: Evidence, step: Step) -> tuple[object, ...]:

@@ -14,6 +14,7 @@ from tidings.dialects.bsg_v1.otp import Draw, fill
 from tidings.dialects.bsg_v1.payload import Payload, flag, given, text, whole
 from tidings.dialects.bsg_v1.settings import Settings
 from tidings.dialects.bsg_v1.words import Code, Problem
+from tidings.domain import web_address
 from tidings.domain.errors import Fault
 from tidings.domain.order import Caller, Dialect, Draft, Extras, OnFault, Order, TrafficClass
 from tidings.domain.text import Alphabet, fits_gsm, units
@@ -22,7 +23,6 @@ REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,50}")
 
 _MAX_TARIFF = 999
 _MAX_URL_CHARS = 500
-_URL = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 _PRINTABLE = re.compile(r"[ -~]+")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}\S{0,16}")
 
@@ -78,6 +78,7 @@ def parse(payload: Payload, *, caller: Caller, now: datetime, settings: Settings
         scheduled_for=_start(payload, now, settings),
         unique_recipients=True,
         traffic_class=TrafficClass.OTP if destination == "otp" else None,
+        calls_back=True,
     )
     return Parsed(order, single, [text(row.get("reference")) or "" for row in rows], otp_code)
 
@@ -110,7 +111,7 @@ def _url(payload: Payload, member: str) -> str | None:
     url = given(payload, member)
     if url is None:
         return None
-    if not isinstance(url, str) or len(url) > _MAX_URL_CHARS or not _URL.fullmatch(url):
+    if not isinstance(url, str) or len(url) > _MAX_URL_CHARS or web_address.parse(url) is None:
         raise Problem(Code.BAD_PARAMETER, member)
     return url
 

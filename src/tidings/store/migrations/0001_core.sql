@@ -46,6 +46,8 @@ create table account (
     plan text not null default 'accepted' check (plan in ('accepted', 'delivered_only')),
     traffic_class traffic_class not null default 'transactional',
     senders text[] not null default '{}',
+    callback_url text check (length(callback_url) between 10 and 2048), -- where statuses are pushed to
+    callback_each boolean not null default false, -- also when a message was handed over
     settings jsonb not null default '{}',
     created_at timestamptz not null default now(),
     closed_at timestamptz
@@ -192,8 +194,10 @@ create table delivery (
     stage delivery_stage,
     confirmation delivery_confirmation not null default 'none',
     network_error integer,
+    callback_lane integer, -- where its callbacks queue; null: nobody is called back
     reports smallint not null default 0, -- how many were owed so far
     inferred boolean not null default false,
+    callback_each boolean not null default false, -- also when it was handed over
     reason text,
     flags text[],
     attempts json not null,
@@ -339,6 +343,49 @@ create table report (
 ) partition by range (message_id);
 create index report_order on report (account_id, report_at, message_id) where report_at is not null;
 create index report_due on report (account_id, done_at desc, message_id desc) where pulled_at is null;
+
+-- Customers' servers that are to be told of a status. A lane is what one account has for one server. Claiming is
+-- writing a lease, which no index knows, so that it stays on its page.
+create table callback (
+    account_id integer not null,
+    lane integer not null,
+    due_at timestamptz not null,
+    message_id bigint not null,
+    number smallint not null, -- of the report it tells of; 0: the message was handed over
+    tries smallint not null default 0, -- that failed
+    status smallint not null default 0, -- the last answer's; 0: there was none
+    owed_at timestamptz not null,
+    leased_until timestamptz,
+    why text, -- the last try failed
+    primary key (account_id, lane, due_at, message_id, number)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- Callbacks that nobody makes any more by himself.
+create table callback_given_up (
+    account_id integer not null,
+    message_id bigint not null,
+    number smallint not null,
+    lane integer not null,
+    tries smallint not null,
+    status smallint not null,
+    owed_at timestamptz not null,
+    given_up_at timestamptz not null,
+    why text not null,
+    primary key (account_id, message_id, number)
+);
+
+-- Callbacks that were delivered, one row per account and transaction: the n-th of each array belong together.
+create table callback_done (
+    account_id integer not null,
+    first_id bigint not null,
+    last_id bigint not null,
+    at timestamptz not null,
+    message_ids bigint[] not null,
+    numbers smallint[] not null,
+    tries smallint[] not null,
+    statuses smallint[] not null -- the answer's; 0: not told, because a later callback says more
+) partition by range (first_id);
+create index callback_done_ids on callback_done using gist (int8range(first_id, last_id, '[]'));
 
 -- Money that moved, one row per account, kind and transaction; what a message was held for and charged stands
 -- in its delivery and its evidence.

@@ -1,0 +1,184 @@
+"""Sends callbacks: what the flow gives out, in the words of the dialect that each message came by."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version
+
+import asyncpg
+import structlog
+
+from tidings.app.config import Config
+from tidings.connectors.webhook.exchange import Post
+from tidings.connectors.webhook.networks import Allowed
+from tidings.connectors.webhook.poster import NOT_BEGUN, Poster
+from tidings.dialects.bsg_v1.callbacks import callback as bsg_v1
+from tidings.domain.errors import Unavailable
+from tidings.domain.message import Message
+from tidings.domain.order import Dialect
+from tidings.flows.callbacks import LEASE, Callbacks, Telling, Turn
+from tidings.flows.points import Point, reach
+from tidings.flows.ports import Clock
+from tidings.flows.records import CallbackTold, DueCallback
+from tidings.store.database import PostgresDatabase
+
+BODIES: dict[Dialect, Callable[[Message], bytes]] = {Dialect.BSG_V1: bsg_v1}
+"""What each API posts. An API that is not here does not call back."""
+
+GATHER_S = 0.05
+"""Between two turns, so that each has many callbacks to record and to claim."""
+
+PAUSE_S = 1.0
+"""How long to wait when the database is away."""
+
+OLD_EVERY_S = 60.0
+MARGIN_S = 5.0
+"""So much sooner than the lease ends a callback's last answer is waited for."""
+
+log = structlog.get_logger("callbacks")
+
+
+class CallbackSender:
+    """Runs until cancelled. Any number of them may run at once."""
+
+    def __init__(self, database: PostgresDatabase, config: Config, clock: Clock) -> None:
+        settings = config.callbacks
+        self._database = database
+        self._settings = settings
+        self._flow = Callbacks(
+            database,
+            clock=clock,
+            chance=random.random,
+            give_up_after=timedelta(seconds=settings.give_up_after_s),
+        )
+        self._poster = Poster(
+            user_agent=f"Tidings/{version('tidings')}",
+            answer_within_s=settings.answer_within_s,
+            connections=settings.connections,
+            connections_per_server=settings.connections_per_server,
+            allowed=Allowed(settings.allow_networks),
+        )
+        self._wake = asyncio.Event()
+        self._in_hand = 0
+        self._told: list[CallbackTold] = []
+        self._not_begun: list[DueCallback] = []
+
+    async def run(self) -> None:
+        """Turn after turn; at the end wait for answers on the way and record them."""
+        try:
+            async with asyncio.TaskGroup() as work:
+                work.create_task(self._listen())
+                work.create_task(self._turn_after_turn())
+                work.create_task(self._now_and_then())
+        finally:
+            await self._drain()
+
+    async def _turn_after_turn(self) -> None:
+        while True:
+            self._wake.clear()
+            turning = asyncio.ensure_future(self._turn())
+            try:
+                more = await asyncio.shield(turning)
+            except asyncio.CancelledError:
+                await turning  # a claim, once begun, is finished
+                raise
+            await asyncio.sleep(GATHER_S)
+            if not (more or self._told):
+                await self._sleep_until_woken()
+
+    async def _turn(self) -> bool:
+        """Record and claim, and send what was claimed; whether there may be more to do at once."""
+        try:
+            await self._give_back()
+            told, self._told = self._told, []
+            turn = await self._record_and_claim(told)
+        except Unavailable as away:
+            log.warning("database_away", why=str(away))
+            await asyncio.sleep(PAUSE_S)
+            return True
+        for telling in turn.tellings:
+            self._send(telling)
+        return turn.more
+
+    async def _record_and_claim(self, told: list[CallbackTold], *, claim: bool = True) -> Turn:
+        try:
+            room = max(self._settings.in_hand - self._in_hand, 0) if claim else 0
+            return await self._flow.turn(told, limit=room)
+        except Unavailable:
+            self._told = told + self._told
+            raise
+
+    async def _give_back(self) -> None:
+        if self._not_begun:
+            await self._flow.give_back(self._not_begun)
+            self._not_begun = []
+
+    def _send(self, telling: Telling) -> None:
+        begin_within_s = LEASE.total_seconds() - self._settings.answer_within_s - MARGIN_S
+        self._in_hand += 1
+        self._poster.post(
+            Post(
+                telling.to,
+                BODIES[telling.message.dialect](telling.message),
+                partial(self._answered, telling.callback),
+                begin_by=asyncio.get_running_loop().time() + begin_within_s,
+            )
+        )
+
+    def _answered(self, callback: DueCallback, status: int, why: str) -> None:
+        self._in_hand -= 1
+        if why == NOT_BEGUN:
+            self._not_begun.append(callback)
+        else:
+            reach(Point.CALLBACKS_TOLD)
+            self._told.append(self._flow.heard(callback, status, why))
+        self._wake.set()
+
+    async def _sleep_until_woken(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.poll_s):
+                await self._wake.wait()
+
+    async def _now_and_then(self) -> None:
+        """What need not be done often."""
+        while True:
+            await asyncio.sleep(OLD_EVERY_S)
+            self._poster.forget_idle()
+            try:
+                while (given_up := await self._flow.give_up_old()) > 0:
+                    log.warning("callbacks_given_up", callbacks=given_up)
+            except Unavailable as away:
+                log.warning("database_away", why=str(away))
+
+    async def _listen(self) -> None:
+        """Be woken when a callback is owed; polling covers the time without a connection."""
+        while True:
+            try:
+                connection = await self._database.connect()
+            except Unavailable:
+                await asyncio.sleep(PAUSE_S)
+                continue
+            lost = asyncio.Event()
+            connection.add_termination_listener(lambda _, lost=lost: lost.set())
+            try:
+                await connection.add_listener("tidings_callbacks", lambda *_: self._wake.set())
+                await lost.wait()
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await asyncio.sleep(PAUSE_S)
+            finally:
+                connection.terminate()
+
+    async def _drain(self) -> None:
+        """Nothing more is claimed; what is on its way may be answered, and what is not begun goes back."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.drain_s):
+                while self._in_hand:
+                    self._wake.clear()
+                    await self._wake.wait()
+        await self._poster.close()
+        with contextlib.suppress(Unavailable):  # what is not recorded is told again when its lease ends
+            await self._record_and_claim(self._told, claim=False)
+            await self._give_back()

@@ -1,0 +1,244 @@
+"""Keeps connections to customers' servers and shares them out: so many to each, so many in all.
+
+A server that is slow or dead holds its own requests up and nobody else's.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+from tidings.connectors.webhook.exchange import Exchange, Post
+from tidings.domain.web_address import WebAddress
+
+REFUSED, UNRESOLVED, UNREACHABLE, UNTRUSTED = (
+    "address_refused",  # the name leads only to addresses that are not allowed
+    "name_not_resolved",
+    "no_connection",
+    "tls_failed",
+)
+NOT_BEGUN = "not_begun"
+"""Its time to begin has passed while it waited for a connection: nothing was sent."""
+
+IDLE_S = 30.0
+"""A connection that was not used for so long is closed."""
+
+CONNECT_WITHIN_S = 5.0
+"""To one of a server's addresses; then the next one is tried."""
+
+Origin = tuple[bool, str, int]
+
+
+class Poster:
+    """`post` never blocks and never raises for what a server may do. `close` at the end."""
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        answer_within_s: float,
+        connections: int,
+        connections_per_server: int,
+        allowed: Callable[[str], bool],
+    ) -> None:
+        self.user_agent = user_agent
+        self.answer_within_s = answer_within_s
+        self.connections_per_server = connections_per_server
+        self.allowed = allowed
+        self._connections = connections
+        self._open = 0
+        self._tls: ssl.SSLContext | None = None
+        self._servers: dict[Origin, _Server] = {}
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        """The system's certificates, loaded when the first https URL comes."""
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls
+
+    def post(self, post: Post) -> None:
+        """Send it as soon as one of the server's connections is free."""
+        origin = (post.to.secure, post.to.host, post.to.port)
+        server = self._servers.get(origin)
+        if server is None:
+            server = self._servers[origin] = _Server(self, post.to)
+        server.put(post)
+
+    def forget_idle(self) -> None:
+        """Close what was not used lately; to be called now and then."""
+        before = asyncio.get_running_loop().time() - IDLE_S
+        for origin, server in list(self._servers.items()):
+            server.close_idle(before)
+            if server.empty:
+                del self._servers[origin]
+
+    async def close(self) -> None:
+        """Hang up everywhere. What was not answered is told so."""
+        for server in self._servers.values():
+            await server.close()
+        self._servers.clear()
+
+    # -- the connections there may be in all -------------------------------------------------------------------------
+
+    def may_open(self) -> bool:
+        """Whether there may be one more; it counts from now on. One that rests is closed for it."""
+        if self._open >= self._connections:
+            for server in self._servers.values():
+                if server.close_one_idle():
+                    break
+            return False
+        self._open += 1
+        return True
+
+    def was_closed(self) -> None:
+        """One less: whoever waits for one may open it."""
+        self._open -= 1
+        for server in self._servers.values():
+            server.connect_if_needed()
+            if self._open >= self._connections:
+                return
+
+
+class _Server:
+    """One origin: its connections, and what waits for one."""
+
+    def __init__(self, poster: Poster, address: WebAddress) -> None:
+        self._poster = poster
+        self._address = address
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Post] = deque()
+        self._idle: deque[tuple[Exchange, float]] = deque()  # the one used last stands last
+        self._open: set[Exchange] = set()
+        self._connecting: set[asyncio.Task[None]] = set()
+
+    @property
+    def empty(self) -> bool:
+        """There is nothing left of it."""
+        return not (self._waiting or self._open or self._connecting)
+
+    def put(self, post: Post) -> None:
+        """Take a request."""
+        if self._idle:
+            exchange, _ = self._idle.pop()
+            exchange.send(post)
+            return
+        self._waiting.append(post)
+        self.connect_if_needed()
+
+    def close_idle(self, before: float) -> None:
+        """Close the connections that were last used before that time."""
+        while self._idle and self._idle[0][1] <= before:
+            self.close_one_idle()
+
+    def close_one_idle(self) -> bool:
+        """Close the connection that rests longest; False if none rests."""
+        if self._idle:
+            exchange, _ = self._idle.popleft()
+            exchange.close()
+            return True
+        return False
+
+    async def close(self) -> None:
+        """Hang up."""
+        waiting, self._waiting = self._waiting, deque()
+        for post in waiting:
+            post.told(0, NOT_BEGUN)
+        for task in self._connecting:
+            task.cancel()
+        for exchange in list(self._open):
+            exchange.close()
+        await asyncio.gather(*self._connecting, return_exceptions=True)
+
+    # -- what its connections tell -------------------------------------------------------------------------------------
+
+    def free(self, exchange: Exchange) -> None:
+        """A connection can take the next request."""
+        post = self._next()
+        if post is not None:
+            exchange.send(post)
+        else:
+            self._idle.append((exchange, self._loop.time()))
+
+    def gone(self, exchange: Exchange, unheard: Post | None) -> None:
+        """A connection is closed."""
+        self._open.discard(exchange)
+        self._idle = deque(one for one in self._idle if one[0] is not exchange)
+        if unheard is not None:
+            unheard.repeated = True
+            self._waiting.appendleft(unheard)
+        self._poster.was_closed()
+
+    # -- connecting ----------------------------------------------------------------------------------------------------
+
+    def connect_if_needed(self) -> None:
+        """Open connections for what waits, as many as there may be."""
+        most = self._poster.connections_per_server - len(self._open)
+        while len(self._connecting) < min(len(self._waiting), most) and self._poster.may_open():
+            task = asyncio.create_task(self._connect())
+            self._connecting.add(task)
+            task.add_done_callback(self._connecting.discard)
+
+    def _next(self) -> Post | None:
+        """The next request that may still begin; those that may not are told so."""
+        while self._waiting:
+            post = self._waiting.popleft()
+            if self._loop.time() <= post.begin_by:
+                return post
+            post.told(0, NOT_BEGUN)
+        return None
+
+    async def _connect(self) -> None:
+        """One more connection. If there is none to be had and none is open, those that wait are told why."""
+        exchange: Exchange | None = None
+        why = UNREACHABLE
+        try:
+            exchange, why = await self._connected()
+        finally:
+            if exchange is None:
+                self._poster.was_closed()
+        if exchange is not None and not exchange.closed:
+            self._open.add(exchange)
+            self._connecting.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self.free(exchange)
+        elif not self._open:
+            waiting, self._waiting = self._waiting, deque()
+            for post in waiting:
+                post.told(0, why)
+
+    async def _connected(self) -> tuple[Exchange | None, str]:
+        found: list[tuple[Any, ...]]
+        try:
+            async with asyncio.timeout(self._poster.answer_within_s):
+                found = await self._loop.getaddrinfo(
+                    self._address.host, self._address.port, type=socket.SOCK_STREAM
+                )
+        except (OSError, UnicodeError, TimeoutError):
+            return None, UNRESOLVED
+        places = [str(one[4][0]) for one in found if self._poster.allowed(str(one[4][0]))]
+        why = UNREACHABLE if places else REFUSED
+        for place in places:
+            try:
+                async with asyncio.timeout(min(CONNECT_WITHIN_S, self._poster.answer_within_s)):
+                    return await self._open_to(place), ""
+            except ssl.SSLError:
+                why = UNTRUSTED
+            except (OSError, TimeoutError):
+                continue
+        return None, why
+
+    async def _open_to(self, place: str) -> Exchange:
+        """A connection to this very address, whatever its name may resolve to meanwhile."""
+        secure = self._address.secure
+        _, exchange = await self._loop.create_connection(
+            lambda: Exchange(
+                self, user_agent=self._poster.user_agent, answer_within_s=self._poster.answer_within_s
+            ),
+            place,
+            self._address.port,
+            ssl=self._poster.tls if secure else None,
+            server_hostname=self._address.host if secure else None,
+        )
+        return exchange

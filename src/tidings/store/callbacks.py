@@ -1,0 +1,219 @@
+"""Callbacks: owed, claimed under a lease, and then delivered, tried again or given up."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tidings.flows.records import CallbackNote, CallbackTold, DueCallback, LaneKey, OwedCallback
+from tidings.store.rows import Rows, columns
+
+# One notification a transaction, at its commit.
+OWE = """
+with owed as (
+    insert into callback (account_id, lane, due_at, message_id, number, owed_at)
+    select account_id, lane, owed_at, message_id, number, owed_at
+    from unnest($1::integer[], $2::integer[], $3::timestamptz[], $4::bigint[], $5::smallint[])
+         as t (account_id, lane, owed_at, message_id, number))
+select pg_notify('tidings_callbacks', '')"""
+
+WAKE = "select pg_notify('tidings_callbacks', '')"
+
+# From lane to lane by the index, however much waits in each.
+LANES = """
+with recursive lane as (
+    (select account_id, lane, due_at from callback where (account_id, lane) > ($1::integer, $2::integer)
+     order by account_id, lane, due_at limit 1)
+    union all
+    select next.account_id, next.lane, next.due_at from lane cross join lateral (
+        select c.account_id, c.lane, c.due_at from callback c
+        where (c.account_id, c.lane) > (lane.account_id, lane.lane)
+        order by c.account_id, c.lane, c.due_at limit 1) next)
+select account_id, lane, due_at from lane limit $3"""
+
+# What is due is found and locked first: a planner that joined the other way round would read whole lanes.
+CLAIM = """
+with due as materialized (
+    select found.* from unnest($1::integer[], $2::integer[], $3::integer[]) with ordinality
+                        as l (account_id, lane, room, place)
+    cross join lateral (
+        select account_id, lane, due_at, message_id, number from callback c
+        where c.account_id = l.account_id and c.lane = l.lane and c.due_at <= $4
+          and (c.leased_until is null or c.leased_until <= $4)
+        order by c.due_at, c.message_id, c.number limit l.room
+        for no key update skip locked) found
+    order by l.place limit $5)
+update callback c set leased_until = $6
+from due join account a on a.id = due.account_id
+where c.account_id = due.account_id and c.lane = due.lane and c.due_at = due.due_at
+  and c.message_id = due.message_id and c.number = due.number
+returning c.account_id, c.lane, c.due_at, c.message_id, c.number, c.owed_at, c.tries, a.callback_url"""
+
+NAMED = """unnest($1::integer[], $2::integer[], $3::timestamptz[], $4::bigint[], $5::smallint[])"""
+ITS_ROW = """
+c.account_id = n.account_id and c.lane = n.lane and c.due_at = n.due_at and c.message_id = n.message_id
+  and c.number = n.number"""
+
+DELIVERED = f"""
+with done as (
+    delete from callback c
+    using unnest($1::integer[], $2::integer[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::smallint[])
+          as n (account_id, lane, due_at, message_id, number, status)
+    where {ITS_ROW}
+    returning c.account_id, c.message_id, c.number, c.tries, n.status)
+insert into callback_done (account_id, first_id, last_id, at, message_ids, numbers, tries, statuses)
+select account_id, min(message_id), max(message_id), $7, array_agg(message_id order by message_id, number),
+       array_agg(number order by message_id, number), array_agg((tries + 1)::smallint order by message_id, number),
+       array_agg(status order by message_id, number)
+from done group by account_id"""
+
+RETRY = f"""
+update callback c set due_at = n.next_try, tries = c.tries + 1, status = n.status, why = n.why, leased_until = null
+from unnest($1::integer[], $2::integer[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::smallint[], $7::text[],
+            $8::timestamptz[]) as n (account_id, lane, due_at, message_id, number, status, why, next_try)
+where {ITS_ROW}"""
+
+GIVE_UP = f"""
+with hopeless as (
+    delete from callback c
+    using unnest($1::integer[], $2::integer[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::smallint[],
+                 $7::text[]) as n (account_id, lane, due_at, message_id, number, status, why)
+    where {ITS_ROW}
+    returning c.account_id, c.message_id, c.number, c.lane, c.tries + 1 as tries, n.status, c.owed_at, n.why)
+insert into callback_given_up (account_id, message_id, number, lane, tries, status, owed_at, given_up_at, why)
+select account_id, message_id, number, lane, tries, status, owed_at, $8, why from hopeless"""
+
+GIVE_UP_OLD = """
+with old as (
+    delete from callback where (account_id, lane, due_at, message_id, number) in (
+        select c.account_id, c.lane, c.due_at, c.message_id, c.number from callback c
+        where c.owed_at < $1 and (c.leased_until is null or c.leased_until <= $2)
+          and (c.tries > 0 or (c.account_id, c.lane) in (
+              select * from unnest($3::integer[], $4::integer[]) as down (account_id, lane)))
+        limit $5 for update skip locked)
+    returning *)
+insert into callback_given_up (account_id, message_id, number, lane, tries, status, owed_at, given_up_at, why)
+select account_id, message_id, number, lane, tries, status, owed_at, $2, coalesce(why, 'not_tried') from old"""
+
+RETURN = f"""
+update callback c set leased_until = null
+from {NAMED} as n (account_id, lane, due_at, message_id, number) where {ITS_ROW}"""
+
+NOTES = """
+select number, 'pending' as standing, due_at as at, tries, status, coalesce(why, '') as why
+from callback where account_id = $1 and message_id = $2
+union all
+select number, 'given_up', given_up_at, tries, status, why
+from callback_given_up where account_id = $1 and message_id = $2
+union all
+select one.number, 'delivered', d.at, one.tries, one.status, ''
+from callback_done d,
+     unnest(d.message_ids, d.numbers, d.tries, d.statuses) as one (message_id, number, tries, status)
+where d.account_id = $1 and int8range(d.first_id, d.last_id, '[]') @> $2::bigint and one.message_id = $2
+order by number"""
+
+GIVEN_UP = """
+select a.name as account, g.message_id, g.number, g.tries, g.status, g.why, g.owed_at, g.given_up_at
+from callback_given_up g join account a on a.id = g.account_id
+where $1::text is null or a.name = $1 order by g.given_up_at desc, g.message_id desc limit $2"""
+
+PENDING = """
+select a.name as account, c.message_id, c.number, c.tries, c.status, c.why, c.owed_at, c.due_at
+from callback c join account a on a.id = c.account_id
+where $1::text is null or a.name = $1 order by c.due_at, c.message_id limit $2"""
+
+TRY_AGAIN = """
+with again as (
+    delete from callback_given_up g using account a
+    where a.id = g.account_id and ($1::text is null or a.name = $1) and ($2::bigint is null or g.message_id = $2)
+    returning g.account_id, g.lane, g.message_id, g.number)
+insert into callback (account_id, lane, due_at, message_id, number, owed_at)
+select account_id, lane, $3, message_id, number, $3 from again"""
+
+
+class CallbackRows(Rows):
+    """Statements on callbacks."""
+
+    async def owe_callbacks(self, rows: Sequence[OwedCallback]) -> None:
+        """Write the callbacks, and wake who makes them."""
+        if rows:
+            await self._connection.execute(OWE, *columns([msgspec.structs.astuple(row) for row in rows], 5))
+
+    async def callback_lanes(self, after: LaneKey, *, limit: int) -> list[tuple[LaneKey, datetime]]:
+        """Lanes in which something waits, in order, after one; with the earliest due time of each."""
+        rows = await self._connection.fetch(LANES, *after, limit)
+        return [((row[0], row[1]), row[2]) for row in rows]
+
+    async def claim_callbacks(
+        self, rooms: Mapping[LaneKey, int], *, now: datetime, leased_until: datetime, limit: int
+    ) -> list[DueCallback]:
+        """Take up to so many due callbacks of each lane, in the order of the lanes, and `limit` in all."""
+        if not rooms:
+            return []
+        lanes = columns([(*key, room) for key, room in rooms.items()], 3)
+        rows = await self._connection.fetch(CLAIM, *lanes, now, limit, leased_until)
+        return [DueCallback(*tuple(row)) for row in rows]
+
+    async def callbacks_delivered(self, rows: Sequence[CallbackTold], *, at: datetime) -> None:
+        """They are delivered: noted, and no longer due. One that another sender has told is left as it is."""
+        if rows:
+            await self._connection.execute(
+                DELIVERED, *columns([(*_name(one), one.status) for one in rows], 6), at
+            )
+
+    async def retry_callbacks(self, rows: Sequence[tuple[CallbackTold, datetime]]) -> None:
+        """They failed; when to try each again."""
+        if rows:
+            flat = [(*_name(one), one.status, one.why, next_try) for one, next_try in rows]
+            await self._connection.execute(RETRY, *columns(flat, 8))
+
+    async def give_up_callbacks(self, rows: Sequence[CallbackTold], *, at: datetime) -> None:
+        """They failed for the last time: kept, with the reason."""
+        if rows:
+            flat = [(*_name(one), one.status, one.why) for one in rows]
+            await self._connection.execute(GIVE_UP, *columns(flat, 7), at)
+
+    async def give_up_old_callbacks(
+        self, lanes: Sequence[LaneKey], *, owed_before: datetime, at: datetime, limit: int
+    ) -> int:
+        """Give up what is as old as that, was tried in vain, or waits in one of these lanes; how many."""
+        done = await self._connection.execute(GIVE_UP_OLD, owed_before, at, *columns(lanes, 2), limit)
+        return _count(done)
+
+    async def return_callbacks(self, rows: Sequence[DueCallback]) -> None:
+        """They were claimed and not tried: anybody may take them."""
+        if rows:
+            await self._connection.execute(RETURN, *columns([_row(one) for one in rows], 5))
+
+    async def callback_notes(self, account_id: int, message_id: int) -> list[CallbackNote]:
+        """How a message's callbacks stand, by their numbers."""
+        rows = await self._connection.fetch(NOTES, account_id, message_id)
+        return [CallbackNote(*tuple(row)) for row in rows]
+
+    async def list_callbacks(self, account: str | None, *, pending: bool, limit: int) -> list[dict[str, Any]]:
+        """Those given up, the newest first; or those that wait, the next first."""
+        return [
+            dict(row)
+            for row in await self._connection.fetch(PENDING if pending else GIVEN_UP, account, limit)
+        ]
+
+    async def try_callbacks_again(self, account: str | None, *, message_id: int | None, now: datetime) -> int:
+        """Queue again what was given up, as if it were owed now; how many."""
+        done = _count(await self._connection.execute(TRY_AGAIN, account, message_id, now))
+        await self._connection.execute(WAKE)
+        return done
+
+
+def _row(one: DueCallback) -> tuple[object, ...]:
+    """What names its row."""
+    return (one.account_id, one.lane, one.due_at, one.message_id, one.number)
+
+
+def _name(told: CallbackTold) -> tuple[object, ...]:
+    return _row(told.callback)
+
+
+def _count(tag: str) -> int:
+    """How many rows a statement moved, from its command tag."""
+    return int(tag.rpartition(" ")[2])
