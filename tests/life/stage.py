@@ -21,7 +21,7 @@ delete from task; delete from task_counter; delete from message; delete from del
 delete from external_key; delete from outbox; delete from in_flight; delete from submission; delete from orphan;
 delete from report; delete from timer; delete from sweep; delete from concat_reference; delete from suspect_count;
 delete from courier_lease; delete from ledger; delete from callback; delete from callback_given_up;
-delete from callback_done;
+delete from callback_done; delete from message_count;
 insert into ledger (account_id, at, kind, amount, messages) values ({account}, now(), 'topup', {units}, 0);
 update account set plan = '{plan}', balance = case id when {account} then {units} else 0 end"""
 
