@@ -1,13 +1,15 @@
 """What is taken from the queue is written down as written: once for each part, and not before its start."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 
-from tidings.domain.order import Draft, OnFault, Order
+from tidings.domain.order import Draft, OnFault, Order, TrafficClass
 from tidings.domain.outcome import Next, Refused
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
+from tidings.flows.dispatch import ACCOUNTS_AT_ONCE
 from tidings.store.invariants import check
 
 
@@ -145,3 +147,40 @@ async def test_a_retry_of_what_is_valid_for_some_seconds_goes_at_once_or_not_at_
     world.clock.advance(10)
     await world.sweep()
     assert (await world.message(message_id)).standing.state is State.EXPIRED
+
+
+async def many(world, key, count, **more):
+    caller = await world.gateway.caller_by_key(key)
+    drafts = [Draft(recipient=f"38097{number:07d}", sender="BSG", text="hello") for number in range(count)]
+    order = Order(caller, "native", drafts, on_fault=OnFault.REFUSE_ALL, validity_s=3600, **more)
+    return await world.gateway.accept(order)
+
+
+async def test_one_accounts_campaign_does_not_hold_up_anothers_messages(world):
+    other = await world.other_account()
+    await many(world, world.key, 100)
+    world.clock.advance(1)
+    await many(world, other.key, 2)
+    taken = Counter(flight.account_id for flight, _ in await world.take(room=10))
+    assert taken == {world.account_id: 5, other.account_id: 2}
+
+
+async def test_codes_go_before_everything_else(world):
+    await many(world, world.key, 20, traffic_class=TrafficClass.PROMOTIONAL)
+    await many(world, world.key, 20)
+    world.clock.advance(1)
+    await many(world, world.key, 2, traffic_class=TrafficClass.OTP)
+    taken = [flight.traffic_class for flight, _ in await world.take(room=10)]
+    assert taken == [TrafficClass.OTP] * 2 + [TrafficClass.TRANSACTIONAL] * 8
+
+
+async def test_more_accounts_than_share_a_claim_all_have_their_turn(world):
+    accounts = [await world.other_account(f"customer-{number}") for number in range(ACCOUNTS_AT_ONCE + 3)]
+    for account in accounts:
+        await many(world, account.key, 3)
+    dispatcher = world.dispatcher()
+    seen = set()
+    for _ in range(2):
+        for handover in await dispatcher.take(ACCOUNTS_AT_ONCE):
+            seen |= {flight.account_id for flight in handover.flights}
+    assert seen == {account.account_id for account in accounts}
