@@ -99,3 +99,10 @@ async def test_a_task_shows_its_messages(busy, by):
         before = MessageFilter(begin, wanted[0].created_at - timedelta(seconds=1), task_id=task_id)
         page = await busy.gateway.messages(busy.account_id, before, sort=Sort(by), limit=50, offset=0)
         assert (page.rows, page.total) == ([], 0)
+
+
+async def test_a_report_knows_when_its_message_was_reported(busy):
+    times = await busy.sql.fetch("""
+        select r.report_at, d.report_at from report r
+        join delivery d on d.account_id = r.account_id and d.message_id = r.message_id and d.reports = r.number""")
+    assert len(times) > HALF_DAYS and all(ours == its is not None for ours, its in times)

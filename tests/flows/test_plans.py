@@ -31,6 +31,7 @@ QUESTIONS = {
     "a page by report, of a task": pages.SORTED_REPORTS_OF_TASK.format(way="asc"),
 }
 IN_ORDER = [name for name in QUESTIONS if name in {"a page by id", "a page by number", "a page by report"}]
+BY_OTHERS = ("messages to a number", "tasks of a bulk", "what is being written")
 GROWING = {
     "message",
     "delivery",
@@ -59,6 +60,16 @@ async def connection(request, empty_database):
 @pytest.mark.parametrize("question", QUESTIONS)
 async def test_a_question_is_answered_by_key(connection, question):
     assert list(unbounded(await explained(connection, QUESTIONS[question]))) == []
+
+
+@pytest.mark.parametrize("question", [name for name in QUESTIONS if name not in {*IN_ORDER, *BY_OTHERS}])
+async def test_what_is_asked_by_a_key_is_found_by_that_key(connection, question):
+    used = {
+        node["Index Name"]
+        for node in await explained(connection, QUESTIONS[question])
+        if "Index Name" in node
+    }
+    assert all(name.endswith("_pkey") for name in used)
 
 
 @pytest.mark.parametrize("question", IN_ORDER)

@@ -151,4 +151,5 @@ def _frozen(delivery: Delivery) -> Delivery:
         standing=delivery.standing,
         sent_at=delivery.sent_at,
         done_at=delivery.done_at,
+        report_at=delivery.report_at,
     )

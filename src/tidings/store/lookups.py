@@ -74,7 +74,8 @@ left join lateral (
     select * from delivery where account_id = t.account_id and message_id = t.id + 1 and t.total = 1 offset 0
 ) d on true"""
 
-SEARCH_RECIPIENT = "select id from message where account_id = $1 and recipient = $2 order by id desc limit $3"
+SEARCH_RECIPIENT = """
+select id from message where account_id = $1 and recipient = $2 and recipient >= '' order by id desc limit $3"""
 BULK_RANGES = """
 select id + 1 as first, id + total as last from task
 where account_id = $1 and bulk_key = $2 and own_bulk_key

@@ -58,9 +58,9 @@ where account_id = $1 and id = $2 and created_at between $3 and $4"""
 IN_WINDOW = "account_id = $1 and id between $2 and $3 and created_at between $4 and $5"
 
 ALONG_IDS = f"select id from message where {IN_WINDOW} order by id {{way}} limit $6 offset $7"
-ALONG_NUMBERS = (
-    f"select id from message where {IN_WINDOW} order by recipient {{way}}, id {{way}} limit $6 offset $7"
-)
+ALONG_NUMBERS = f"""
+select id from message where {IN_WINDOW} and recipient >= ''
+order by recipient {{way}}, id {{way}} limit $6 offset $7"""
 SORTED_NUMBERS = f"""
 select id from (select id, recipient from message where {IN_WINDOW} offset 0) m
 order by recipient {{way}}, id {{way}} limit $6 offset $7"""
