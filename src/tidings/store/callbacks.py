@@ -4,18 +4,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from tidings.flows.records import CallbackNote, CallbackTold, DueCallback, LaneKey, OwedCallback
-from tidings.store.rows import Rows, columns
+from tidings.store.rows import Rows, columns, fields, table
+
+NAME = fields(
+    "account_id integer", "lane integer", "due_at timestamptz", "message_id bigint", "number smallint"
+)
+"""What names a row, in the order of its key."""
+
+TOLD = (*NAME, *fields("status smallint"))
 
 # One notification a transaction, at its commit.
 OWE = """
 with owed as (
     insert into callback (account_id, lane, due_at, message_id, number, owed_at)
-    select account_id, lane, owed_at, message_id, number, owed_at
-    from unnest($1::integer[], $2::integer[], $3::timestamptz[], $4::bigint[], $5::smallint[])
-         as t (account_id, lane, owed_at, message_id, number))
+    select account_id, lane, due_at, message_id, number, due_at from {new} as n)
 select pg_notify('tidings_callbacks', '')"""
 
 WAKE = "select pg_notify('tidings_callbacks', '')"
@@ -57,13 +60,10 @@ c.account_id = n.account_id and c.lane = n.lane and c.due_at = n.due_at and c.me
 
 DELIVERED = f"""
 with done as (
-    delete from callback c
-    using unnest($1::integer[], $2::integer[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::smallint[])
-          as n (account_id, lane, due_at, message_id, number, status)
-    where {ITS_ROW}
+    delete from callback c using {{told}} as n where {ITS_ROW}
     returning c.account_id, c.message_id, c.number, c.tries, n.status)
 insert into callback_done (account_id, first_id, last_id, at, message_ids, numbers, tries, statuses)
-select account_id, min(message_id), max(message_id), $7, array_agg(message_id order by message_id, number),
+select account_id, min(message_id), max(message_id), {{at}}, array_agg(message_id order by message_id, number),
        array_agg(number order by message_id, number), array_agg((tries + 1)::smallint order by message_id, number),
        array_agg(status order by message_id, number)
 from done group by account_id"""
@@ -138,7 +138,8 @@ class CallbackRows(Rows):
     async def owe_callbacks(self, rows: Sequence[OwedCallback]) -> None:
         """Write the callbacks, and wake who makes them."""
         if rows:
-            await self._connection.execute(OWE, *columns([msgspec.structs.astuple(row) for row in rows], 5))
+            new, values = table([_owed(row) for row in rows], NAME)
+            await self._connection.execute(OWE.format(new=new), *values)
 
     async def callback_lanes(self, after: LaneKey, *, limit: int) -> list[tuple[LaneKey, datetime]]:
         """Lanes in which something waits, in order, after one; with the earliest due time of each."""
@@ -158,9 +159,9 @@ class CallbackRows(Rows):
     async def callbacks_delivered(self, rows: Sequence[CallbackTold], *, at: datetime) -> None:
         """They are delivered: noted, and no longer due. One that another sender has told is left as it is."""
         if rows:
-            await self._connection.execute(
-                DELIVERED, *columns([(*_name(one), one.status) for one in rows], 6), at
-            )
+            told, values = table([(*_name(one), one.status) for one in rows], TOLD)
+            statement = DELIVERED.format(told=told, at=f"${len(values) + 1}")
+            await self._connection.execute(statement, *values, at)
 
     async def retry_callbacks(self, rows: Sequence[tuple[CallbackTold, datetime]]) -> None:
         """They failed; when to try each again."""
@@ -203,6 +204,11 @@ class CallbackRows(Rows):
         done = _count(await self._connection.execute(TRY_AGAIN, account, message_id, now))
         await self._connection.execute(WAKE)
         return done
+
+
+def _owed(one: OwedCallback) -> tuple[object, ...]:
+    """What names its row: it is due at once."""
+    return (one.account_id, one.lane, one.owed_at, one.message_id, one.number)
 
 
 def _row(one: DueCallback) -> tuple[object, ...]:
