@@ -138,6 +138,11 @@ class World:
         """The gateway anew, with nothing in memory."""
         self.gateway = await House.on(self.database, self.clock)
 
+    def on_http(self) -> httpx.AsyncClient:
+        """A client of the gateway as it is now."""
+        app = http.build(served(self.gateway, clock=self.clock, config=Config()), ready=_always)
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://tidings")
+
     async def account(
         self,
         name: str,
@@ -279,10 +284,8 @@ async def open_world(url: str) -> AsyncIterator[World]:
         await world.admin.add_route(world.connector_id)
         world.customer = await world.account("acme")
         await world.reopen()
-        app = http.build(served(world.gateway, clock=clock, config=Config()), ready=_always)
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app), base_url="http://tidings"
-        ) as world.http:
+        world.http = world.on_http()
+        async with world.http:
             yield world
         await world.gateway.close()
     finally:

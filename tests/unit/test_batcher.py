@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from tidings.domain.errors import Unavailable
 from tidings.flows.batcher import Batcher
 
 
@@ -61,3 +64,29 @@ async def test_closing_finishes_what_waits_in_every_lane():
     async with asyncio.timeout(5):
         await batcher.close()
     assert all(one.done() for one in asked)
+
+
+async def test_what_no_batch_takes_in_time_is_told_so_and_the_batch_under_way_is_not():
+    desk = Desk()
+    batcher = Batcher(desk, patience_s=0.02)
+    asked = await ask_in_turns(batcher, 2)
+    assert desk.batches == [[0, 1]]
+    async with asyncio.timeout(5):
+        for late in asked[2:]:
+            with pytest.raises(Unavailable):
+                await late
+    desk.may_answer.set()
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*asked[:2]) == [0, 10]
+        assert await batcher.put(7) == 70
+        await batcher.close()
+
+
+async def test_batches_that_are_kept_apart_gather_what_comes_meanwhile():
+    desk = Desk()
+    desk.may_answer.set()
+    batcher = Batcher(desk, apart_s=0.05)
+    async with asyncio.timeout(5):
+        asked = await ask_in_turns(batcher, 4)
+        assert await asyncio.gather(*asked) == [item * 10 for item in range(8)]
+    assert desk.batches == [[0, 1], [2, 3, 4, 5, 6, 7]]

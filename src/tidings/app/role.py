@@ -1,6 +1,7 @@
 """One process of the gateway: `python -m tidings.app.role api|courier|clerk`."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -23,6 +24,7 @@ from tidings.store.database import PostgresDatabase
 
 ROLES = ("api", "courier", "clerk")
 DATABASE_WITHIN_S = 60.0
+GARBAGE_EVERY = 20_000  # objects; Python's 700 is less than one batch of requests makes
 
 log = structlog.get_logger("role")
 
@@ -104,6 +106,8 @@ async def _api(database: PostgresDatabase, config: Config) -> None:
             backlog=2048,
         )
     )
+    gc.freeze()  # what is there now stays, and need not be looked at again and again
+    gc.set_threshold(GARBAGE_EVERY)
     inherited = parent.listening_socket()
     serving = asyncio.create_task(server.serve(sockets=[inherited] if inherited else None))
     watching = asyncio.create_task(parent.watch_parent(lambda: setattr(server, "should_exit", True)))

@@ -42,6 +42,8 @@ _EXTENSION = {
 _ESCAPE = 0x1B
 _EXTENDED = frozenset(_EXTENSION.values())
 _GSM = (frozenset(_BASIC) | _EXTENDED) - {chr(_ESCAPE)}
+_ALL_GSM = re.compile(f"[{re.escape(''.join(sorted(_GSM)))}]*")
+_AN_EXTENDED = re.compile(f"[{re.escape(''.join(sorted(_EXTENDED)))}]")
 
 _ENCODE: dict[int, int | bytes] = {
     **{ord(char): code for code, char in enumerate(_BASIC) if code != _ESCAPE},
@@ -70,7 +72,7 @@ class Segments(NamedTuple):
 
 def fits_gsm(text: str) -> bool:
     """Whether every character is in the GSM default alphabet or its extension table."""
-    return _GSM.issuperset(text)
+    return _ALL_GSM.fullmatch(text) is not None
 
 
 def units(text: str, alphabet: Alphabet) -> int:
@@ -80,7 +82,7 @@ def units(text: str, alphabet: Alphabet) -> int:
     """
     if alphabet is Alphabet.UCS2:
         return len(_utf16(text)) // 2
-    return len(text) + (0 if _EXTENDED.isdisjoint(text) else sum(map(text.count, _EXTENDED)))
+    return len(text) + len(_AN_EXTENDED.findall(text))
 
 
 def segment(text: str, *, ucs2: bool = False) -> Segments:
@@ -119,7 +121,7 @@ def decode_gsm(octets: bytes) -> str:
 
 
 def _gsm_parts(text: str) -> tuple[str, ...]:
-    if _EXTENDED.isdisjoint(text):
+    if not _AN_EXTENDED.search(text):
         return tuple(text[at : at + SEPTETS_JOINED] for at in range(0, len(text), SEPTETS_JOINED))
     octets = encode(text, Alphabet.GSM7)
     parts, start, at = [], 0, 0

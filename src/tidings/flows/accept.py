@@ -4,6 +4,7 @@ Many orders share a transaction. The accounts are locked first and stay locked t
 balances and ids need no second look: within an account, accepting is a line.
 """
 
+import asyncio
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
@@ -19,6 +20,15 @@ from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
 from tidings.flows.records import KeysTaken, NewMessage, NewTask
 from tidings.flows.transaction import Database
+
+MOST_WAITING = 20_000
+"""Recipients that may wait for their transaction: what memory there is for them, and two of the largest orders."""
+
+PATIENCE_S = 10.0
+"""An order that has waited so long is refused as long as its sender still listens; it may be sent again."""
+
+CHUNK = 500
+"""Recipients that are looked at before others have their turn: one large order must not stop the small ones."""
 
 
 class Ids(Protocol):
@@ -38,13 +48,15 @@ class Accept:
         self._ids = new_ids
         self._secret = id_secret
         self._catalog = CatalogCache()
-        self._batcher: Batcher[Prepared, Receipted] = Batcher(self._run, weigh=lambda one: len(one.rows))
+        self._batcher: Batcher[Prepared, Receipted] = Batcher(
+            self._run, weigh=lambda one: len(one.rows), max_waiting=MOST_WAITING, patience_s=PATIENCE_S
+        )
 
     async def __call__(self, order: Order) -> Receipted:
         """The order's answer, after the commit. Raises Refusal (REFUSE_ALL only) or Unavailable."""
         if not order.drafts:
             raise ValueError("an order has at least one recipient")
-        rows = [_candidate(draft, order.max_parts) for draft in order.drafts]
+        rows = await _candidates(order)
         if order.unique_recipients:
             _find_repeated(rows)
         if order.on_fault is OnFault.REFUSE_ALL:
@@ -80,6 +92,15 @@ class Accept:
             await pause(Point.ACCEPT_WRITTEN)
         await pause(Point.ACCEPT_COMMITTED)
         return answers
+
+
+async def _candidates(order: Order) -> list[Candidate]:
+    rows: list[Candidate] = []
+    for start in range(0, len(order.drafts), CHUNK):
+        if start:
+            await asyncio.sleep(0)
+        rows += [_candidate(draft, order.max_parts) for draft in order.drafts[start : start + CHUNK]]
+    return rows
 
 
 def _candidate(draft: Draft, max_parts: int) -> Candidate:

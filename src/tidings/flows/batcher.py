@@ -3,18 +3,29 @@
 Round trips and commits are what a database costs, and grouping is the cure. There is no timer: the first item
 leaves on the next turn of the loop, together with all that came in the same turn; everything that arrives while
 it is under way is the next batch. The queue is bounded, so that pressure goes back to the callers. With two lanes
-a second batch may leave while the first is under way, so that the database works while we do.
+a second batch may leave while the first is under way, so that the database works while we do. Batches that cost
+nearly nothing may be kept apart, so that a busy time makes few of them; a quiet time waits for nothing. Nobody
+waits for ever: what no batch has taken within a bound is told so, while its caller still listens.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from tidings.domain.errors import Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+class _Waiting(NamedTuple, Generic[Item, Result]):
+    """An item that no batch has taken yet."""
+
+    item: Item
+    weight: int
+    future: asyncio.Future[Result]
+    until: float  # the loop's time at which its caller's patience ends
 
 
 class Batcher(Generic[Item, Result]):
@@ -28,24 +39,31 @@ class Batcher(Generic[Item, Result]):
         max_waiting: int = 50_000,
         weigh: Callable[[Item], int] = lambda _: 1,
         lanes: int = 1,
+        apart_s: float = 0.0,
+        patience_s: float = 30.0,
     ) -> None:
         """`max_weight` bounds one batch (a heavier single item goes alone), `max_waiting` the queue.
 
-        `lanes` is how many batches may be under way at a time.
+        `lanes` is how many batches may be under way at a time, `apart_s` the least time between the beginnings of
+        two batches, `patience_s` how long an item may wait for its batch to begin.
         """
         self._run = run
         self._max_weight = max_weight
         self._max_waiting = max_waiting
         self._weigh = weigh
-        self._waiting: deque[tuple[Item, int, asyncio.Future[Result]]] = deque()
+        self._patience_s = patience_s
+        self._waiting: deque[_Waiting[Item, Result]] = deque()
+        self._impatience: asyncio.TimerHandle | None = None
         self._weight = 0
         self._lanes = lanes
+        self._apart_s = apart_s
+        self._next_at = 0.0  # the loop's time before which no batch begins
         self._workers: set[asyncio.Task[None]] = set()
         self._starting = False  # a worker that has not taken its first batch: it takes what comes meanwhile
         self._closed = False
 
     async def put(self, item: Item) -> Result:
-        """The item's own result once its batch is done. Raises Unavailable when the queue is full or closed."""
+        """The item's own result once its batch is done. Raises Unavailable: full, closed, or waited too long."""
         return await self.ask(item)
 
     def ask(self, item: Item) -> asyncio.Future[Result]:
@@ -53,9 +71,12 @@ class Batcher(Generic[Item, Result]):
         weight = self._weigh(item)
         if self._closed or (self._waiting and self._weight + weight > self._max_waiting):
             raise Unavailable("too much is waiting already")
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, weight, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._waiting.append(_Waiting(item, weight, future, loop.time() + self._patience_s))
         self._weight += weight
+        if self._impatience is None:
+            self._impatience = loop.call_later(self._patience_s, self._give_up)
         if not self._starting and len(self._workers) < self._lanes:
             self._starting = True
             self._workers.add(asyncio.create_task(self._work()))
@@ -66,6 +87,8 @@ class Batcher(Generic[Item, Result]):
         self._closed = True
         while self._workers:
             await asyncio.gather(*self._workers)
+        if self._impatience is not None:
+            self._impatience.cancel()
 
     async def _work(self) -> None:
         self._starting = False
@@ -73,20 +96,40 @@ class Batcher(Generic[Item, Result]):
         assert worker is not None
         try:
             while self._waiting:
+                if self._apart_s:
+                    await self._keep_apart()
                 await self._run_one(self._next_batch())
         finally:
             self._workers.discard(worker)
 
+    async def _keep_apart(self) -> None:
+        loop = asyncio.get_running_loop()
+        if (rest_s := self._next_at - loop.time()) > 0:
+            await asyncio.sleep(rest_s)
+        self._next_at = loop.time() + self._apart_s
+
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         batch: list[tuple[Item, asyncio.Future[Result]]] = []
         taken = 0
-        while self._waiting and (not batch or taken + self._waiting[0][1] <= self._max_weight):
-            item, weight, future = self._waiting.popleft()
-            self._weight -= weight
-            if not future.cancelled():
-                taken += weight
-                batch.append((item, future))
+        while self._waiting and (not batch or taken + self._waiting[0].weight <= self._max_weight):
+            one = self._waiting.popleft()
+            self._weight -= one.weight
+            if not one.future.cancelled():
+                taken += one.weight
+                batch.append((one.item, one.future))
         return batch
+
+    def _give_up(self) -> None:
+        """Tell those whose patience is over, and come again for the next; one timer serves all."""
+        self._impatience = None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        while self._waiting and self._waiting[0].until <= now:
+            one = self._waiting.popleft()
+            self._weight -= one.weight
+            _resolve(one.future, Unavailable("nobody came to it in time"))
+        if self._waiting:
+            self._impatience = loop.call_at(self._waiting[0].until, self._give_up)
 
     async def _run_one(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         if not batch:

@@ -17,6 +17,9 @@ from tidings.flows.transaction import Database, ReadTx
 MAX_KEY = 200
 """No key or name of ours or a customer's is longer."""
 
+APART_S = 0.002
+"""Whoever asks within this time after a look at the version waits for the next one, together with all others."""
+
 Proof = tuple[Literal["key"], bytes] | tuple[Literal["name"], str] | tuple[Literal["id"], int]
 """What a caller comes with: the hash of a key, a user name, or the credential that a token names."""
 
@@ -36,7 +39,7 @@ class Callers:
         self._database = database
         self._version = -1
         self._known: dict[Proof, KnownCaller] = {}  # as of that version
-        self._questions: Batcher[Proof, KnownCaller | None] = Batcher(self._confirmed, lanes=2)
+        self._questions: Batcher[Proof, KnownCaller | None] = Batcher(self._confirmed, apart_s=APART_S)
 
     async def by_key(self, key: str) -> Caller | None:
         """Who an API key belongs to."""

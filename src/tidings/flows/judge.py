@@ -67,6 +67,13 @@ class Ledger:
             move.held_messages += 1
         return True
 
+    def claim(self, account_id: int, draft: Draft) -> None:
+        """The customer's own keys are this message's from now on."""
+        if draft.reference is not None:
+            self.taken.add((account_id, "reference", draft.reference))
+        if draft.message_key is not None:
+            self.taken.add((account_id, "message", draft.message_key))
+
     def copy_of(self, account_id: int) -> tuple[int, Units, MoneyMove]:
         """How an account stands now, for `undo`."""
         promised = self.moves.get(account_id)
@@ -154,18 +161,21 @@ class Judge:
                 price = offer.per_part * len(row.segments.parts)
                 billed = 0 if test else price
                 if self.ledger.hold(account.id, billed):
-                    self.ledger.taken.update(own_keys(order, [draft]))
+                    self.ledger.claim(account.id, draft)
                     return _Judged(row, None, price, billed, offer.connector_id, offer.route_id)
                 fault = Fault.NO_CREDIT
         return _Judged(row, fault, 0, 0, 0, 0) if order.on_fault is OnFault.RECORD else fault
 
     def _key_fault(self, draft: Draft, account_id: int) -> Fault | None:
-        for kind, key in (("reference", draft.reference), ("message", draft.message_key)):
-            if key is None:
-                continue
-            if (account_id, kind, key) in self.ledger.taken or ids.unseal(self._secret, key) is not None:
-                return Fault.REFERENCE_TAKEN
+        reference, message_key = draft.reference, draft.message_key
+        if reference is not None and self._is_taken((account_id, "reference", reference)):
+            return Fault.REFERENCE_TAKEN
+        if message_key is not None and self._is_taken((account_id, "message", message_key)):
+            return Fault.REFERENCE_TAKEN
         return None
+
+    def _is_taken(self, key: KeyTaken) -> bool:
+        return key in self.ledger.taken or ids.unseal(self._secret, key[2]) is not None
 
     def _tariff_fault(self, draft: Draft, account_id: int) -> Fault | None:
         active = self._catalog.tariffs.get(account_id, {}).get(draft.tariff or 0)

@@ -26,11 +26,12 @@ class Column(NamedTuple):
 
     def texts(self, rows: Sequence[Any]) -> Sequence[str]:
         """The values of all rows; one where they are all the same."""
-        of = self.of
-        values = [of(row) for row in rows]
-        if len(set(values)) == 1:
+        values: list[Any] = list(map(self.of, rows))
+        if values[0] == values[-1] and values.count(values[0]) == len(values):
             values = values[:1]
-        return ["" if value is None else str(value) for value in values]
+        if self.null:
+            return ["" if value is None else str(value) for value in values]
+        return values if self.type == "text" else list(map(str, values))
 
 
 class Sheet(Generic[Row]):

@@ -16,7 +16,7 @@ from tidings.dialects.bsg_v1.settings import Settings
 from tidings.dialects.bsg_v1.words import Code, Problem
 from tidings.domain import web_address
 from tidings.domain.errors import Fault
-from tidings.domain.order import Caller, Dialect, Draft, Extras, OnFault, Order, TrafficClass
+from tidings.domain.order import NO_EXTRAS, Caller, Dialect, Draft, Extras, OnFault, Order, TrafficClass
 from tidings.domain.text import Alphabet, fits_gsm, units
 
 REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,50}")
@@ -44,6 +44,20 @@ class _Shared(NamedTuple):
     fault: Fault | None  # of validity or tariff, which the vendor shows in each row
     ucs2: bool
     extras: Extras
+
+
+_OPTIONS = frozenset(
+    {
+        "transliterate",
+        "2way",
+        "callback_url_2way",
+        "callback_url",
+        "validity",
+        "tariff",
+        "data_coding_ucs2",
+    }
+)
+"""The members that `_shared` reads; most requests have none of them."""
 
 
 class _Content(NamedTuple):
@@ -84,6 +98,8 @@ def parse(payload: Payload, *, caller: Caller, now: datetime, settings: Settings
 
 
 def _shared(payload: Payload, settings: Settings) -> _Shared:
+    if _OPTIONS.isdisjoint(payload):
+        return _Shared(settings.default_validity_h * 3600, None, None, False, NO_EXTRAS)
     _refuse_what_is_not_built(payload)
     validity_s, bad_validity = _validity(payload, settings)
     tariff, bad_tariff = _tariff(payload)
