@@ -28,10 +28,18 @@ def test_room_is_what_is_not_in_hand_and_grows_with_each_answer_up_to_a_bound():
     assert lane.room(NOW) == FIRST_ROOM
     lane.in_hand = 10
     assert lane.room(NOW) == FIRST_ROOM - 10
-    lane.returned()
-    assert lane.room(NOW) == FIRST_ROOM - 9
     took(lane, well=True, times=2000)
-    assert lane.room(NOW) == MOST_ROOM - 9
+    assert lane.room(NOW) == MOST_ROOM - 10
+
+
+def test_a_lane_that_gave_some_back_is_given_no_more_than_it_kept():
+    lane = Lane()
+    lane.in_hand = 10
+    for _ in range(6):
+        lane.returned()
+    assert lane.room(NOW) == 0
+    lane.answered(well=True, now=NOW)
+    assert lane.room(NOW) == 2
 
 
 def test_a_server_that_fails_in_a_row_rests_and_then_is_asked_by_one():

@@ -28,8 +28,8 @@ from tidings.store.database import PostgresDatabase
 BODIES: dict[Dialect, Callable[[Message], bytes]] = {Dialect.BSG_V1: bsg_v1}
 """What each API posts. An API that is not here does not call back."""
 
-GATHER_S = 0.05
-"""Between two turns, so that each has many callbacks to record and to claim."""
+GATHER_S = 0.1
+"""Between two turns, so that each has many callbacks to record and to claim: a turn costs as much as ten of them."""
 
 PAUSE_S = 1.0
 """How long to wait when the database is away."""

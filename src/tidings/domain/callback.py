@@ -12,7 +12,7 @@ GROWTH = 3.0
 SPREAD = 0.2  # of a pause, up and down: what failed together does not come back together
 
 FIRST_ROOM = 32
-MOST_ROOM = 512
+MOST_ROOM = 1000
 DOWN_AFTER = 5  # failures in a row
 LONGEST_REST_S = 60.0
 
@@ -53,8 +53,9 @@ class Lane:
         return max(int(self._window) - self.in_hand, 0)
 
     def returned(self) -> None:
-        """One of those in hand was not tried."""
+        """One of those in hand was not tried, because those before it took too long: it was given too many."""
         self.in_hand -= 1
+        self._window = max(min(self._window, self.in_hand), 1)
 
     def answered(self, *, well: bool, now: datetime) -> None:
         """One of those in hand has ended."""
