@@ -66,10 +66,12 @@ async def _measure(directory: Path, sizes: Sizes, wanted: Collection[str]) -> Re
         customers = set_up(stand)
         connection = await asyncpg.connect(stand.database_url)
         books = Books(connection)
+        if sizes.stored:
+            await books.make_room(sizes.stored)
         bench = Bench(stand, books, customers=customers, sizes=sizes)
         await follow(bench, wanted, tell=_tell)
         _tell("checking the invariants")
-        await books.verify()
+        await books.verify(from_id=bench.first_id)
         await connection.close()
         await restart(bench, wanted)
         return bench.results

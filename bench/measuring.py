@@ -1,11 +1,14 @@
 """The steps of a bench: each measures one run of its rows and leaves the gateway idle behind it."""
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from bench.books import Books
 from bench.carrier import Carrier
+from bench.constant import served
 from bench.load import BadRun, Tally, converse, offer
 from bench.processes import Meter, PeakMemory, Usage
 from bench.results import MB, Results, Sample
@@ -13,10 +16,14 @@ from bench.setting_up import Customers
 from bench.sink import Sink
 from bench.sizes import BULK_OF, Sizes
 from bench.stand import Stand
+from bench.stored import fill
+from bench.traffic import Customer, windows
 
 ACCEPTED = b'"error":0,'
 ANSWERED = b'"error":0,'
 PULL_LIMIT = 1_000
+LISTED = b'"meta":{"page":{'
+SORTS = ("id", "phone", "delivered")
 REPORT = b'"messageId"'
 
 
@@ -50,6 +57,7 @@ class Bench:
         self.results = Results()
         self.sizes = sizes
         self.peak_bytes = 0
+        self.first_id = 0  # of what was sent; what is below was copied
         self._stand = stand
         self._books = books
         self._customers = customers
@@ -168,38 +176,87 @@ class Bench:
 
     async def lookup_by_id(self) -> None:
         """Messages by their ids."""
-        known = await self._books.some(self._customers.stock.account_id, self.sizes.questions)
+        known = await self._books.some(self._asked.account_id, self.sizes.questions)
         await self._ask("lookup_by_id", [f"/rest/sms/{one.id}" for one in known])
 
     async def lookup_by_reference(self) -> None:
         """Messages by the references that the customer chose."""
-        known = await self._books.some(self._customers.stock.account_id, self.sizes.questions)
+        known = await self._books.some(self._asked.account_id, self.sizes.questions)
         await self._ask("lookup_by_reference", [f"/rest/sms/reference/{one.reference}" for one in known])
 
     async def lookup_by_task(self) -> None:
         """The counters of bulk requests."""
-        known = await self._books.some_tasks(self._customers.stock.account_id, self.sizes.questions)
+        known = await self._books.some_tasks(self._asked.account_id, self.sizes.questions)
         await self._ask("lookup_by_task", [f"/rest/sms/task/{one}" for one in known])
 
     async def constant_answer(self) -> None:
         """What this server does at best: an answer that needs no database."""
-        requests = self._customers.stock.questions(["/health/live"] * self.sizes.questions)
+        requests = self._asked.questions(["/health/live"] * self.sizes.questions)
         with self._measured(len(requests)) as done:
             await self._offer(requests, expected=b'"live"')
         self.results.note("constant_answer", done.sample())
 
+    async def constant_same_size(self) -> None:
+        """The same HTTP server around nothing but an answer as long as a lookup's; and a lookup beside it."""
+        known = await self._books.some(self._asked.account_id, self.sizes.questions)
+        requests = self._asked.questions([f"/rest/sms/{one.id}" for one in known])
+        connections = self.sizes.connections
+        async with served() as port:
+            began = time.perf_counter()
+            await offer(requests, port=port, connections=connections, expected=ANSWERED)
+            constant = len(requests) / (time.perf_counter() - began)
+        with self._measured(len(requests)) as done:
+            await self._offer(requests, expected=ANSWERED)
+        self.results.note("constant_same_size", Sample(constant))
+        self.results.note("lookup_to_constant", Sample(done.rate / constant))
+
+    async def pages(self) -> None:
+        """Lists of messages, fifty a page: each order, both ways, and each filter."""
+        customer, count = self._asked, self.sizes.pages
+        known = await self._books.some(customer.account_id, count)
+        tasks = await self._books.some_tasks(customer.account_id, count)
+        sorts = [f"sort={sort}&way={way}" for sort in SORTS for way in ("asc", "desc")]
+        filters = {
+            **{f"page_by_{sort}_p99": [f"sort={sort}&way=asc", f"sort={sort}&way=desc"] for sort in SORTS},
+            "page_of_window_p99": [
+                f"{window}&{sort}" for window in windows(datetime.now(UTC)) for sort in sorts
+            ],
+            "page_of_campaign_p99": [
+                f"filter[campaign_id]={one}&{sort}" for one in tasks[:50] for sort in sorts
+            ],
+            "page_of_reference_p99": [f"filter[reference_id]={one.reference}" for one in known],
+        }
+        await customer.log_in(self._stand.http_port)
+        for row, asked in filters.items():
+            requests = customer.pages((asked * (count // len(asked) + 1))[:count])
+            tally = await self._offer(requests, expected=LISTED, connections=2)
+            self.results.note(row, Sample(tally.percentile_ms(99)))
+
     async def _ask(self, row: str, paths: list[str]) -> None:
-        requests = self._customers.stock.questions(paths)
+        requests = self._asked.questions(paths)
         with self._measured(len(requests)) as done:
             tally = await self._offer(requests, expected=ANSWERED)
         self.results.note(row, done.sample())
         self.results.note(f"{row}_p99", Sample(tally.percentile_ms(99)))
 
+    @property
+    def _asked(self) -> Customer:
+        """Whose messages are asked for: those of the past, where there is one."""
+        return self._customers.flow if self.first_id else self._customers.stock
+
+    # -- a past --------------------------------------------------------------------------------------------------
+
+    async def fill(self) -> None:
+        """Store as many messages of the past as the sizes say."""
+        account_id = self._customers.flow.account_id
+        past = await fill(self._stand.database_url, account_id=account_id, messages=self.sizes.stored)
+        self.first_id = past.first_id
+
     # -- what is left behind -------------------------------------------------------------------------------------
 
     async def disk_per_message(self) -> None:
         """What each message stored so far takes."""
-        stored = await self._books.stored()
+        stored = await self._books.messages()
         self.results.note("disk_per_message", Sample(await self._books.disk_bytes() / stored))
 
     async def memory(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from bench.measuring import Bench
-from bench.results import Results
+from bench.results import Results, Sample
 from bench.rows import ROWS
 
 
@@ -24,6 +24,9 @@ class Step:
 DISK, DRAINED = "disk_per_message", "reports_drained"
 CARRIED = ("hand_over", "receipts_in")
 ABOUT_MESSAGES = ("lookup_by_id", "lookup_by_id_p99", "lookup_by_reference", "lookup_by_reference_p99")
+CONSTANT = ("constant_same_size", "lookup_to_constant")
+PAGES = tuple(name for name in ROWS if name.startswith("page_"))
+GROWTH = {"growth_accept": "accept_single", "growth_lookup": "lookup_by_id", "growth_receive": "receipts_in"}
 ABOUT_TASKS = ("lookup_by_task", "lookup_by_task_p99")
 
 THROUGH: Sequence[Step] = (
@@ -32,8 +35,12 @@ THROUGH: Sequence[Step] = (
     Step(Bench.reports_drained, (DRAINED,), feeds=(DISK,)),
 )
 STAGES: Sequence[Step] = (
-    Step(Bench.accept_single, ("accept_single", "accept_single_p99"), feeds=(*CARRIED, *ABOUT_MESSAGES)),
-    Step(Bench.accept_bulk, ("accept_bulk", "accept_bulk_request"), feeds=ABOUT_TASKS),
+    Step(
+        Bench.accept_single,
+        ("accept_single", "accept_single_p99"),
+        feeds=(*CARRIED, *ABOUT_MESSAGES, *CONSTANT, *PAGES),
+    ),
+    Step(Bench.accept_bulk, ("accept_bulk", "accept_bulk_request"), feeds=(*ABOUT_TASKS, *PAGES)),
     Step(Bench.carry, CARRIED),
 )
 QUESTIONS: Sequence[Step] = (
@@ -41,6 +48,8 @@ QUESTIONS: Sequence[Step] = (
     Step(Bench.lookup_by_reference, ABOUT_MESSAGES[2:]),
     Step(Bench.lookup_by_task, ABOUT_TASKS),
     Step(Bench.constant_answer, ("constant_answer",)),
+    Step(Bench.constant_same_size, CONSTANT),
+    Step(Bench.pages, PAGES),
 )
 DISK_TAKEN = Step(Bench.disk_per_message, (DISK,))
 MOST_MEMORY = Step(Bench.memory, ("memory",))
@@ -49,15 +58,47 @@ STARTS = Step(Bench.start_after_stop, ("start_after_stop",))
 
 async def follow(bench: Bench, wanted: Collection[str], *, tell: Callable[[str], None]) -> None:
     """Measure the rows that are wanted, each as often as the sizes say, after a warm-up of everything they take."""
-    groups = [[step for step in group if step.serves(wanted)] for group in (THROUGH, STAGES, QUESTIONS)]
+    needed = {*wanted, *(GROWTH[one] for one in wanted if one in GROWTH)}
+    groups = [[step for step in group if step.serves(needed)] for group in (THROUGH, STAGES, QUESTIONS)]
+    if bench.sizes.stored and not groups[0]:
+        groups[0] = [THROUGH[0], THROUGH[1]]  # the past is copied from what they send
     await _warm_up(bench, groups)
-    for group, afterwards in zip(groups, (DISK_TAKEN, None, MOST_MEMORY), strict=True):
-        for turn in range(1, bench.sizes.runs + 1):
-            for step in group:
-                tell(f"run {turn} of {bench.sizes.runs}: {step.run.__name__}")
-                await step.run(bench)
-        if afterwards is not None and group and afterwards.serves(wanted):
-            await afterwards.run(bench)
+    await _run(bench, groups[0], DISK_TAKEN if DISK_TAKEN.serves(wanted) else None, tell)
+    few = await _become_old(bench, groups[1:], tell) if bench.sizes.stored else None
+    await _run(bench, groups[1], None, tell)
+    await _run(bench, groups[2], MOST_MEMORY if MOST_MEMORY.serves(wanted) else None, tell)
+    if few is not None:
+        _note_growth(bench, few)
+
+
+async def _run(
+    bench: Bench, group: Sequence[Step], afterwards: Step | None, tell: Callable[[str], None]
+) -> None:
+    for turn in range(1, bench.sizes.runs + 1):
+        for step in group:
+            tell(f"run {turn} of {bench.sizes.runs}: {step.run.__name__}")
+            await step.run(bench)
+    if afterwards is not None and group:
+        await afterwards.run(bench)
+
+
+async def _become_old(bench: Bench, groups: Sequence[Sequence[Step]], tell: Callable[[str], None]) -> Results:
+    """What the steps cost while little is stored; then store what the sizes say."""
+    measured, bench.results = bench.results, Results()
+    for step in (step for group in groups for step in group if {*GROWTH.values()} & {*step.rows}):
+        tell(f"while little is stored: {step.run.__name__}")
+        await step.run(bench)
+    few, bench.results = bench.results, measured
+    tell(f"storing {bench.sizes.stored:,} messages of the past")
+    await bench.fill()
+    return few
+
+
+def _note_growth(bench: Bench, few: Results) -> None:
+    for row, about in GROWTH.items():
+        before, now = few.cost_s(about), bench.results.cost_s(about)
+        if before and now:
+            bench.results.note(row, Sample(now / before))
 
 
 async def restart(bench: Bench, wanted: Collection[str]) -> None:
@@ -71,11 +112,11 @@ async def _warm_up(bench: Bench, groups: Sequence[Sequence[Step]]) -> None:
     """Everything once, small, and forgotten: caches are filled, statements prepared."""
     sizes = bench.sizes
     few = sizes.warm_up
-    bench.sizes = replace(sizes, singles=few, bulk=few, questions=few)
+    bench.sizes = replace(sizes, singles=few, bulk=few, questions=few, pages=few // 10)
     for group in groups:
         for step in group:
             await step.run(bench)
-    bench.sizes, bench.results = sizes, Results()
+    bench.sizes, bench.results = sizes, Results(stored=sizes.stored)
 
 
 def rows_of(names: Sequence[str]) -> set[str]:

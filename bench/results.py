@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.processes import Usage
-from bench.rows import ROWS
+from bench.rows import ROWS, Row
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
 MB = 1024 * 1024
@@ -29,7 +29,9 @@ class Sample:
 class Results:
     """Gathers samples by row."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stored: int = 0) -> None:
+        """`stored`: how many messages lay in the database, which some targets are about."""
+        self._stored = stored
         self._samples: defaultdict[str, list[Sample]] = defaultdict(list)
 
     def note(self, row: str, sample: Sample) -> None:
@@ -39,12 +41,22 @@ class Results:
 
     def lines(self) -> list[dict[str, object]]:
         """One object a row, in the order of ROWS."""
-        return [_line(name, self._samples[name]) for name in ROWS if name in self._samples]
+        return [self._line(name) for name in ROWS if name in self._samples]
+
+    def _line(self, name: str) -> dict[str, object]:
+        return _line(name, self._samples[name], ROWS[name].among(self._stored))
 
     def write(self, file: Path = LATEST) -> None:
-        """Replace the file of the latest results."""
+        """Put these rows into the file of the latest results; it keeps what this run did not measure."""
         file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps(self.lines(), indent=2) + "\n")
+        kept = {line["row"]: line for line in json.loads(file.read_text())} if file.exists() else {}
+        rows = kept | {line["row"]: line for line in self.lines()}
+        file.write_text(json.dumps([rows[name] for name in ROWS if name in rows], indent=2) + "\n")
+
+    def cost_s(self, row: str) -> float | None:
+        """The product's CPU seconds for each of what a row counts; None if it was not measured."""
+        costs = [one.usage.product_s / one.count for one in self._samples.get(row, ()) if one.usage]
+        return median(costs) if costs else None
 
     def table(self) -> str:
         """For people. The seconds of CPU are per 1,000; those of harness and simulator are not the product's."""
@@ -63,8 +75,8 @@ class Results:
         """What to know before believing a figure."""
         about: defaultdict[str, list[str]] = defaultdict(list)
         for name in self._samples:
-            if ROWS[name].unlike:
-                about[f"not held against its target, because {ROWS[name].unlike}"].append(name)
+            if unlike := ROWS[name].among(self._stored).unlike:
+                about[f"not held against its target, because {unlike}"].append(name)
             if _others(self._samples[name]) > CROWDED:
                 about["noisy, because other processes kept this machine busy"].append(name)
         return [f"{said}: {', '.join(names)}" for said, names in about.items()]
@@ -85,8 +97,8 @@ class Results:
         )
 
 
-def _line(name: str, samples: list[Sample]) -> dict[str, object]:
-    row, values = ROWS[name], [one.value for one in samples]
+def _line(name: str, samples: list[Sample], row: Row) -> dict[str, object]:
+    values = [one.value for one in samples]
     costs = [1_000 * one.usage.product_s / one.count for one in samples if one.usage]
     return {
         "row": name,

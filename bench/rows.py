@@ -1,7 +1,8 @@
 """What is measured: each row's name, which stays, its unit, its target and which way is better."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Self
 
 
 class Better(Enum):
@@ -24,6 +25,10 @@ class Row:
     target: float | None = None
     unlike: str = ""
 
+    def among(self, stored: int) -> Self:
+        """The row where so many messages lie in the database."""
+        return replace(self, unlike="") if self.unlike == FEW_STORED and stored >= MANY_STORED else self
+
     def ok(self, value: float) -> bool | None:
         """Whether the target is reached; None where there is none, or the figure is of something else."""
         if self.target is None or self.unlike:
@@ -31,6 +36,7 @@ class Row:
         return value >= self.target if self.better is Better.MORE else value <= self.target
 
 
+MANY_STORED = 10_000_000
 FEW_STORED = "the target is for 10 million messages stored"
 SHORT = "the target is for 1 million messages"
 
@@ -51,6 +57,17 @@ ROWS: dict[str, Row] = {
     "lookup_by_task": Row("lookups/s", target=15_000, unlike=FEW_STORED),
     "lookup_by_task_p99": Row("ms", Better.LESS, 10, unlike=FEW_STORED),
     "constant_answer": Row("answers/s"),
+    "constant_same_size": Row("answers/s"),
+    "lookup_to_constant": Row("ratio", target=0.5, unlike=FEW_STORED),
+    "page_by_id_p99": Row("ms", Better.LESS, 25, unlike=FEW_STORED),
+    "page_by_phone_p99": Row("ms", Better.LESS, 25, unlike=FEW_STORED),
+    "page_by_delivered_p99": Row("ms", Better.LESS, 25, unlike=FEW_STORED),
+    "page_of_window_p99": Row("ms", Better.LESS, 25, unlike=FEW_STORED),
+    "page_of_campaign_p99": Row("ms", Better.LESS, 25, unlike=FEW_STORED),
+    "page_of_reference_p99": Row("ms", Better.LESS, 25, unlike=FEW_STORED),
+    "growth_accept": Row("ratio", Better.LESS, 1.2),
+    "growth_lookup": Row("ratio", Better.LESS, 1.2),
+    "growth_receive": Row("ratio", Better.LESS, 1.2),
     "cpu_s_per_1000": Row("s", Better.LESS, 0.40),
     "cpu_s_per_1000_bulk": Row("s", Better.LESS),
     "wal_per_message": Row("bytes", Better.LESS),

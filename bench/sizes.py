@@ -5,7 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-FULL = {"BENCH_N": "100000", "BENCH_BULK_N": "200000", "BENCH_QUESTIONS": "100000"}
+FULL = {
+    "BENCH_N": "100000",
+    "BENCH_BULK_N": "200000",
+    "BENCH_QUESTIONS": "100000",
+    "BENCH_STORED": "10000000",
+}
 """What `make bench-full` takes where nothing else is said."""
 
 BULK_OF = 10_000  # recipients of one bulk request, the most that the API takes
@@ -26,6 +31,8 @@ class Sizes:
     connections: int = 64
     readers: int = 2  # that drain reports at the same time
     warm_up: int = 500
+    pages: int = 400  # of lists, of each kind
+    stored: int = 0  # messages of the past, beside those that are sent
 
     @classmethod
     def of(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -38,6 +45,8 @@ class Sizes:
             "connections": "BENCH_CONNECTIONS",
             "readers": "BENCH_READERS",
             "warm_up": "BENCH_WARM_UP",
+            "pages": "BENCH_PAGES",
+            "stored": "BENCH_STORED",
         }
         return cls(**{name: _count(environ, key) for name, key in asked.items() if environ.get(key)})
 

@@ -1,7 +1,10 @@
 """What customers send and ask, as requests ready to be written: BSG REST v1 for messages, Infobip for reports."""
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from urllib.parse import quote
 
 CODES = ("38050", "38067", "38093", "4915", "4477", "33612", "39347", "1212", "1415", "7903")
 DIGITS = 12  # of every number
@@ -22,6 +25,7 @@ class Customer:
         self.account_id = account_id
         self._key = key
         self._made = 0
+        self._token = ""
 
     def singles(self, count: int, *, callback_url: str | None = None) -> list[bytes]:
         """`count` messages, one request each; called back to that URL, if there is one."""
@@ -41,6 +45,23 @@ class Customer:
     def questions(self, paths: Sequence[str]) -> list[bytes]:
         """A GET of each path."""
         return [self._get(path, f"X-API-KEY: {self._key}") for path in paths]
+
+    async def log_in(self, port: int) -> None:
+        """Get a token for lists of messages."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        body = json.dumps({"api_key": self._key}).encode()
+        head = f"POST /api/auth/login HTTP/1.1\r\nHost: tidings\r\nContent-Length: {len(body)}\r\nConnection: close"
+        writer.write(head.encode() + b"\r\n\r\n" + body)
+        answer = await reader.read()
+        writer.close()
+        self._token = json.loads(answer.partition(b"\r\n\r\n")[2])["bearer"]
+
+    def pages(self, queries: Sequence[str]) -> list[bytes]:
+        """A list of messages for each query, in the BSG One API; `log_in` first."""
+        return [
+            self._get(f"/api/messages?{quote(query, safe='=&')}", f"Authorization: Bearer {self._token}")
+            for query in queries
+        ]
 
     def pull(self, limit: int) -> bytes:
         """Fetch up to `limit` reports that nobody was given yet."""
@@ -74,3 +95,14 @@ def _words(row: Row) -> dict[str, object]:
     """Sender and text; the text differs with the first recipient's reference."""
     text = f"Your order {row['reference']} has left us. It comes today."
     return {"originator": SENDER, "body": text.ljust(60, ".")}
+
+
+def windows(now: datetime) -> list[str]:
+    """Windows of time that somebody may ask for a list of: hours, days, weeks and months, now and long ago."""
+    found = []
+    for days in (1 / 24, 1, 7, 30, 80):
+        for ago in (0, 3, 20):
+            end = now - timedelta(days=ago, seconds=1)
+            start = end - timedelta(days=days)
+            found.append(f"filter[from]={start:%Y-%m-%d %H:%M:%S}&filter[to]={end:%Y-%m-%d %H:%M:%S}")
+    return found
