@@ -27,6 +27,10 @@ MAIN_JOB = "flows/test_main_job.py"
 SWEEP = "life/test_sweep.py"
 SENDING, RECEIPTS = "races/test_sending_races.py", "races/test_receipt_races.py"
 
+TAKE_OFF = " " * 12 + (
+    "await tx.take_off([row for row, _ in rows], courier_id=courier_id, now=now, references=references)\n"
+)
+
 MUTANTS = (
     Mutant(
         "a status is not guarded: any claim moves it",
@@ -64,27 +68,21 @@ MUTANTS = (
     Mutant(
         "the intent to write is not stored",
         DISPATCH,
-        (
-            (
-                "await tx.add_flights([flight for one in handovers for flight in one.flights])",
-                "_ = [flight for one in handovers for flight in one.flights]",
-            ),
-        ),
+        ((TAKE_OFF, "            await tx.take_from_outbox([row for row, _ in rows])\n"),),
         (MAIN_JOB,),
     ),
     Mutant(
         "the intent to write is stored after the claim's commit",
         DISPATCH,
         (
-            (
-                "            await tx.add_flights([flight for one in handovers for flight in one.flights])\n",
-                "",
-            ),
+            (TAKE_OFF, "            await tx.take_from_outbox([row for row, _ in rows])\n"),
             (
                 "        await pause(Point.DISPATCH_COMMITTED)\n",
                 "        await pause(Point.DISPATCH_COMMITTED)\n"
                 "        async with self._database.transaction() as tx:\n"
-                "            await tx.add_flights([flight for one in handovers for flight in one.flights])\n",
+                "            await tx.put_in_outbox([row for row, _ in rows])\n"
+                "            self._served.clear()\n"
+                "            rows = await self._due(tx, room, now=now)\n" + TAKE_OFF,
             ),
         ),
         (SWEEP,),
@@ -104,8 +102,14 @@ MUTANTS = (
                 "    async def _take(self, room: int) -> list[Handover]:\n",
             ),
             (
-                "            await tx.add_flights(",
-                "            self._written = handovers\n            await tx.add_flights(",
+                TAKE_OFF,
+                "            self._written = [\n"
+                "                self._handover(\n"
+                "                    row, content, references.get(row.message_id, row.reference),\n"
+                "                    courier_id=courier_id, now=now,\n"
+                "                )\n"
+                "                for row, content in rows\n"
+                "            ]\n" + TAKE_OFF,
             ),
         ),
         (SWEEP,),
@@ -115,12 +119,12 @@ MUTANTS = (
         CLOSE,
         (
             (
-                '[Evidence(Kind.DOUBT, now, State.IN_DOUBT, word="courier_lost")]',
-                '[Evidence(Kind.REQUEUED, now, State.QUEUED, word="courier_lost")]',
+                "            Kind.DOUBT,\n            now,\n            State.IN_DOUBT,\n",
+                "            Kind.REQUEUED,\n            now,\n            State.QUEUED,\n",
             ),
             (
                 "await tx.doubt_flights([(one, now + self._waits.of(one)) for one in lost], since=now)",
-                "await tx.end_flights(lost); await queue_parts(tx, [(one, now) for one in lost])",
+                "await tx.end_flights(lost); await queue_parts(tx, [(one, now) for one in lost], held)",
             ),
         ),
         (SENDING, SWEEP),
@@ -159,10 +163,8 @@ MUTANTS = (
         "connectors/smpp/intake.py",
         (
             (
-                "            await self._upstream.receipt(receipt)\n            status = Status.ESME_ROK\n",
-                "            link.acknowledge(delivered.pdu, Status.ESME_ROK)\n"
-                "            await self._upstream.receipt(receipt)\n"
-                "            status = Status.ESME_ROK\n",
+                "        self._storing.add(stored)\n",
+                "        link.acknowledge(delivered.pdu, Status.ESME_ROK)\n        self._storing.add(stored)\n",
             ),
         ),
         ("conformance/test_connector.py",),
@@ -204,23 +206,13 @@ MUTANTS = (
     Mutant(
         "a courier waits for what another one claims",
         "store/outbox.py",
-        (
-            (
-                "order by lane, due_at, message_id, part limit $3\nfor update skip locked",
-                "order by lane, due_at, message_id, part limit $3\nfor update",
-            ),
-        ),
+        (("    for update skip locked) as o\n", "    for update) as o\n"),),
         (SENDING,),
     ),
     Mutant(
         "two couriers claim the same rows",
         "store/outbox.py",
-        (
-            (
-                "order by lane, due_at, message_id, part limit $3\nfor update skip locked",
-                "order by lane, due_at, message_id, part limit $3",
-            ),
-        ),
+        (("    for update skip locked) as o\n", "    ) as o\n"),),
         (SENDING,),
     ),
     Mutant(
@@ -249,7 +241,13 @@ MUTANTS = (
     Mutant(
         "an answer is heard although its submission is settled",
         ANSWERS,
-        (("known = [one for one in answers if one.flight in open_until_now]", "known = list(answers)"),),
+        (
+            (
+                "            was_in_doubt |= dict.fromkeys(doubted, False)\n",
+                "            was_in_doubt |= dict.fromkeys(doubted, False)\n"
+                "            was_in_doubt = {one.flight: False for one in answers} | was_in_doubt\n",
+            ),
+        ),
         (SENDING,),
     ),
     Mutant(
@@ -261,13 +259,49 @@ MUTANTS = (
     Mutant(
         "a refusal of the route's is the message's end",
         ANSWERS,
+        (("    return ends_here and routing.is_the_routes(outcome.reason)\n", "    return False\n"),),
+        ("flows/test_matching.py",),
+    ),
+    Mutant(
+        "a message goes by the next route although a part was taken beside the refusal",
+        ANSWERS,
+        (("{one.flight.key for one in known if isinstance(one.outcome, Taken)}", "set()"),),
+        ("flows/test_refusals.py",),
+    ),
+    Mutant(
+        "a message goes by the next route although a part is being written",
+        ANSWERS,
+        (("        bound |= await tx.unanswered({flight.key for flight in asking})\n", ""),),
+        ("life/test_lives_that_broke_a_promise.py",),
+    ),
+    Mutant(
+        "a refusal that says nothing is tried again and again",
+        "connectors/smpp/words.py",
+        (("Status.ESME_RSUBMITFAIL: Retries(most=1,", "Status.ESME_RSUBMITFAIL: Retries(most=99,"),),
+        ("flows/test_refusals.py",),
+    ),
+    Mutant(
+        "an account that is refused is asked again for every message",
+        "connectors/smpp/client.py",
+        (("            self._pace.pause(now)\n", "            pass\n"),),
+        ("conformance/test_connector.py",),
+    ),
+    Mutant(
+        "what a carrier makes up vouches for its network",
+        "connectors/smpp/words.py",
         (
             (
-                "    return _is_last(outcome, part) and routing.is_the_routes(_final_reason(outcome))",
-                "    return False",
+                "return Claim(State.AT_CARRIER, untrusted=True)",
+                "return Claim(State.AT_CARRIER, Confirmation.CARRIER)",
             ),
         ),
-        ("flows/test_matching.py",),
+        ("flows/test_receipt_classes.py",),
+    ),
+    Mutant(
+        "what is hardly valid any more is submitted",
+        DISPATCH,
+        (("MIN_REMAINING = timedelta(seconds=30)", "MIN_REMAINING = timedelta(seconds=0)"),),
+        ("flows/test_hand_over.py",),
     ),
     Mutant(
         "a receipt is not looked for again after it became an orphan",
@@ -292,8 +326,8 @@ MUTANTS = (
         "store/flights.py",
         (
             (
-                "where f.connector_id = $1 and right(",
-                "where f.connector_id = $1 and f.doubt_since is not null and right(",
+                "select {FIELDS}, false as in_doubt from in_flight f\nwhere f.connector_id = $1 and right(",
+                "select {FIELDS}, false as in_doubt from in_flight f\nwhere false and f.connector_id = $1 and right(",
             ),
         ),
         (RECEIPTS,),
@@ -315,8 +349,8 @@ MUTANTS = (
         DISPATCH,
         (
             (
-                "    return still_waits(row, delivery) and not delivery.final\n",
-                "    return not delivery.final\n",
+                "    return is_newest and still_waits(row, delivery) and not delivery.final\n",
+                "    return is_newest and not delivery.final\n",
             ),
         ),
         (RECEIPTS,),
