@@ -294,7 +294,7 @@ async def test_an_answer_for_nobody_harms_nobody(carrier: Carrier, upstream: Ups
         peer.send(SubmitSmResp(submit.sequence, message_id="ours"))
         taken = await soon(outcome)
     assert isinstance(taken, Taken) and taken.upstream_id == "ours"
-    assert connector.status().counts["stray"] == 2
+    assert connector.binds().counts["stray"] == 2
 
 
 async def test_answers_in_any_order_reach_their_own(carrier: Carrier, upstream: Upstream) -> None:
@@ -462,6 +462,18 @@ async def test_a_receipt_in_a_data_sm_with_nothing_but_tlvs_is_taken(
         assert await peer.next(wire.DataSmResp) == wire.DataSmResp(5)
     (stored,) = upstream.receipts
     assert (stored.upstream_id, stored.word, stored.state) == ("x1", "UNDELIV", State.UNDELIVERABLE)
+
+
+async def test_a_carrier_with_two_tongues_is_counted(carrier: Carrier, upstream: Upstream) -> None:
+    async with running(carrier, upstream) as connector:
+        peer = await up(connector, carrier)
+        peer.send(
+            receipt(1, tlvs={Tlv.MESSAGE_STATE: b"\x02"}), receipt(2, tlvs={Tlv.MESSAGE_STATE: b"\x05"})
+        )
+        for _ in range(2):
+            await peer.next(DeliverSmResp)
+        assert connector.binds().counts["receipts_that_disagree"] == 1
+    assert [one.word for one in upstream.receipts] == ["DELIVRD", "DELIVRD"]
 
 
 async def test_a_burst_of_receipts_is_stored_together(carrier: Carrier, upstream: Upstream) -> None:

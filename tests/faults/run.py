@@ -200,7 +200,7 @@ def send(sending: Sending, plant: Plant) -> None:
             while len(running) >= SENDERS:
                 running.pop(0).result()
             if deaths and sent > MANY * deaths[0][0]:
-                until(lambda: busy(plant), within_s=10, what="something is on its way")
+                until(lambda: busy(plant), within_s=60, what="something is on its way")
                 deaths.pop(0)[1](plant)
         for one in running:
             one.result()

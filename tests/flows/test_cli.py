@@ -475,17 +475,17 @@ async def test_the_doctor_and_the_list_tell_which_connectors_are_bound(world, in
         seen.append((*line.split(maxsplit=1), row["up"]))
     up = "connector carrier: {} of 2 sessions are up"
     assert seen == [
-        ("ok", up.format(2), {"binds": 2, "bound": 2, "trouble": None}),
+        ("ok", up.format(2), {"binds": 2, "bound": 2, "trouble": None, "counts": {}}),
         (
             "note",
             f"{up.format(1)}: session ended: link_lost",
-            {"binds": 2, "bound": 1, "trouble": "session ended: link_lost"},
+            {"binds": 2, "bound": 1, "trouble": "session ended: link_lost", "counts": {}},
         ),
-        ("note", up.format(0), {"binds": 2, "bound": 0, "trouble": None}),
+        ("note", up.format(0), {"binds": 2, "bound": 0, "trouble": None, "counts": {}}),
         (
             "attention",
             f"connector carrier is not bound: {refused}; tidings connector test carrier",
-            {"binds": 2, "bound": 0, "trouble": refused},
+            {"binds": 2, "bound": 0, "trouble": refused, "counts": {}},
         ),
         (
             "note",
@@ -493,6 +493,24 @@ async def test_the_doctor_and_the_list_tell_which_connectors_are_bound(world, in
             None,
         ),
     ]
+
+
+async def test_what_couriers_count_is_summed_and_a_carrier_with_two_tongues_is_named(world, in_world):
+    now = datetime.now(UTC)
+    for courier, counts in ((1, {"taken": 5}), (2, {"taken": 7, "receipts_that_disagree": 3})):
+        binds = Binds(wanted=1, up=1, counts=counts)
+        async with world.database.transaction() as tx:
+            await tx.renew_leases(
+                [(world.connector_id, binds)], courier, now=now, until=now + timedelta(seconds=10)
+            )
+    assert (await in_world.aside("doctor"))["healthy"]
+    [row] = await in_world.aside("connector", "list")
+    assert row["up"]["counts"] == {"receipts_that_disagree": 3, "taken": 12}
+    await asyncio.to_thread(in_world.run, "doctor")
+    assert (
+        "note" in in_world.said
+        and "carrier: 3 receipts say one state in their text and another" in in_world.said
+    )
 
 
 async def test_the_doctor_suggests_the_id_form_that_receipts_are_found_under(world, in_world):

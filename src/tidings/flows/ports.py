@@ -1,8 +1,8 @@
 """What the flows need of the outside: a clock and connectors. Of the database: `flows.transaction`."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -46,6 +46,7 @@ class Binds:
     wanted: int
     up: int
     trouble: str | None = None  # why some are missing
+    counts: Mapping[str, int] = field(default_factory=dict)  # of what happened since its start
 
 
 class Connector(Protocol):

@@ -1,9 +1,10 @@
 """Submissions: written and unanswered ones, and the ones the next hop took."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
+import msgspec
 
 from tidings.domain.order import TrafficClass
 from tidings.flows.ports import Binds
@@ -94,11 +95,13 @@ from submission where connector_id = $1 and upstream_key = any($2::text[])
 order by written_at desc"""
 
 RENEW_LEASES = """
-insert into courier_lease (connector_id, courier_id, until, binds, bound, trouble)
-select connector_id, $2, $3, binds, bound, trouble
-from unnest($1::integer[], $4::integer[], $5::integer[], $6::text[]) as t (connector_id, binds, bound, trouble)
+insert into courier_lease (connector_id, courier_id, until, binds, bound, trouble, counts)
+select connector_id, $2, $3, binds, bound, trouble, counts::jsonb
+from unnest($1::integer[], $4::integer[], $5::integer[], $6::text[], $7::text[])
+     as t (connector_id, binds, bound, trouble, counts)
 on conflict (connector_id, courier_id) do update
-set until = excluded.until, binds = excluded.binds, bound = excluded.bound, trouble = excluded.trouble"""
+set until = excluded.until, binds = excluded.binds, bound = excluded.bound, trouble = excluded.trouble,
+    counts = excluded.counts"""
 END_LEASES = "delete from courier_lease where courier_id = $1 or until < $2"
 HOLDERS = """
 select connector_id, count(*) as holders from courier_lease
@@ -115,8 +118,8 @@ class FlightRows(Rows):
         self, accounts: Sequence[tuple[int, Binds]], courier_id: int, *, now: datetime, until: datetime
     ) -> dict[int, int]:
         """Say that this courier works on these accounts, and how their sessions stand; how many do, by connector."""
-        flat = [(one, binds.wanted, binds.up, binds.trouble) for one, binds in accounts]
-        connector_ids, *standing = columns(flat, 4)
+        flat = [(one, said.wanted, said.up, said.trouble, _json(said.counts)) for one, said in accounts]
+        connector_ids, *standing = columns(flat, 5)
         await self._connection.execute(RENEW_LEASES, connector_ids, courier_id, until, *standing)
         rows = await self._connection.fetch(HOLDERS, connector_ids, now)
         return {row["connector_id"]: row["holders"] for row in rows}
@@ -212,6 +215,10 @@ async def hold_courier(connection: asyncpg.Connection, courier_id: int) -> bool:
     """Hold a courier's number on a new connection; False if somebody clears up after it just now."""
     held: bool = await connection.fetchval(HOLD_COURIER, courier_id)
     return held
+
+
+def _json(counts: Mapping[str, int]) -> str:
+    return msgspec.json.encode(dict(counts)).decode()
 
 
 def _natural(row: Flight) -> tuple[int, int, int, int, int]:

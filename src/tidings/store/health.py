@@ -1,5 +1,6 @@
 """How the house stands: what waits, for how long, and who is there to do something about it."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -46,7 +47,8 @@ where s.form <> coalesce(c.settings ->> 'id_form', 'exact') order by s.found des
 # Each courier that works on a connector has sessions of its own.
 BOUND = """
 select c.name, count(l.courier_id)::integer as couriers, coalesce(sum(l.binds), 0)::integer as binds,
-       coalesce(sum(l.bound), 0)::integer as bound, max(l.trouble) as trouble
+       coalesce(sum(l.bound), 0)::integer as bound, max(l.trouble) as trouble,
+       coalesce(jsonb_agg(l.counts) filter (where l.counts is not null), '[]')::text as counts
 from connector c left join courier_lease l on l.connector_id = c.id and l.until > now()
 where c.enabled group by c.id, c.name order by c.id"""
 
@@ -99,6 +101,7 @@ class Bound(msgspec.Struct, frozen=True):
     binds: int  # sessions that there are to be
     bound: int
     trouble: str | None  # why some are missing
+    counts: dict[str, int]  # of what happened since its couriers' start
 
 
 class SetUp(msgspec.Struct, frozen=True):
@@ -127,7 +130,18 @@ async def suspected(connection: asyncpg.Connection) -> list[Suspected]:
 
 async def bound(connection: asyncpg.Connection) -> list[Bound]:
     """How the sessions of every connector stand that is switched on."""
-    return [Bound(*row) for row in map(tuple, await connection.fetch(BOUND))]
+    return [
+        Bound(row["name"], row["couriers"], row["binds"], row["bound"], row["trouble"], _summed(row["counts"]))
+        for row in await connection.fetch(BOUND)
+    ]
+
+
+def _summed(counts: str) -> dict[str, int]:
+    """The counts of several couriers, as one."""
+    total: Counter[str] = Counter()
+    for one in msgspec.json.decode(counts, type=list[dict[str, int]]):
+        total.update(one)
+    return dict(sorted(total.items()))
 
 
 async def set_up(connection: asyncpg.Connection) -> SetUp:

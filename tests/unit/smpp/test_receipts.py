@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tidings.connectors.smpp.codes import Tlv
 from tidings.connectors.smpp.pdu import DataSm, DeliverSm
-from tidings.connectors.smpp.receipts import Reading, read_receipt
+from tidings.connectors.smpp.receipts import Reading, disagrees, read_receipt
 from tidings.connectors.smpp.words import ReceiptClass, Trust
 from tidings.domain.reason import Reason
 from tidings.domain.receipt import Receipt
@@ -51,6 +51,29 @@ def test_a_receipt_says_everything_it_holds() -> None:
         done_at=datetime(2026, 5, 17, 11, 30, tzinfo=UTC),
         text="hi",
     )
+
+
+@pytest.mark.parametrize(
+    ("stat", "state", "differs"),
+    [
+        (b"stat:DELIVRD", 2, False),
+        (b"stat:delivered", 2, False),
+        (b"stat:BUFFRED", 1, False),
+        (b"stat:DELIVRD", 5, True),
+        (b"stat:UNDELIV", 2, True),
+        (b"stat:WEIRDST", 2, True),
+        (b"stat:DELIVRD", 77, False),  # a number that nobody knows says nothing
+        (b"stat:DELIVRD", None, False),
+        (b"", 2, False),  # what the text leaves out, the TLV fills in
+    ],
+)
+def test_a_text_and_a_tlv_that_say_different_things_are_told_and_the_text_is_believed(
+    stat: bytes, state: int | None, differs: bool
+) -> None:
+    pdu = deliver(b"id:7 " + stat, tlvs={} if state is None else {Tlv.MESSAGE_STATE: bytes([state])})
+    assert disagrees(pdu, read(pdu).word) == differs
+    if stat:
+        assert read(pdu).word == stat.decode().removeprefix("stat:")
 
 
 @pytest.mark.parametrize("esm_class", [0x04, 0x44, 0x07, 0xC4])

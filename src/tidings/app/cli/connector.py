@@ -197,7 +197,7 @@ def _up(bound: health.Bound | None) -> dict[str, Any] | None:
     """How the sessions stand, where a courier works on the connector."""
     if bound is None or not bound.couriers:
         return None
-    return {"binds": bound.binds, "bound": bound.bound, "trouble": bound.trouble}
+    return {"binds": bound.binds, "bound": bound.bound, "trouble": bound.trouble, "counts": bound.counts}
 
 
 def _told(up: dict[str, Any] | None) -> str:

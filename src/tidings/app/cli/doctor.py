@@ -20,6 +20,9 @@ NEWEST = 20_000
 """Messages whose evidence is replayed unless all are asked for."""
 
 
+DISAGREE = "receipts_that_disagree"
+
+
 class Level(StrEnum):
     """How bad a finding is. Anything but OK and NOTE makes the exit code 1."""
 
@@ -90,7 +93,9 @@ async def _examine(connection: asyncpg.Connection, *, everything: bool) -> Diagn
     findings += _lack(await health.set_up(connection))
     findings += _waiting(counts, await health.late(connection, slack=SLACK))
     if counts.couriers:
-        findings += [_bound(one) for one in await health.bound(connection)]
+        bound = await health.bound(connection)
+        findings += [_bound(one) for one in bound]
+        findings += [Finding(Level.NOTE, _two_tongues(one)) for one in bound if one.counts.get(DISAGREE)]
     findings += [Finding(Level.ATTENTION, _suspicion(one)) for one in await health.suspected(connection)]
     return Diagnosis(findings, violations, counts)
 
@@ -188,6 +193,13 @@ def _bound(one: health.Bound) -> Finding:
     return Finding(
         Level.ATTENTION,
         f"connector {one.connector} is not bound{why}; tidings connector test {one.connector}",
+    )
+
+
+def _two_tongues(one: health.Bound) -> str:
+    return (
+        f"connector {one.connector}: {one.counts[DISAGREE]} receipts say one state in their text and another in a TLV "
+        "since its couriers' start; the text is believed"
     )
 
 

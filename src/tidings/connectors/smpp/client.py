@@ -40,7 +40,6 @@ class Snapshot:
     window: int  # of all sessions that are up
     rate_per_s: float | None  # now; None = no limit
     receipts_in_hand: int
-    counts: dict[str, int]  # since the start
 
 
 class SmppConnector:
@@ -137,7 +136,12 @@ class SmppConnector:
     def binds(self) -> Binds:
         """How its sessions stand at this moment."""
         missing = (slot.trouble for slot in self._slots if not slot.terms.up.is_set() and slot.trouble)
-        return Binds(wanted=len(self._slots), up=len(self._links), trouble=next(missing, None))
+        return Binds(
+            wanted=len(self._slots),
+            up=len(self._links),
+            trouble=next(missing, None),
+            counts=self._counts + self._intake.counts,
+        )
 
     async def run(self) -> None:
         """Keep the binds up until `close`; reconnect with backoff. Never raises for what a peer may do."""
@@ -177,7 +181,6 @@ class SmppConnector:
             window=sum(link.terms.window for link in self._links if link.terms.submits),
             rate_per_s=None if rate == inf else rate,
             receipts_in_hand=self._intake.in_hand,
-            counts=dict(self._counts + self._intake.counts),
         )
 
     # -- what links report ---------------------------------------------------------------------------------------

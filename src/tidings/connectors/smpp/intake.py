@@ -10,7 +10,7 @@ from structlog.typing import FilteringBoundLogger as Log
 from tidings.connectors.smpp.codes import Status
 from tidings.connectors.smpp.events import Delivered
 from tidings.connectors.smpp.link import Link
-from tidings.connectors.smpp.receipts import Reading, read_receipt
+from tidings.connectors.smpp.receipts import Reading, disagrees, read_receipt
 from tidings.domain.errors import Unavailable
 from tidings.domain.number import mask
 from tidings.domain.receipt import Receipt
@@ -59,6 +59,7 @@ class Intake:
         if receipt is None:
             self._not_a_receipt(link, delivered)
             return
+        self.counts["receipts_that_disagree"] += disagrees(delivered.pdu, receipt.word)
         try:
             stored = asyncio.ensure_future(self._upstream.receipt(receipt))
         except Unavailable:

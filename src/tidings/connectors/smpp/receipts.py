@@ -64,6 +64,13 @@ def read_receipt(pdu: DeliverSm | DataSm, raw: bytes, reading: Reading, *, now: 
     )
 
 
+def disagrees(pdu: DeliverSm | DataSm, word: str) -> bool:
+    """Whether the TLV names another state than the receipt's word, which is believed."""
+    state = pdu.tlvs.get(Tlv.MESSAGE_STATE, b"")
+    told = MESSAGE_STATE.get(state[0]) if state else None
+    return told is not None and STATES.get(word.upper()) is not STATES[told]
+
+
 def _body(pdu: DeliverSm | DataSm) -> bytes:
     short = pdu.short_message if isinstance(pdu, DeliverSm) else b""
     return short or pdu.tlvs.get(Tlv.MESSAGE_PAYLOAD, b"")

@@ -25,6 +25,7 @@ create table courier_lease (
     binds integer not null, -- sessions there are to be
     bound integer not null,
     trouble text, -- why some are missing
+    counts jsonb not null, -- of what happened since the courier's start, by word
     primary key (connector_id, courier_id)
 ) with (fillfactor = 50);
 
