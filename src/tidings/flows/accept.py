@@ -21,8 +21,8 @@ from tidings.flows.ports import Clock
 from tidings.flows.records import KeysTaken, NewMessage, NewTask
 from tidings.flows.transaction import Database
 
-MOST_WAITING = 20_000
-"""Recipients that may wait for their transaction: what memory there is for them, and two of the largest orders."""
+MOST_WAITING = 200_000
+"""Recipients that may wait for their transaction: twenty of the largest orders, in 70 MB at most."""
 
 PATIENCE_S = 10.0
 """An order that has waited so long is refused as long as its sender still listens; it may be sent again."""
