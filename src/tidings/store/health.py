@@ -131,7 +131,9 @@ async def suspected(connection: asyncpg.Connection) -> list[Suspected]:
 async def bound(connection: asyncpg.Connection) -> list[Bound]:
     """How the sessions of every connector stand that is switched on."""
     return [
-        Bound(row["name"], row["couriers"], row["binds"], row["bound"], row["trouble"], _summed(row["counts"]))
+        Bound(
+            row["name"], row["couriers"], row["binds"], row["bound"], row["trouble"], _summed(row["counts"])
+        )
         for row in await connection.fetch(BOUND)
     ]
 
