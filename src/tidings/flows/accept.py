@@ -24,7 +24,7 @@ from tidings.flows.transaction import Database
 MOST_WAITING = 200_000
 """Recipients that may wait for their transaction: twenty of the largest orders, in 70 MB at most."""
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 """An order that has waited so long is refused as long as its sender still listens; it may be sent again."""
 
 CHUNK = 500
