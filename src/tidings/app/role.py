@@ -18,6 +18,7 @@ from tidings.app.config import Config, load
 from tidings.app.courier import Courier
 from tidings.app.house import House
 from tidings.app.http import build
+from tidings.app.one_write import OneWrite
 from tidings.app.served import served
 from tidings.domain.errors import Misconfigured, Unavailable
 from tidings.store.database import PostgresDatabase
@@ -96,7 +97,7 @@ async def _api(database: PostgresDatabase, config: Config) -> None:
             app,
             host=config.http.host,
             port=config.http.port,
-            http="httptools",
+            http=OneWrite,
             lifespan="off",
             log_config=None,
             access_log=False,
