@@ -65,7 +65,6 @@ def in_order(messages, sort):
 @pytest.mark.parametrize("by", ["id", "recipient", "delivered"])
 async def test_a_window_shows_what_was_created_in_it(busy, monkeypatch, by, few):
     monkeypatch.setattr(pages, "FEW", few)
-    monkeypatch.setattr(pages, "FEW_REPORTED", few)
     messages = await everything(busy)
     begin, now = messages[0].created_at, busy.clock.now()
     windows = [(begin, now), (begin + timedelta(seconds=1), now), (messages[5].created_at,) * 2]

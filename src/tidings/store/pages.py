@@ -17,11 +17,8 @@ DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 WIDTHS = {"day": DAY, "minute": MINUTE}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-FEW = 20_000
-"""So many messages are sorted within some 20 ms; of more, an index is followed, which may pass by many others."""
-
-FEW_REPORTED = 5_000
-"""The same where the time of each one's report must be looked up."""
+FEW = 5_000
+"""So many messages are sorted within some 10 ms; of more, an index is followed. It passes by others, but cheaply."""
 
 COUNT_SPANS = """
 insert into message_count as c (account_id, width, starts_at, messages, first_id, last_id)
@@ -152,7 +149,7 @@ def _ways(by: str, span: Span, *, of_task: bool) -> Iterator[str]:
     elif of_task:
         yield SORTED_REPORTS_OF_TASK
     else:  # what has no report yet stands behind all others, and in no index
-        if span.total > FEW_REPORTED:
+        if span.total > FEW:
             yield ALONG_REPORTS
         yield SORTED_REPORTS
 
