@@ -7,9 +7,10 @@ from test_main_job import send
 from test_matching import second_route
 
 from tidings.connectors.smpp.words import refused
-from tidings.domain.outcome import Taken
+from tidings.domain.outcome import Taken, Unknown, Unwritten
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
+from tidings.flows.ports import PART_REFUSED
 from tidings.store import invariants
 
 
@@ -90,3 +91,19 @@ async def test_a_refused_account_keeps_what_it_may_have_taken_on_its_own_route(w
     await world.record([world.answer(first, Taken("a1")), world.answer(rest, refused(0x0E, b""))])
     assert await world.sql.fetchval("select count(*) from outbox where connector_id = $1", second) == 0
     assert await world.sql.fetchval("select count(*) from outbox") == 1
+
+
+@pytest.mark.parametrize(
+    ("then", "rerouted"),
+    [(refused(0x0A, b""), 1), (Unwritten(PART_REFUSED), 1), (Taken("a2"), 0), (Unknown("timeout"), 0)],
+)
+async def test_the_next_route_is_not_asked_before_all_that_is_being_written_is_known(world, then, rerouted):
+    second = await second_route(world)
+    await send(world, "380972000001", text="x" * 300)
+    (first, _), (rest, _) = await world.take()
+    await world.record([world.answer(first, refused(0x0A, b""))])
+    queued = "select count(*) from outbox where connector_id = $1"
+    assert await world.sql.fetchval(queued, second) == 0, "the other part may be on its way to the handset"
+    await world.record([world.answer(rest, then)])
+    assert await world.sql.fetchval(queued, second) == rerouted
+    assert await invariants.check(world.sql) == []

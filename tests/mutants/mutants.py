@@ -253,7 +253,10 @@ MUTANTS = (
     Mutant(
         "two parts open two next attempts",
         ANSWERS,
-        ((" or answer.flight.attempt != len(delivery.attempts):", ":"),),
+        (
+            (" or answer.flight.attempt != len(delivery.attempts):", ":"),
+            ("        bound |= await tx.unanswered({flight.key for flight in asking})\n", ""),
+        ),
         (SENDING,),
     ),
     Mutant(
@@ -272,7 +275,7 @@ MUTANTS = (
         "a message goes by the next route although a part is being written",
         ANSWERS,
         (("        bound |= await tx.unanswered({flight.key for flight in asking})\n", ""),),
-        ("life/test_lives_that_broke_a_promise.py",),
+        ("flows/test_refusals.py",),
     ),
     Mutant(
         "a refusal that says nothing is tried again and again",
