@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from tidings.store import evidence, flights, lookups, pages
+from tidings.store import evidence, flights, lookups, outbox, pages
 from tidings.store.database import READING
 
 QUESTIONS = {
@@ -22,6 +22,7 @@ QUESTIONS = {
     "where its evidence is": evidence.PLACES,
     "its evidence": evidence.PACKS,
     "what is being written": flights.BEING_WRITTEN,
+    "who waits for a connector": outbox.WAITING,
     "a window of time": pages.WINDOW,
     "a page by id": pages.ALONG_IDS.format(way="desc"),
     "a page by number": pages.ALONG_NUMBERS.format(way="desc"),
@@ -42,6 +43,7 @@ GROWING = {
     "task",
     "task_counter",
     "in_flight",
+    "outbox",
 }
 
 

@@ -128,13 +128,14 @@ class Courier:
     async def _introduce(self, connection: asyncpg.Connection) -> None:
         if not (self._number and await hold_courier(connection, self._number)):
             self._number = await become_courier(connection)
-        await connection.add_listener("tidings_outbox", lambda *_: self._wake_all())
+        await connection.add_listener("tidings_outbox", lambda *notice: self._wake(int(notice[-1])))
         await connection.add_listener("tidings_connectors", lambda *_: self._changed.set())
         log.info("courier", number=self._number)
 
-    def _wake_all(self) -> None:
-        for _, line, _ in self._lines.values():
-            line.wake.set()
+    def _wake(self, connector_id: int) -> None:
+        """Something new is in a connector's queue."""
+        if connector_id in self._lines:
+            self._lines[connector_id][1].wake.set()
 
     async def _keep_lines(self) -> None:
         """Start, stop and restart lines as the connectors in the database say."""

@@ -6,7 +6,7 @@ message itself is told only with the answer, or the doubt, and then first that i
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -71,13 +71,16 @@ class Dispatch:
         self._courier_id = courier_id
         self._waits = waits
         self._next_submission = 0
-        self._served: dict[int, int] = {}  # by lane: the account after which the next claim goes on
+        self._served = dict.fromkeys(LANES, 0)  # by lane: the account after which the next claim goes on
 
     async def take(self, room: int) -> list[Handover]:
         """What to write now, at most `room` submissions (one message may exceed it), intent committed."""
+        lanes = await self._waiting_accounts()
+        if not lanes:
+            return []
         now = self._clock.now()
         async with self._database.transaction() as tx:
-            rows = await self._due(tx, room, now=now)
+            rows = await self._due(tx, lanes, room, now=now)
             if not rows:
                 return []
             rows = await self._without_the_late(tx, rows, now=now)
@@ -99,19 +102,25 @@ class Dispatch:
             for row, content in rows
         ]
 
-    async def _due(self, tx: DispatchTx, room: int, *, now: datetime) -> list[tuple[Waiting, Content]]:
+    async def _waiting_accounts(self) -> dict[int, list[int]]:
+        """Whose turn it is, lane by lane: the accounts with something in the queue behind those served last."""
+        async with self._database.reading() as tx:
+            lanes = await tx.accounts_waiting(self._connector_id, self._served, limit=ACCOUNTS_AT_ONCE)
+            if not lanes and any(self._served.values()):
+                self._served = dict.fromkeys(LANES, 0)
+                lanes = await tx.accounts_waiting(self._connector_id, self._served, limit=ACCOUNTS_AT_ONCE)
+        return lanes
+
+    async def _due(
+        self, tx: DispatchTx, lanes: Mapping[int, list[int]], room: int, *, now: datetime
+    ) -> list[tuple[Waiting, Content]]:
         """The most urgent rows whose parts fit, lane by lane; the first always does."""
         chosen: list[tuple[Waiting, Content]] = []
-        for lane in LANES:
+        for lane, accounts in sorted(lanes.items()):
             due = await tx.due(
-                self._connector_id,
-                lane,
-                after=self._served.get(lane, 0),
-                now=now,
-                remaining=MIN_REMAINING,
-                limit=room,
+                self._connector_id, lane, accounts, now=now, remaining=MIN_REMAINING, limit=room
             )
-            self._served[lane] = _last_served(due)
+            self._served[lane] = accounts[-1] if len(accounts) == ACCOUNTS_AT_ONCE else 0
             for row, content in _in_turn(due):
                 room -= 1 if row.part else row.parts
                 if chosen and room < 0:
@@ -205,12 +214,6 @@ def as_written(flight: Flight, part: Part) -> list[tuple[Evidence, bytes | None]
         word="start",
     )
     return [(start, None), (written, None)]
-
-
-def _last_served(due: Sequence[tuple[Waiting, Content]]) -> int:
-    """Where the next claim goes on: behind the last account, or from the start where no more were waiting."""
-    accounts = {row.account_id for row, _ in due}
-    return max(accounts) if len(accounts) == ACCOUNTS_AT_ONCE else 0
 
 
 def _in_turn(due: Sequence[tuple[Waiting, Content]]) -> list[tuple[Waiting, Content]]:

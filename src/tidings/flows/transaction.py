@@ -126,13 +126,20 @@ class DispatchTx(FoldTx, CatalogTx, Protocol):
         ...
 
     async def due(
-        self, connector_id: int, lane: int, *, after: int, now: datetime, remaining: timedelta, limit: int
+        self,
+        connector_id: int,
+        lane: int,
+        accounts: Sequence[int],
+        *,
+        now: datetime,
+        remaining: timedelta,
+        limit: int,
     ) -> list[tuple[Waiting, Content]]:
         """What of a lane may go to a connector now; locked, others skip it.
 
         What remains of its validity must be more than `remaining`, or than half of what did when it became due.
 
-        An equal share for each of the next accounts `after` this one that have something waiting, oldest first.
+        An equal share for each of the accounts, oldest first.
         """
         ...
 
@@ -264,6 +271,12 @@ class CloseTx(DispatchTx, Protocol):
 
 class ReadTx(Protocol):
     """Questions that change nothing."""
+
+    async def accounts_waiting(
+        self, connector_id: int, after: Mapping[int, int], *, limit: int
+    ) -> dict[int, list[int]]:
+        """By lane, the next accounts (`after` one of that lane) with something in a connector's queue, in order."""
+        ...
 
     async def catalog_version(self) -> int:
         """Which version of what operators configured is in force."""

@@ -142,7 +142,8 @@ packs as (
     insert into evidence (account_id, message_id, seq, body)
     select * from unnest({_PACKS}))
 select (select count(*) from keys) as keys_added,
-       (select pg_notify('tidings_outbox', '') where exists (select from new where connector_id <> 0))"""
+       (select count(pg_notify('tidings_outbox', connector_id::text))
+        from (select distinct connector_id from new where connector_id <> 0) as fed) as connectors_woken"""
 
 _encode = msgspec.json.Encoder().encode
 

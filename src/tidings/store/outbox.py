@@ -7,7 +7,6 @@ import asyncpg
 import msgspec
 
 from tidings.domain.order import TrafficClass
-from tidings.flows.dispatch import ACCOUNTS_AT_ONCE
 from tidings.flows.records import Addressee, Content, Key, Waiting
 from tidings.store.rows import Rows, columns
 
@@ -17,25 +16,29 @@ FIELDS = (
 
 PLACED = len(Waiting.__struct_fields__)
 
-# From account to account along the primary key, then as many of each as its share is.
+# From account to account along the primary key.
+WAITING = """
+select l.lane, a.id
+from unnest($2::smallint[], $3::integer[]) as l (lane, after)
+cross join lateral (
+    with recursive following (id) as (
+        (select account_id from outbox
+         where connector_id = $1 and lane = l.lane and account_id > l.after order by account_id limit 1)
+        union all
+        select (select o.account_id from outbox o
+                where o.connector_id = $1 and o.lane = l.lane and o.account_id > f.id
+                order by o.account_id limit 1)
+        from following f where f.id is not null)
+    select id from following where id is not null limit $4) as a"""
+
 DUE = f"""
-with recursive
-following (id) as (
-    (select account_id from outbox where connector_id = $1 and lane = $2 and account_id > $3
-     order by account_id limit 1)
-    union all
-    select (select o.account_id from outbox o
-            where o.connector_id = $1 and o.lane = $2 and o.account_id > f.id order by o.account_id limit 1)
-    from following f where f.id is not null
-),
-sharing as materialized (select id from following where id is not null limit {ACCOUNTS_AT_ONCE})
 select o.*, m.recipient, m.sender, m.text, m.ucs2, m.flash, m.traffic_class::text
-from sharing
+from unnest($3::integer[]) as sharing (id)
 cross join lateral (
     select {FIELDS}, ctid as place from outbox
     where connector_id = $1 and lane = $2 and account_id = sharing.id and due_at <= $4
       and expires_at > $4 + least($5::interval, (expires_at - due_at) / 2)
-    order by due_at, message_id, part limit greatest($6 / (select count(*) from sharing), 1)
+    order by due_at, message_id, part limit $6
     for update skip locked) as o
 cross join lateral (
     select recipient, sender, text, ucs2, flash, traffic_class from message
@@ -106,16 +109,34 @@ on conflict (name) do update set reached = greatest(sweep.reached, excluded.reac
 class OutboxRows(Rows):
     """Statements on what waits, for a connector or for a deadline."""
 
+    async def accounts_waiting(
+        self, connector_id: int, after: Mapping[int, int], *, limit: int
+    ) -> dict[int, list[int]]:
+        """By lane, the next accounts (`after` one of that lane) with something in a connector's queue, in order."""
+        lanes, last = list(after), list(after.values())
+        found: dict[int, list[int]] = {}
+        for lane, account_id in await self._connection.fetch(WAITING, connector_id, lanes, last, limit):
+            found.setdefault(lane, []).append(account_id)
+        return found
+
     async def due(
-        self, connector_id: int, lane: int, *, after: int, now: datetime, remaining: timedelta, limit: int
+        self,
+        connector_id: int,
+        lane: int,
+        accounts: Sequence[int],
+        *,
+        now: datetime,
+        remaining: timedelta,
+        limit: int,
     ) -> list[tuple[Waiting, Content]]:
         """What of a lane may go to a connector now; locked, others skip it.
 
         What remains of its validity must be more than `remaining`, or than half of what did when it became due.
 
-        An equal share for each of the next accounts `after` this one that have something waiting, oldest first.
+        An equal share for each of the accounts, oldest first.
         """
-        rows = await self._connection.fetch(DUE, connector_id, lane, after, now, remaining, limit)
+        share = max(limit // len(accounts), 1)
+        rows = await self._connection.fetch(DUE, connector_id, lane, accounts, now, remaining, share)
         return [(_waiting(row), _content(row)) for row in rows]
 
     async def take_off(
