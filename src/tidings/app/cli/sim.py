@@ -15,10 +15,11 @@ import uvloop
 
 from tidings.app.cli.invocation import Invocation
 from tidings.app.parent import tie_to_parent, watch_parent
+from tidings.connectors.sandbox.messages import Message
 from tidings.connectors.sandbox.script import Script, read_script, shipped
 from tidings.connectors.sandbox.settings import PASSWORD, IdForm, Settings
 from tidings.connectors.sandbox.smsc import CALM, SimulatedSmsc
-from tidings.connectors.sandbox.truth import Message, Truth, read_truth
+from tidings.connectors.sandbox.truth import Truth, read_truth
 from tidings.domain.errors import Misconfigured
 
 DEFAULT = Settings()

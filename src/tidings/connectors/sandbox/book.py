@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from tidings.connectors.sandbox.events import Answered, Refused, Told, Took, Turned, Unanswered, Unheard
 from tidings.connectors.sandbox.journal import Journal
-from tidings.connectors.sandbox.truth import Message, Truth
+from tidings.connectors.sandbox.messages import Message
+from tidings.connectors.sandbox.truth import Truth
 
 
 class Book:

@@ -3,10 +3,12 @@
 from hashlib import blake2b
 from typing import NamedTuple
 
-from tidings.connectors.sandbox.events import Part
+from tidings.connectors.sandbox.events import Address, Part
 from tidings.connectors.smpp.codes import EsmClass, Tlv
 from tidings.connectors.smpp.pdu import SubmitSm
 from tidings.domain.text import decode_gsm
+
+ADDRESS_CHARACTERS_MAX = 20
 
 HEAD_CHARACTERS = 20
 """A receipt repeats this much of the text (SMPP 3.4, Appendix B)."""
@@ -30,7 +32,20 @@ def content_of(submit: SubmitSm) -> Content:
     header = octets[: octets[0] + 1] if submit.esm_class & _UDHI and octets else b""
     part = _part_of_header(header) if header else _part_of_tlvs(submit.tlvs)
     text = octets[len(header) :]
-    return Content(part, blake2b(text, digest_size=8).hexdigest(), _head(text, submit.data_coding))
+    head = head_of(text, data_coding=submit.data_coding)
+    return Content(part, blake2b(text, digest_size=8).hexdigest(), head)
+
+
+def source_of(submit: SubmitSm) -> Address:
+    """Who it is from, cut where an address cannot be longer."""
+    digits = submit.source_addr[:ADDRESS_CHARACTERS_MAX]
+    return Address(submit.source_addr_ton, submit.source_addr_npi, digits)
+
+
+def destination_of(submit: SubmitSm) -> Address:
+    """Whom it is for, cut in the same way."""
+    digits = submit.destination_addr[:ADDRESS_CHARACTERS_MAX]
+    return Address(submit.dest_addr_ton, submit.dest_addr_npi, digits)
 
 
 def _part_of_header(header: bytes) -> Part | None:
@@ -56,7 +71,7 @@ def _part_of_tlvs(tlvs: dict[int, bytes]) -> Part | None:
     return Part(reference, total, number)
 
 
-def _head(text: bytes, data_coding: int) -> bytes:
+def head_of(text: bytes, *, data_coding: int) -> bytes:
     """The first characters in ASCII, which every reader of receipts can read; others are question marks."""
     if data_coding == _UCS2:
         start = text[: 2 * HEAD_CHARACTERS].decode("utf-16-be", "replace")

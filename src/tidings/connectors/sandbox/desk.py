@@ -6,9 +6,16 @@ from datetime import UTC, datetime
 
 from tidings.connectors.sandbox.agenda import Agenda
 from tidings.connectors.sandbox.book import Book
-from tidings.connectors.sandbox.content import Content, content_of
-from tidings.connectors.sandbox.events import Address, Refused, Took, Unheard
+from tidings.connectors.sandbox.content import (
+    ADDRESS_CHARACTERS_MAX,
+    Content,
+    content_of,
+    destination_of,
+    source_of,
+)
+from tidings.connectors.sandbox.events import Refused, Took, Unheard
 from tidings.connectors.sandbox.faults import Faults
+from tidings.connectors.sandbox.messages import Message
 from tidings.connectors.sandbox.outbox import Outbox
 from tidings.connectors.sandbox.outcomes import ENROUTE, Outcome, Verdict, When, outcome_of, wanted
 from tidings.connectors.sandbox.pace import Pace
@@ -16,11 +23,8 @@ from tidings.connectors.sandbox.peer import Peer
 from tidings.connectors.sandbox.plan import Cut, Plan
 from tidings.connectors.sandbox.receipts import id_from_query, response_frame
 from tidings.connectors.sandbox.settings import Settings
-from tidings.connectors.sandbox.truth import Message
 from tidings.connectors.smpp.codes import RESPONSE, Status
 from tidings.connectors.smpp.pdu import Other, SubmitSm, SubmitSmResp
-
-ADDRESS_CHARACTERS_MAX = 20
 
 Judge = Callable[[SubmitSm], Outcome]
 """Decides what becomes of a message; by default its destination does."""
@@ -54,7 +58,7 @@ class Desk:
         self._now = asyncio.get_running_loop().time
         self._pace = Pace(settings.throughput_per_s, now=self._now())
         self._held: dict[int, tuple[Peer, bytes]] = {}
-        self._closed = False
+        self.closed = False  # takes no more
 
     def submit(self, submit: SubmitSm, peer: Peer) -> Cut | None:
         """Take a submission or refuse it. The response follows now or later, unless a script has it otherwise;
@@ -81,8 +85,8 @@ class Desk:
         self._book.unheard(
             Unheard(
                 at=self._book.now(),
-                source=_source(submit),
-                destination=_destination(submit),
+                source=source_of(submit),
+                destination=destination_of(submit),
                 part=content.part,
                 digest=content.digest,
             )
@@ -92,7 +96,7 @@ class Desk:
         """Answer a query_sm by what really becomes of the message, however its receipts lie."""
         text, _, _ = query.body.partition(b"\0")
         message_id = id_from_query(text.decode("latin-1"), self._settings.id_form)
-        message = self._book.truth.messages.get(message_id) if message_id is not None else None
+        message = self._book.truth.find(message_id) if message_id is not None else None
         if message is None:
             body, status = b"", int(Status.ESME_RINVMSGID)
         else:
@@ -101,13 +105,13 @@ class Desk:
 
     def close(self) -> None:
         """Take no more, and give the responses that are still held back."""
-        self._closed = True
+        self.closed = True
         for message_id in list(self._held):
             self._release(message_id)
 
     def _busy(self, peer: Peer) -> int:
         """A status that asks to try again, for reasons that are not the message's; 0 if there is none."""
-        if self._closed or self._book.truth.full:
+        if self.closed or self._book.truth.full:
             return Status.ESME_RMSGQFUL
         if peer.waiting >= self._settings.submit_window or not self._pace.allows(self._now()):
             return Status.ESME_RTHROTTLED
@@ -127,12 +131,12 @@ class Desk:
         manners = zip(outcome.receipts, plan.manners, strict=False)
         message_id = self._book.next_id()
         # Two messages to one number under one id could be told apart by nobody.
-        twin = self._last if self._last and self._last.destination != _destination(submit) else None
+        twin = self._last if self._last and self._last.destination != destination_of(submit) else None
         took = self._last = Took(
             id=message_id,
             at=self._book.now(),
-            source=_source(submit),
-            destination=_destination(submit),
+            source=source_of(submit),
+            destination=destination_of(submit),
             part=content.part,
             digest=content.digest,
             outcome=outcome.name,
@@ -153,8 +157,8 @@ class Desk:
         self._book.refused(
             Refused(
                 at=self._book.now(),
-                source=_source(submit),
-                destination=_destination(submit),
+                source=source_of(submit),
+                destination=destination_of(submit),
                 part=content.part,
                 digest=content.digest,
                 outcome=name,
@@ -201,14 +205,3 @@ def _malformed(submit: SubmitSm) -> int:
     if not 0 < len(submit.destination_addr) <= ADDRESS_CHARACTERS_MAX:
         return Status.ESME_RINVDSTADR
     return Status.ESME_ROK
-
-
-def _source(submit: SubmitSm) -> Address:
-    return Address(
-        submit.source_addr_ton, submit.source_addr_npi, submit.source_addr[:ADDRESS_CHARACTERS_MAX]
-    )
-
-
-def _destination(submit: SubmitSm) -> Address:
-    digits = submit.destination_addr[:ADDRESS_CHARACTERS_MAX]
-    return Address(submit.dest_addr_ton, submit.dest_addr_npi, digits)

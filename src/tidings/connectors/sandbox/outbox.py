@@ -2,14 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tidings.connectors.sandbox.agenda import Agenda
 from tidings.connectors.sandbox.book import Book
-from tidings.connectors.sandbox.peer import Owed, Peer
+from tidings.connectors.sandbox.messages import FINAL, Message
+from tidings.connectors.sandbox.peer import Owed, Owing, Peer
+from tidings.connectors.sandbox.plain import Plain
 from tidings.connectors.sandbox.receipts import receipt_frame
 from tidings.connectors.sandbox.settings import Settings
-from tidings.connectors.sandbox.truth import FINAL, Message
 
 
 class Outbox:
@@ -22,7 +23,7 @@ class Outbox:
         self._book = book
         self._agenda = agenda
         self._stirred = stirred  # there may be something to send: call `pump` soon
-        self._due: deque[Owed] = deque()
+        self._due: deque[Owing] = deque()
         self._receivers: deque[Peer] = deque()
         self._now = asyncio.get_running_loop().time
 
@@ -34,6 +35,13 @@ class Outbox:
             manner = took.manner(n)
             owed = Owed(message, n, avoid=by if manner.other_bind else None)
             self._later(owed, delay_s + manner.after_s)
+
+    def owe_all(self, plain: Sequence[Plain], *, delay_s: float) -> None:
+        """The same for ordinary messages that came together."""
+        if delay_s <= 0:
+            self._add_all(plain)
+        else:
+            self._agenda.after(delay_s, lambda: self._add_all(plain))
 
     def joined(self, peer: Peer) -> None:
         """A bind that receives stands."""
@@ -50,8 +58,11 @@ class Outbox:
     def answered(self, peer: Peer, *, sequence: int, status: int) -> None:
         """A peer answered one of our deliver_sm, or it answered a number that we never used."""
         owed = peer.answered(sequence)
-        if owed is None:
-            return
+        if owed is not None:
+            self.heard(owed, status=status)
+
+    def heard(self, owed: Owing, *, status: int) -> None:
+        """A peer answered this."""
         was_settled = owed.telling.settled
         self._book.answered(owed.message.took.id, owed.n, status)
         if was_settled:
@@ -81,18 +92,25 @@ class Outbox:
     def pump(self) -> None:
         """Write due receipts, in turn to every bind that has room."""
         while self._due and (peer := self._next_peer(self._due[0].avoid)):
+            if type(self._due[0]) is Plain:
+                self._tell_plain(peer)
+                continue
             owed = self._due.popleft()
             if not owed.telling.settled:  # an answer can come while it waits to be sent again
                 self._tell(owed, peer)
 
-    def _later(self, owed: Owed, delay_s: float) -> None:
+    def _later(self, owed: Owing, delay_s: float) -> None:
         if delay_s <= 0:
             self._add(owed)
         else:
             self._agenda.after(delay_s, lambda: self._add(owed))
 
-    def _add(self, owed: Owed) -> None:
+    def _add(self, owed: Owing) -> None:
         self._due.append(owed)
+        self._stirred()
+
+    def _add_all(self, owed: Sequence[Owing]) -> None:
+        self._due.extend(owed)
         self._stirred()
 
     def _next_peer(self, avoid: Peer | None) -> Peer | None:
@@ -105,7 +123,23 @@ class Outbox:
                 return peer
         return None
 
-    def _tell(self, owed: Owed, peer: Peer) -> None:
+    def _tell_plain(self, peer: Peer) -> None:
+        """Write this peer's share of the ordinary receipts that are due next."""
+        due, truth = self._due, self._book.truth
+        share = max(1, min(peer.room, len(due) // len(self._receivers)))
+        now, at = self._now(), self._book.now()
+        frames: list[bytes] = []
+        while due and len(frames) < share and type(plain := due[0]) is Plain:
+            due.popleft()
+            if plain.settled:  # an answer can come while it waits to be sent again
+                continue
+            sequence = peer.next_sequence()
+            peer.expect(sequence, plain, now=now)
+            truth.sent(plain, at, session=peer.number)
+            frames.append(plain.receipt(sequence=sequence, tlvs=peer.takes_tlvs))
+        peer.send_frame(b"".join(frames))
+
+    def _tell(self, owed: Owing, peer: Peer) -> None:
         sequence = peer.next_sequence()
         form, tlvs = self._settings.id_form, peer.takes_tlvs
         peer.expect(sequence, owed, now=self._now())

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tidings.connectors.sandbox.messages import Message, Telling
+from tidings.connectors.sandbox.plain import Plain
 from tidings.connectors.sandbox.plan import Cut
-from tidings.connectors.sandbox.truth import Message, Telling
 from tidings.connectors.sandbox.wire import Tamper, TamperedTransport
 from tidings.connectors.smpp.codes import SEQUENCE_MAX
 from tidings.connectors.smpp.pdu import AnyPdu, encode
@@ -36,6 +37,10 @@ class Owed(NamedTuple):
         return self.message.tellings[self.n]
 
 
+Owing = Owed | Plain
+"""A receipt, however its message is remembered."""
+
+
 class Peer:
     """One connection's outgoing half. Writes gather until `flush`, called once per loop tick."""
 
@@ -55,8 +60,8 @@ class Peer:
         self._transport: asyncio.Transport | TamperedTransport | None = None
         self._out: list[bytes] = []
         self._sequence = 0
-        self._unanswered: dict[int, tuple[Owed, float]] = {}
-        self._overdue: dict[int, Owed] = {}
+        self._unanswered: dict[int, tuple[Owing, float]] = {}
+        self._overdue: dict[int, Owing] = {}
         self.binding = UNBOUND
         self.takes_tlvs = False
         self.choked = False  # it does not read what we write
@@ -94,17 +99,17 @@ class Peer:
         self._touched(self)
         return True
 
-    def expect(self, sequence: int, owed: Owed, *, now: float) -> None:
+    def expect(self, sequence: int, owed: Owing, *, now: float) -> None:
         """A receipt leaves under this sequence number; `now` is the loop's time."""
         self._unanswered[sequence] = (owed, now)
 
-    def answered(self, sequence: int) -> Owed | None:
+    def answered(self, sequence: int) -> Owing | None:
         """The receipt that this number asked about, also when the answer comes after `take_overdue`."""
         if sequence in self._unanswered:
             return self._unanswered.pop(sequence)[0]
         return self._overdue.pop(sequence, None)
 
-    def take_overdue(self, *, before: float) -> list[Owed]:
+    def take_overdue(self, *, before: float) -> list[Owing]:
         """The receipts written before this time and not answered. They give up their place in the window."""
         late = []
         for sequence, (owed, at) in self._unanswered.items():
@@ -118,7 +123,7 @@ class Peer:
             del self._overdue[next(iter(self._overdue))]
         return [owed for _, owed in late]
 
-    def take_unanswered(self) -> list[Owed]:
+    def take_unanswered(self) -> list[Owing]:
         """Every receipt that still waits for an answer here: the session is over."""
         left = [owed for owed, _ in self._unanswered.values()]
         self._unanswered.clear()

@@ -10,9 +10,9 @@ from struct import Struct
 from typing import Any
 
 from tidings.connectors.sandbox.events import USUAL, Manner, Shape, Spelling, Took
+from tidings.connectors.sandbox.messages import Message
 from tidings.connectors.sandbox.outcomes import Verdict
 from tidings.connectors.sandbox.settings import IdForm
-from tidings.connectors.sandbox.truth import Message
 from tidings.connectors.smpp.codes import Command, EsmClass, Tlv
 from tidings.connectors.smpp.frames import HEADER_OCTETS
 from tidings.connectors.smpp.pdu import DataSm, DeliverSm, encode
@@ -105,8 +105,8 @@ def receipt_text(message: Message, verdict: Verdict, shown_id: bytes) -> bytes:
     return b"id:%b sub:001 dlvrd:%b submit date:%b done date:%b stat:%b err:%b text:%b" % (
         shown_id,
         b"001" if verdict.stat == "DELIVRD" else b"000",
-        _minute(int(took.at // MINUTE_S)),
-        _minute(int(took.due // MINUTE_S)),
+        minute(int(took.at // MINUTE_S)),
+        minute(int(took.due // MINUTE_S)),
         verdict.stat.encode("ascii"),
         verdict.err.encode("ascii"),
         message.head,
@@ -114,5 +114,6 @@ def receipt_text(message: Message, verdict: Verdict, shown_id: bytes) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _minute(minute: int) -> bytes:
-    return datetime.fromtimestamp(minute * MINUTE_S, UTC).strftime("%y%m%d%H%M").encode("ascii")
+def minute(number: int) -> bytes:
+    """A minute since 1970 as receipts write it: YYMMDDhhmm, UTC."""
+    return datetime.fromtimestamp(number * MINUTE_S, UTC).strftime("%y%m%d%H%M").encode("ascii")

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from tidings.connectors.sandbox.binds import Bind, Binds
 from tidings.connectors.sandbox.desk import Desk
+from tidings.connectors.sandbox.lane import Lane
 from tidings.connectors.sandbox.outbox import Outbox
 from tidings.connectors.sandbox.peer import UNBOUND, Peer
 from tidings.connectors.sandbox.plan import Cut
@@ -34,10 +35,17 @@ Handler = Callable[[Any], None]  # of the one PDU class that its command id deco
 
 
 class Session(asyncio.Protocol):
-    """Reads one peer. `lost` is called once, when the connection is gone."""
+    """Reads one peer. `lost` is called once, when the connection is gone; `lane` is the short way, if it is open."""
 
     def __init__(
-        self, peer: Peer, *, binds: Binds, desk: Desk, outbox: Outbox, lost: Callable[["Session"], None]
+        self,
+        peer: Peer,
+        *,
+        binds: Binds,
+        desk: Desk,
+        outbox: Outbox,
+        lost: Callable[["Session"], None],
+        lane: Lane | None = None,
     ) -> None:
         self.peer = peer
         self._now = asyncio.get_running_loop().time
@@ -47,6 +55,7 @@ class Session(asyncio.Protocol):
         self._desk = desk
         self._outbox = outbox
         self._lost = lost
+        self._lane = lane
         self._framer = Framer()
         self._transport: asyncio.Transport | None = None
         self._handlers: dict[int, Handler] = {
@@ -92,8 +101,11 @@ class Session(asyncio.Protocol):
         """Asyncio: bytes came."""
         self.heard_at, self.enquired = self._now(), False
         try:
-            for frame in self._framer.feed(data):
-                self._frame(frame)
+            if self._lane is None:
+                for frame in self._framer.feed(data):
+                    self._frame(frame)
+            else:
+                self._shortly(data, self._lane)
         except BadFrame:
             self.peer.send(GenericNack(sequence=0, status=Status.ESME_RINVCMDLEN))
             self.peer.close()
@@ -116,6 +128,15 @@ class Session(asyncio.Protocol):
             self.peer.close()
         else:
             self.peer.send(Unbind(sequence=self.peer.next_sequence()))
+
+    def _shortly(self, data: bytes, lane: Lane) -> None:
+        try:
+            for frame in self._framer.feed(data):
+                if not lane.took(frame):
+                    lane.done()  # answers leave in the order of the requests
+                    self._frame(frame)
+        finally:
+            lane.done()
 
     def _frame(self, frame: bytes) -> None:
         if self.peer.closing or (self.peer.cut and not self._heard(frame)):

@@ -18,6 +18,7 @@ from tidings.connectors.sandbox.book import Book
 from tidings.connectors.sandbox.desk import Desk, Judge, by_destination
 from tidings.connectors.sandbox.faults import Faults
 from tidings.connectors.sandbox.journal import Journal
+from tidings.connectors.sandbox.lane import Lane
 from tidings.connectors.sandbox.outbox import Outbox
 from tidings.connectors.sandbox.peer import Peer
 from tidings.connectors.sandbox.script import Script
@@ -48,6 +49,7 @@ class SimulatedSmsc:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
+        self._hurried = _may_hurry(settings, judge=judge, script=script)
         self._faults = Faults(script, seed=seed)
         self._connected = 0
         self._loop = asyncio.get_running_loop()
@@ -131,10 +133,20 @@ class SimulatedSmsc:
             number=self._connected,
             tamper=self._faults.write if self._faults.on_wire else None,
         )
-        session = Session(peer, binds=self._binds, desk=self._desk, outbox=self._outbox, lost=self._lost)
+        session = Session(
+            peer,
+            binds=self._binds,
+            desk=self._desk,
+            outbox=self._outbox,
+            lost=self._lost,
+            lane=self._lane(peer) if self._hurried else None,
+        )
         self._sessions.add(session)
         self._empty.clear()
         return session
+
+    def _lane(self, peer: Peer) -> Lane:
+        return Lane(self._settings, peer, book=self._book, desk=self._desk, outbox=self._outbox)
 
     def _lost(self, session: Session) -> None:
         self._sessions.discard(session)
@@ -187,6 +199,12 @@ class _NoRoom(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.close()
+
+
+def _may_hurry(settings: Settings, *, judge: Judge, script: Script) -> bool:
+    """Whether ordinary submissions may go the short way: where each has to be written down, they may not."""
+    held_back = settings.response_delay_s > 0 or settings.throughput_per_s is not None
+    return not (script.rule or settings.state or held_back) and judge is by_destination
 
 
 def _open_book(settings: Settings, clock: Callable[[], float]) -> Book:

@@ -16,7 +16,6 @@ from tidings.connectors.sandbox.events import (
     Event,
     Part,
     Refused,
-    Spelling,
     Told,
     Took,
     Turned,
@@ -24,70 +23,10 @@ from tidings.connectors.sandbox.events import (
     Unheard,
 )
 from tidings.connectors.sandbox.journal import read_events
-from tidings.connectors.sandbox.script import Fault
+from tidings.connectors.sandbox.messages import FINAL, Message, Telling
+from tidings.connectors.sandbox.outcomes import OTHERWISE
+from tidings.connectors.sandbox.plain import Plain
 from tidings.connectors.smpp.codes import Status
-
-FINAL = frozenset({Status.ESME_ROK, Status.ESME_RX_P_APPN, Status.ESME_RX_R_APPN})
-"""Answers after which an SMSC never sends that receipt again: taken, and the two that refuse it for good."""
-
-
-MUTE = frozenset(
-    {
-        Fault.DROP_RECEIPT,
-        Fault.LOSE_PART_RECEIPT,
-        Fault.ONLY_LAST_PART,
-        Fault.ANY_ONE_PART,
-        Fault.UNKNOWN_ID,
-        Fault.EMPTY_MESSAGE_ID,
-    }
-)
-"""After these, nothing that is said of a message need reach the one who sent it."""
-
-
-class Telling(msgspec.Struct, gc=False):
-    """One receipt that the SMSC owes or owed: how often it was sent, and how it was answered."""
-
-    sent: int = 0
-    first_at: float | None = None
-    last_at: float | None = None
-    session: int = 0  # the one it was sent on last
-    acknowledged_at: float | None = None  # the first answer 0
-    dropped_at: float | None = None  # the first answer that refuses it for good, unless one acknowledged it
-    put_off: int = 0  # other answers: not now
-
-    @property
-    def settled(self) -> bool:
-        """Nothing more is sent."""
-        return self.acknowledged_at is not None or self.dropped_at is not None
-
-
-class Message(msgspec.Struct, gc=False):
-    """One submission that was taken. `tellings` stand beside `took.receipts`."""
-
-    took: Took
-    tellings: tuple[Telling, ...]
-    head: bytes = b""  # how its text starts, for its receipts; never written down
-    unanswered: bool = False  # its response was never written
-
-    @property
-    def settled(self) -> bool:
-        """Every receipt it ever gets was acknowledged, or dropped by the peer."""
-        return all(telling.settled for telling in self.tellings)
-
-    @property
-    def withheld(self) -> bool:
-        """By a script's will its sender was not given an answer, or no receipt that it could know it by."""
-        return self.unanswered or not MUTE.isdisjoint(self.took.faults)
-
-    def said(self, *, acknowledged: bool = False) -> set[str]:
-        """The words that receipts said of it under an id that somebody was given, or only those acknowledged."""
-        took = self.took
-        return {
-            verdict.stat
-            for n, (verdict, telling) in enumerate(zip(took.receipts, self.tellings, strict=True))
-            if (telling.acknowledged_at is not None if acknowledged else telling.sent > 0)
-            and took.manner(n).spelling is not Spelling.UNKNOWN
-        }
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -124,7 +63,8 @@ class Truth:
         self._summary = Summary()
         self._outcomes: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
-        self.messages: dict[int, Message] = {}
+        self._messages: dict[int, Message] = {}
+        self._plain: dict[int, Plain] = {}  # those that nobody has asked for yet
         self.lost: deque[Unheard] = deque(maxlen=messages_max)  # what came by a session that had ended
         self.last_id = 0
 
@@ -132,7 +72,23 @@ class Truth:
     def full(self) -> bool:
         """Too many messages wait for their receipts to be acknowledged."""
         limit = self._messages_max
-        return limit is not None and len(self.messages) - len(self._settled) >= limit
+        return limit is not None and self._remembered - len(self._settled) >= limit
+
+    @property
+    def messages(self) -> dict[int, Message]:
+        """What is remembered, by id, in the order it was taken."""
+        if self._plain:
+            read = {one.id: one.message for one in self._plain.values()}
+            self._plain = {}
+            self._messages = dict(sorted({**self._messages, **read}.items()))
+        return self._messages
+
+    def find(self, message_id: int) -> Message | None:
+        """One of them, if it is remembered."""
+        found = self._messages.get(message_id)
+        if found is None and (plain := self._plain.get(message_id)):
+            return plain.message
+        return found
 
     def summary(self) -> Summary:
         """The counts at this moment."""
@@ -184,7 +140,7 @@ class Truth:
     def took(self, event: Took, *, head: bytes = b"") -> Message:
         """A message was taken."""
         message = Message(event, tuple([Telling() for _ in event.receipts]), head)
-        self.messages[event.id] = message
+        self._messages[event.id] = message
         self.last_id = max(self.last_id, event.id)
         self._summary.taken += 1
         self._summary.receipts += len(event.receipts)
@@ -196,6 +152,20 @@ class Truth:
         self._trim()
         return message
 
+    def keep(self, plain: Plain) -> None:
+        """An ordinary message was taken; `kept` counts it."""
+        self._plain[plain.id] = plain
+        self.last_id = plain.id
+
+    def kept(self, count: int) -> None:
+        """So many ordinary messages were kept since the last call."""
+        summary = self._summary
+        summary.taken += count
+        summary.receipts += count
+        summary.delivered += count
+        self._outcomes[OTHERWISE.name] += count
+        self._trim()
+
     def refused(self, event: Refused) -> None:
         """A submission was answered with an error."""
         self._summary.refused += 1
@@ -204,8 +174,8 @@ class Truth:
     def unanswered(self, event: Unanswered) -> None:
         """The response of a message will never be written."""
         self._summary.unanswered += 1
-        if event.id in self.messages:
-            self.messages[event.id].unanswered = True
+        if event.id in self._messages:
+            self._messages[event.id].unanswered = True
 
     def unheard(self, event: Unheard) -> None:
         """A submission was neither taken nor answered."""
@@ -218,19 +188,21 @@ class Truth:
 
     def told(self, event: Told) -> None:
         """A receipt was written to a session."""
-        message = self.messages.get(event.id)
-        if message is None:
-            return
-        telling = message.tellings[event.n]
+        message = self.find(event.id)
+        if message is not None:
+            self.sent(message.tellings[event.n], event.at, session=event.session)
+
+    def sent(self, telling: Telling, at: float, *, session: int) -> None:
+        """The same, where it is known which."""
         self._summary.told += 1
         self._summary.repeated += telling.sent > 0
         telling.sent += 1
-        telling.first_at = telling.first_at or event.at
-        telling.last_at, telling.session = event.at, event.session
+        telling.first_at = telling.first_at or at
+        telling.last_at, telling.session = at, session
 
     def answered(self, event: Answered) -> None:
         """A peer answered a receipt."""
-        message = self.messages.get(event.id)
+        message = self.find(event.id)
         if message is None:
             return
         telling = message.tellings[event.n]
@@ -244,8 +216,14 @@ class Truth:
             telling.dropped_at = event.at
             self._summary.dropped += 1
         if not before and message.settled:
-            self._settled.append(event.id)
-            self._trim()
+            self._settle(event.id)
+
+    def acknowledged(self, plain: Plain, at: float) -> None:
+        """A peer acknowledged the receipt of an ordinary message."""
+        before = plain.settled
+        self._acknowledged(plain, at)
+        if not before:
+            self._settle(plain.id)
 
     def _acknowledged(self, telling: Telling, at: float) -> None:
         """The first acknowledgement counts; it also undoes a refusal that another bind gave before it."""
@@ -256,9 +234,19 @@ class Truth:
         self._summary.dropped -= telling.dropped_at is not None
         telling.dropped_at = None
 
+    @property
+    def _remembered(self) -> int:
+        return len(self._messages) + len(self._plain)
+
+    def _settle(self, message_id: int) -> None:
+        self._settled.append(message_id)
+        self._trim()
+
     def _trim(self) -> None:
-        while self._messages_max is not None and len(self.messages) > self._messages_max and self._settled:
-            del self.messages[self._settled.popleft()]
+        while self._messages_max is not None and self._remembered > self._messages_max and self._settled:
+            oldest = self._settled.popleft()
+            if self._plain.pop(oldest, None) is None:
+                del self._messages[oldest]
 
 
 def read_truth(path: Path) -> Truth:

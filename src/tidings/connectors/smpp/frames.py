@@ -47,27 +47,17 @@ class Framer:
         if len(self._held) < self._wanted:
             return
         buffer, start = bytes(self._held), 0
+        have, self._wanted = len(buffer), _LENGTH.size
         try:
-            while length := self._whole(buffer, start):
+            while have - start >= _LENGTH.size:
+                length: int = _LENGTH.unpack_from(buffer, start)[0]
+                if not HEADER_OCTETS <= length <= PDU_OCTETS_MAX:
+                    self._bad, start = length, have
+                    raise BadFrame(length)
+                if have - start < length:
+                    self._wanted = length
+                    return
                 start += length
                 yield buffer[start - length : start]
-        except BadFrame:
-            start = len(buffer)
-            raise
         finally:
             del self._held[:start]
-
-    def _whole(self, buffer: bytes, start: int) -> int:
-        """The length of the frame at `start`; 0 if it is not all there yet."""
-        have = len(buffer) - start
-        self._wanted = _LENGTH.size
-        if have < _LENGTH.size:
-            return 0
-        length: int = _LENGTH.unpack_from(buffer, start)[0]
-        if not HEADER_OCTETS <= length <= PDU_OCTETS_MAX:
-            self._bad = length
-            raise BadFrame(length)
-        if have < length:
-            self._wanted = length
-            return 0
-        return length
