@@ -36,7 +36,8 @@ async def test_a_delivered_message_tells_each_step(world):
     page = await page_of(world, sent)
 
     assert page.steps == [
-        "2026-03-02 12:00:00.000 +0 s Accepted from the application Status Queued",
+        "2026-03-02 12:00:00.000 +0 s Accepted from the application Status Queued"
+        " Chosen route 1 to connector 1: all numbers, of every account, position 0",
         "2026-03-02 12:00:00.350 +0.35 s Handed to the connector Status Sending",
         "2026-03-02 12:00:00.350 +0.35 s The carrier took it Status Sent Upstream id up1"
         " Raw, 4 octets 72 65 73 70",
@@ -252,6 +253,18 @@ def test_only_what_vouches_for_the_handset_says_handset_confirmed():
 
     assert [one for one in said if said[one] == "The handset confirmed it."] == [Confirmation.HANDSET]
     assert len(set(said.values())) == len(said)
+
+
+def test_a_route_that_was_chosen_is_told_with_what_it_was_drawn_for():
+    log = log_of(0)
+    log[0].terms = "all numbers, of every account, position 0"
+    [step] = retold(log).first
+
+    told = {row.label: row.value for row in step.told}
+    assert told["Chosen"] == "route 1 to connector 1: all numbers, of every account, position 0"
+    test = Evidence(Kind.ACCEPTED, AT, State.QUEUED, parts=1, connector=3, terms="it is a test")
+    assert words.route(test) == "connector 3: it is a test"
+    assert words.route(Evidence(Kind.ACCEPTED, AT, State.REJECTED, parts=1)) is None
 
 
 def test_a_carriers_word_is_not_taken_for_ours():

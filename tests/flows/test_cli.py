@@ -128,6 +128,7 @@ def test_everything_is_also_said_for_people(shell):
     assert "secret words" not in shell.said
     shell.run("timeline", message_id)
     assert "Accepted from the application" in shell.said
+    assert "route 1 to connector mts: numbers in 380, of this account, position 0" in shell.said
 
 
 def test_keys_are_shown_once_and_refused_when_revoked(shell):

@@ -2,7 +2,7 @@
 
 from test_main_job import send
 
-from tidings.domain.lifecycle import Flag
+from tidings.domain.lifecycle import Flag, Kind
 from tidings.domain.outcome import Next, Refused, Taken, Unwritten
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
@@ -151,6 +151,25 @@ async def second_route(world):
     )
     await world.admin.add_route(connector_id, position=5)
     return connector_id
+
+
+async def test_the_evidence_says_which_routes_were_chosen_and_why_as_they_were_then(world):
+    first = await world.admin.add_route(world.connector_id, prefix="380", account_id=world.account_id)
+    second = await second_route(world)
+    answer = await send(world, "380972000001")
+    await world.admin.remove_route(first)
+    [(flight, _)] = await world.take()
+    await world.record(
+        [world.answer(flight, Refused(Reason.SMSC_REFUSED_SENDER, Next.GIVE_UP, "0x0000000a"))]
+    )
+
+    log = await world.gateway.timeline(world.account_id, answer.rows[0].id)
+    chosen = [(one.kind, one.connector, one.terms) for one in log if one.terms]
+    assert chosen == [
+        (Kind.ACCEPTED, world.connector_id, "numbers in 380, of this account, position 0"),
+        (Kind.REROUTED, second, "all numbers, of every account, position 5"),
+    ]
+    assert (log[0].route, log[-1].word, log[-1].reason) == (first, "0x0000000a", Reason.SMSC_REFUSED_SENDER)
 
 
 async def test_a_refusal_that_is_the_routes_opens_an_attempt_on_the_next_route(world):

@@ -53,6 +53,18 @@ def test_a_prefix_longer_than_the_number_does_not_match_and_a_whole_number_does(
     assert chosen(route(1, "3809720000012"), route(2, "380972000001")) == [2]
 
 
+@pytest.mark.parametrize(
+    ("one", "terms"),
+    [
+        (route(1), "all numbers, of every account, position 0"),
+        (route(2, "380", own=ACCOUNT, position=5), "numbers in 380, of this account, position 5"),
+        (UNROUTED, "no route leads to a simulator; test traffic takes the first one"),
+    ],
+)
+def test_a_route_says_for_what_it_was_drawn(one: Route, terms: str) -> None:
+    assert one.terms == terms
+
+
 def test_no_route_is_an_empty_answer() -> None:
     assert chosen(route(1, "49")) == []
 

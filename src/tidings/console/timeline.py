@@ -42,6 +42,7 @@ class Step:
     which: str  # the part and attempt, where there are several
     word: str | None
     cause: str | None
+    route: str | None  # the one that was chosen, and why
     reason: str | None
     network_error: int | None
     provider_at: datetime | None
@@ -64,6 +65,7 @@ class Step:
             ("Reason", self.reason, False),
             ("Network error", error, True),
             ("Cause", self.cause, False),
+            ("Chosen", self.route, False),
             ("Upstream id", self.upstream_id, True),
             ("Matched by", self.matched_by, False),
             ("Charged", self.charged, False),
@@ -109,6 +111,7 @@ def _step(
         which=_which(evidence, delivery),
         word=words.carriers_word(evidence),
         cause=words.our_cause(evidence),
+        route=words.route(evidence),
         reason=words.REASONS[evidence.reason] if evidence.reason else None,
         network_error=evidence.network_error,
         provider_at=evidence.provider_at,

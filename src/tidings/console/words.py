@@ -199,6 +199,16 @@ def our_cause(evidence: Evidence) -> str | None:
     return evidence.word.replace("_", " ")
 
 
+def route(evidence: Evidence, connector: str | None = None) -> str | None:
+    """Which route was chosen, and why; None where none was. `connector`: its name, where it may be told."""
+    if evidence.terms is None:
+        return None
+    towards = f"connector {connector or evidence.connector}"
+    if not evidence.route:
+        return f"{towards}: {evidence.terms}"
+    return f"route {evidence.route} to {towards}: {evidence.terms}"
+
+
 def matched(evidence: Evidence) -> str | None:
     """How a receipt found its message, where it was not simply by its id."""
     if evidence.suspect_form:

@@ -85,6 +85,9 @@ class Evidence(msgspec.Struct, omit_defaults=True):
     parts: int = 0  # ACCEPTED: how many parts
     connector: int = 0  # ACCEPTED, REROUTED: where to
     route: int = 0  # ACCEPTED, REROUTED: by which route
+    terms: str | None = (
+        None  # ACCEPTED, REROUTED: for what that route was drawn then, and so why it was chosen
+    )
     budget: bool = False  # REQUEUED: counts against the retry budget
     reference: int = 0  # WRITTEN: what joins the parts of a long message (1..255)
     charged: Units = 0  # what this evidence cost the account

@@ -29,6 +29,15 @@ class Route(msgspec.Struct, frozen=True):
     position: int  # the lower is tried first among routes of one prefix
     account_id: int | None  # None = for every account
 
+    @property
+    def terms(self) -> str:
+        """For what it was drawn, in a few words that say later why it was chosen."""
+        if self.id == 0:
+            return "no route leads to a simulator; test traffic takes the first one"
+        numbers = f"numbers in {self.prefix}" if self.prefix else "all numbers"
+        whose = "every account" if self.account_id is None else "this account"
+        return f"{numbers}, of {whose}, position {self.position}"
+
 
 class ConnectorFacts(msgspec.Struct, frozen=True):
     """What routing needs to know of a connector."""
@@ -120,6 +129,7 @@ class Offer(NamedTuple):
     per_part: Units
     connector_id: int
     route_id: int
+    terms: str  # the route's
 
 
 class Offers:
@@ -147,7 +157,8 @@ class Offers:
         routes = self._routes.candidates(recipient, account_id=self._account_id, test=test)
         if not routes:
             return Fault.NO_ROUTE
-        return Offer(per_part, routes[0].connector_id, routes[0].id)
+        best = routes[0]
+        return Offer(per_part, best.connector_id, best.id, best.terms)
 
 
 def candidates(

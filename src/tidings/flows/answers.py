@@ -270,6 +270,7 @@ def _evidence(answer: Answer, part: Part, *, next_route: routing.Route | None) -
     if next_route is not None:
         evidence.kind = Kind.REROUTED
         evidence.connector, evidence.route = next_route.connector_id, next_route.id
+        evidence.terms = next_route.terms
     flight = answer.flight
     evidence.attempt, evidence.part, evidence.try_no = flight.attempt, flight.part, flight.try_no
     return evidence

@@ -13,6 +13,7 @@ from tidings.domain.errors import REASON, Fault, Refusal
 from tidings.domain.lifecycle import Evidence, Kind
 from tidings.domain.money import Units
 from tidings.domain.order import LANE, NO_EXTRAS, Account, Draft, Extras, OnFault, Order, Receipted, Taken
+from tidings.domain.routing import Offer
 from tidings.domain.status import Stage, State
 from tidings.domain.text import Segments
 from tidings.flows.records import Catalog, Funds, MoneyMove, NewMessage, NewTask
@@ -22,6 +23,9 @@ RANK = {fault: rank for rank, fault in enumerate(Fault)}
 
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,50}\Z")
 _encode_extras = msgspec.json.Encoder().encode
+
+NOWHERE = Offer(per_part=0, connector_id=0, route_id=0, terms="")
+"""Where a message goes that is kept as refused."""
 
 KeyTaken = tuple[int, str, str]
 """(account id, kind, key)."""
@@ -162,9 +166,9 @@ class Judge:
                 billed = 0 if test else price
                 if self.ledger.hold(account.id, billed):
                     self.ledger.claim(account.id, draft)
-                    return _Judged(row, None, price, billed, offer.connector_id, offer.route_id)
+                    return _Judged(row, None, price, billed, offer)
                 fault = Fault.NO_CREDIT
-        return _Judged(row, fault, 0, 0, 0, 0) if order.on_fault is OnFault.RECORD else fault
+        return _Judged(row, fault, 0, 0, NOWHERE) if order.on_fault is OnFault.RECORD else fault
 
     def _key_fault(self, draft: Draft, account_id: int) -> Fault | None:
         reference, message_key = draft.reference, draft.message_key
@@ -223,7 +227,7 @@ class Judge:
             billed=one.billed,
             scheduled_for=scheduled_for,
             validity_s=draft.validity_s or order.validity_s,
-            connector_id=one.connector_id,
+            connector_id=one.offer.connector_id,
             accepted=self._opening(one, scheduled=scheduled_for is not None),
             counted=task.total > 1,
             callback_lane=_callback_lane(draft, order) if order.calls_back else None,
@@ -246,7 +250,7 @@ class Judge:
     def _opening(self, one: "_Judged", *, scheduled: bool) -> Evidence:
         """The first evidence of a message's life; one object for all messages that begin alike."""
         parts = len(one.row.segments.parts)
-        alike = (one.fault, scheduled, parts, one.connector_id, one.route_id)
+        alike = (one.fault, scheduled, parts, one.offer.connector_id, one.offer.route_id)
         opening = self._openings.get(alike)
         if opening is None:
             opening = self._openings[alike] = _accepted(one, self._now, scheduled=scheduled)
@@ -260,8 +264,7 @@ class _Judged(NamedTuple):
     fault: Fault | None
     price: Units
     billed: Units
-    connector_id: int
-    route_id: int
+    offer: Offer
 
 
 def _sender_fault(draft: Draft, account: Account) -> Fault | None:
@@ -302,8 +305,9 @@ def _accepted(one: _Judged, now: datetime, *, scheduled: bool) -> Evidence:
         reason=reason,
         stage=stage,
         parts=len(one.row.segments.parts),
-        connector=one.connector_id,
-        route=one.route_id,
+        connector=one.offer.connector_id,
+        route=one.offer.route_id,
+        terms=one.offer.terms or None,
         word=str(one.fault) if one.fault else None,
         report=1 if one.fault else 0,
     )

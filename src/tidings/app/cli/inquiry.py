@@ -43,12 +43,13 @@ Told = tuple[Evidence, Step]
 
 
 class Story(NamedTuple):
-    """A message, its evidence with what each piece did, and how its server was told."""
+    """A message, its evidence with what each piece did, how its server was told, and what its routes lead to."""
 
     message: Message
     told: list[Told]
     left_out: int  # pieces of a long history
     callbacks: list[CallbackNote]
+    connectors: dict[int, str]  # their names
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -113,8 +114,9 @@ def timeline(invocation: Invocation, *, asked: str, account: str | None, raw: bo
     async def look(desk: Desk) -> list[Story]:
         account_id = await desk.admin.account_id(account) if account else None
         found = await find_messages(desk.connection, asked, account_id=account_id)
+        connectors = {row["id"]: row["name"] for row in await desk.admin.connectors()}
         async with desk.house() as house:
-            return [await _story(house, *key) for key in found]
+            return [await _story(house, *key, connectors=connectors) for key in found]
 
     stories = ask(invocation, look)
     if not stories:
@@ -136,7 +138,7 @@ def _unknown(asked: str, account: str | None) -> Misconfigured:
     return Misconfigured(f"nothing is known of {asked!r}" + (f" in the account {account}" if account else ""))
 
 
-async def _story(house: House, account_id: int, message_id: int) -> Story:
+async def _story(house: House, account_id: int, message_id: int, *, connectors: dict[int, str]) -> Story:
     """All that is shown of a message."""
     message = await house.message(account_id, message_id)
     assert message is not None, "it was found just now"
@@ -144,7 +146,8 @@ async def _story(house: House, account_id: int, message_id: int) -> Story:
     steps = retold(log, account_id=account_id, message_id=message_id)
     begun, ended = len(steps.first), len(log) - len(steps.last)
     told = [*zip(log[:begun], steps.first, strict=True), *zip(log[ended:], steps.last, strict=True)]
-    return Story(message, told, steps.left_out, await house.callbacks(account_id, message_id))
+    callbacks = await house.callbacks(account_id, message_id)
+    return Story(message, told, steps.left_out, callbacks, connectors)
 
 
 # -- a message ------------------------------------------------------------------------------------------------
@@ -236,7 +239,7 @@ def _step_answer(told: Told, *, raw: bool) -> dict[str, Any]:
 
 
 def _story_shown(story: Story, *, raw: bool) -> str:
-    lines = table(HEADINGS, [_row(evidence, step) for evidence, step in story.told]).split("\n")
+    lines = table(HEADINGS, [_row(one, story.connectors) for one in story.told]).split("\n")
     if story.left_out:
         lines.append(f"({story.left_out} steps in between are not shown)")
     lines += [_callback(note) for note in story.callbacks]
@@ -258,18 +261,25 @@ def _callback(note: CallbackNote) -> str:
     return f"{moments.shown(note.at)}  {what}: to be told then" + (f"; {tries}, {said}" if note.tries else "")
 
 
-def _row(evidence: Evidence, step: Step) -> tuple[object, ...]:
-    reason = f"{step.word or ''} ({step.reason})" if step.reason else step.word or step.cause
+def _row(told: Told, connectors: dict[int, str]) -> tuple[object, ...]:
+    evidence, step = told
     return (
         moments.shown(evidence.at),
         _source(evidence),
         f"{step.what}, {step.which}" if step.which else step.what,
         _effect(evidence, step),
         _cost(evidence),
-        reason.strip() if reason else None,
+        _why(evidence, step, connectors),
         step.upstream_id,
         _at(step.provider_at),
     )
+
+
+def _why(evidence: Evidence, step: Step, connectors: dict[int, str]) -> str:
+    """How they put it; and where a route was chosen, which, and why."""
+    said = f"{step.word or ''} ({step.reason})".strip() if step.reason else step.word or step.cause
+    chosen = words.route(evidence, connectors.get(evidence.connector))
+    return "; now ".join(filter(None, [said, chosen]))
 
 
 def _cost(evidence: Evidence) -> str | None:

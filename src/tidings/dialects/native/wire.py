@@ -92,6 +92,7 @@ class Event(msgspec.Struct, omit_defaults=True):
     upstream_id: str | None = None
     connector: int | None = None
     route: int | None = None
+    terms: str | None = None  # for what the route was drawn then, and so why it was chosen
     charged: str | None = None
     released: str | None = None
     report: int | None = None  # the number of the report it owed
@@ -169,6 +170,7 @@ def event_out(step: Step) -> Event:
         upstream_id=evidence.upstream_id,
         connector=evidence.connector or None,
         route=evidence.route or None,
+        terms=evidence.terms,
         charged=plain(evidence.charged) if evidence.charged else None,
         released=plain(evidence.released) if evidence.released else None,
         report=evidence.report or None,
