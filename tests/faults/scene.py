@@ -14,7 +14,7 @@ from tidings.app.config import Config
 from tidings.app.config import Courier as CourierConfig
 from tidings.app.courier import Courier
 from tidings.connectors.sandbox.script import read_script
-from tidings.connectors.sandbox.settings import PASSWORD, Settings
+from tidings.connectors.sandbox.settings import PASSWORD, IdForm, Settings
 from tidings.connectors.sandbox.smsc import SimulatedSmsc
 from tidings.domain.lifecycle import Evidence, Flag, Kind
 from tidings.domain.message import Standing
@@ -194,11 +194,20 @@ Opener = Callable[..., AbstractAsyncContextManager[Scene]]
 
 @asynccontextmanager
 async def staged(
-    url: str, folder: Path, script: str, *, seed: int = 1, hurry: float = 1.0, **connector: Any
+    url: str,
+    folder: Path,
+    script: str,
+    *,
+    seed: int = 1,
+    hurry: float = 1.0,
+    ids: IdForm = IdForm.DECIMAL,
+    **connector: Any,
 ) -> AsyncIterator[Scene]:
     """A scene with a shipped script. `connector`: settings of our side beside the usual short waits."""
     async with open_world(url) as world:
-        settings = Settings(port=0, receipt_delay_s=0.02, early_by_s=0.1, resend_after_s=1, retry_after_s=0.2)
+        settings = Settings(
+            port=0, receipt_delay_s=0.02, early_by_s=0.1, resend_after_s=1, retry_after_s=0.2, id_form=ids
+        )
         smsc = SimulatedSmsc(
             settings,
             script=read_script(script).hurried(hurry),

@@ -8,6 +8,7 @@ import pytest
 from scene import HOUR_S, Opener, Scene, staged
 
 from tidings.connectors.sandbox.script import read_script, shipped
+from tidings.connectors.sandbox.settings import IdForm
 from tidings.domain.lifecycle import Flag, Kind
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
@@ -277,6 +278,24 @@ async def test_an_id_in_another_base_is_matched_and_marked(scene: Opener):
         assert await it.ends(message) is State.DELIVERED
         assert await it.flags(message) == {Flag.ID_FORM_SUSPECT}
         await it.balances()
+
+
+@pytest.mark.parametrize(
+    ("ids", "id_form"), [(IdForm.HEX, "resp_hex_receipt_dec"), (IdForm.DECIMAL, "resp_dec_receipt_hex")]
+)
+async def test_an_id_in_another_base_is_as_good_as_any_where_the_connector_says_so(
+    scene: Opener, ids: IdForm, id_form: str
+):
+    async with scene("wrong-id-base", ids=ids, id_form=id_form) as it:
+        messages = [*await it.send_all(numbers(5)), await it.send("380970009000", LONG)]
+
+        assert [await it.ends(one) for one in messages] == [State.DELIVERED] * 6
+        assert [await it.flags(one) for one in messages] == [set()] * 6
+        await it.balances()
+        answered = [one for one in await it.log(messages[0]) if one.kind is Kind.ANSWERED]
+        heard = [one for one in await it.log(messages[0]) if one.kind is Kind.RECEIPT]
+        assert answered[0].upstream_id != heard[0].upstream_id, "they are spelt differently"
+        assert await it.world.sql.fetchval("select count(*) from suspect_count") == 0
 
 
 async def test_one_id_for_two_numbers_is_told_apart_by_the_number(scene: Opener):
