@@ -523,6 +523,36 @@ async def test_the_doctor_suggests_the_id_form_that_receipts_are_found_under(wor
     assert await asyncio.to_thread(in_world.run, "doctor") == 0
 
 
+async def long_messages(world, *, told):
+    """Twenty-one long messages whose time is over; so many of them were told of in one part, the others in all."""
+    days_ago = datetime.now(UTC) - timedelta(days=6)
+    world.clock.advance((days_ago - world.clock.now()).total_seconds())
+    sent = [(await send(world, f"3809720000{n:02}", text="x" * 200)).rows[0].id for n in range(21)]
+    await world.dispatch()
+    for number, message_id in enumerate(sent):
+        await world.says(message_id, "DELIVRD", part=1 if number < told else None)
+    world.clock.advance(timedelta(days=5).total_seconds())
+    await world.sweep()
+
+
+@pytest.mark.parametrize(("told", "says_so"), [(21, True), (20, True), (19, False), (0, False)])
+async def test_the_doctor_suspects_one_receipt_for_all_parts_where_nearly_no_other_comes(
+    world, in_world, told, says_so
+):
+    await long_messages(world, told=told)
+    await asyncio.to_thread(in_world.run, "doctor")
+    hint = f"{told} of 21 long messages of connector carrier had a receipt for exactly one part"
+    assert (hint in in_world.said) == says_so
+
+
+async def test_the_doctor_leaves_a_connector_alone_that_is_set_to_one_receipt(world, in_world):
+    await long_messages(world, told=21)
+    settings = '{"receipt_class": "handset", "receipt_parts": "any_one"}'
+    await world.sql.execute("update connector set settings = $1", settings)
+    await asyncio.to_thread(in_world.run, "doctor")
+    assert "exactly one part" not in in_world.said
+
+
 async def test_the_doctor_misses_a_courier_and_a_clerk_where_there_is_work_for_them(world, in_world):
     await world.sql.execute("select pg_advisory_unlock_all()")
     assert (await in_world.aside("doctor"))["healthy"]

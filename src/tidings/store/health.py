@@ -8,6 +8,12 @@ import msgspec
 
 from tidings.store.flights import COURIER_LOCK
 
+NEWEST_LONG = 20_000
+"""Long messages that are looked at."""
+
+FEWEST_LONG, MOSTLY = 20, 0.95
+"""How many long messages a connector must have had, and which share of them with a receipt for one part alone."""
+
 COURIERS = f"""
 select objid::integer from pg_locks
 where locktype = 'advisory' and classid = {COURIER_LOCK} and objsubid = 2 and granted
@@ -43,6 +49,23 @@ where o.due_at < now() - $1::interval group by c.name, c.enabled order by since"
 SUSPECTED = """
 select c.name, s.form, s.found from suspect_count s join connector c on c.id = s.connector_id
 where s.form <> coalesce(c.settings ->> 'id_form', 'exact') order by s.found desc"""
+
+# Long messages whose receipts must have come by now: the newest whose validity, and a day of grace, is over. What a
+# carrier said of a part stays with it when the deadline closes it.
+LONELY = f"""
+with long as (
+    select a.attempt ->> 0 as connector_id,
+           (select count(*) from json_array_elements(a.attempt -> 3) as p (part)
+            where part ->> 0 in ('delivered', 'read') or part ->> 3 = 'network' or part ->> 4 <> 'none') as told
+    from message m join delivery d on d.account_id = m.account_id and d.message_id = m.id
+         cross join lateral (select d.attempts -> -1) as a (attempt)
+    where m.expires_at between now() - interval '8 days' and now() - interval '1 day'
+      and m.parts > 1 and d.sent_at is not null and d.done_at is not null limit {NEWEST_LONG})
+select c.name, count(*) as messages, count(*) filter (where told = 1) as told_once
+from long join connector c on c.id = long.connector_id::integer
+where coalesce(c.settings ->> 'receipt_parts', 'each') = 'each'
+group by c.id, c.name
+having count(*) >= {FEWEST_LONG} and count(*) filter (where told = 1) > count(*) * {MOSTLY} order by c.id"""
 
 # Each courier that works on a connector has sessions of its own.
 BOUND = """
@@ -93,6 +116,14 @@ class Suspected(msgspec.Struct, frozen=True):
     receipts: int
 
 
+class Lonely(msgspec.Struct, frozen=True):
+    """A connector that is set to give receipts for each part of long messages, and gives nearly all of them one."""
+
+    connector: str
+    messages: int
+    told_once: int
+
+
 class Bound(msgspec.Struct, frozen=True):
     """How the sessions of a connector that is switched on stand, as its couriers said some seconds ago."""
 
@@ -126,6 +157,11 @@ async def late(connection: asyncpg.Connection, *, slack: timedelta) -> list[Late
 async def suspected(connection: asyncpg.Connection) -> list[Suspected]:
     """The connectors whose form of id seems wrong, the surest first."""
     return [Suspected(*row) for row in map(tuple, await connection.fetch(SUSPECTED))]
+
+
+async def lonely_receipts(connection: asyncpg.Connection) -> list[Lonely]:
+    """The connectors that seem to give a long message one receipt, whatever they were asked for."""
+    return [Lonely(*row) for row in map(tuple, await connection.fetch(LONELY))]
 
 
 async def bound(connection: asyncpg.Connection) -> list[Bound]:

@@ -97,6 +97,9 @@ async def _examine(connection: asyncpg.Connection, *, everything: bool) -> Diagn
         findings += [_bound(one) for one in bound]
         findings += [Finding(Level.NOTE, _two_tongues(one)) for one in bound if one.counts.get(DISAGREE)]
     findings += [Finding(Level.ATTENTION, _suspicion(one)) for one in await health.suspected(connection)]
+    findings += [
+        Finding(Level.ATTENTION, _one_for_all(one)) for one in await health.lonely_receipts(connection)
+    ]
     return Diagnosis(findings, violations, counts)
 
 
@@ -216,4 +219,13 @@ def _suspicion(one: health.Suspected) -> str:
     return (
         f"{one.receipts} receipts of connector {one.connector} were found only under the id form {one.form}: "
         f"tidings connector change {one.connector} --id-form {one.form}"
+    )
+
+
+def _one_for_all(one: health.Lonely) -> str:
+    """Two things look alike from here; the operator can tell them apart."""
+    return (
+        f"{one.told_once} of {one.messages} long messages of connector {one.connector} had a receipt for exactly one "
+        f"part: either it sends one for all (tidings connector change {one.connector} --receipt-parts any_one), or "
+        "receipts get lost on the way"
     )
