@@ -14,7 +14,6 @@ import pytest
 from tidings.app import cli
 from tidings.app.cli.account_switches import SWITCHES
 from tidings.app.cli.connector import connector
-from tidings.app.cli.inquiry import SOURCES
 from tidings.app.cli.message import FAULTS
 from tidings.app.cli.smpp_options import HELP
 from tidings.connectors.sandbox.settings import Settings
@@ -24,7 +23,6 @@ from tidings.dialects.bsg_one.settings import ACCOUNT_SWITCHES
 from tidings.dialects.infobip import words as infobip
 from tidings.dialects.infobip.settings import Preferences, preferences
 from tidings.domain.errors import Fault
-from tidings.domain.lifecycle import Kind
 from tidings.domain.order import Draft, OnFault, Order
 from tidings.flows.ports import Binds
 
@@ -246,10 +244,6 @@ def test_every_fault_has_an_operators_words():
     assert FAULTS.keys() == set(Fault)
 
 
-def test_every_kind_of_evidence_has_a_source():
-    assert SOURCES.keys() == set(Kind)
-
-
 # -- connectors -----------------------------------------------------------------------------------------------
 
 
@@ -375,6 +369,18 @@ async def send(world, *recipients, customer=None, reference=None, text="hello"):
     drafts = [Draft(recipient=one, sender="BSG", text=text, reference=reference) for one in recipients]
     order = Order(caller, "native", drafts, on_fault=OnFault.REFUSE_ALL, validity_s=3600, bulk_key="bulk-1")
     return await world.gateway.accept(order)
+
+
+async def test_a_possible_duplicate_is_told_to_people_and_programs(world, in_world):
+    message_id = (await send(world, "380972000001")).rows[0].id
+    world.carrier.mood = "silent"
+    await world.dispatch()
+    world.clock.advance(61)
+    await world.sweep()
+    answer = await in_world.aside("status", str(message_id))
+    assert answer["messages"][0]["flags"] == ["possible_duplicate"]
+    await asyncio.to_thread(in_world.run, "status", str(message_id))
+    assert "note" in in_world.said and "It may have arrived twice" in in_world.said
 
 
 async def test_a_message_is_found_by_every_name_it_has_in_every_account(world, in_world):

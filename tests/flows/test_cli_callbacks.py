@@ -56,6 +56,23 @@ async def test_the_timeline_of_a_message_tells_its_callbacks(world):
     assert "callback of report 1: given up after 1 try, address_refused" in shell.said
 
 
+async def test_a_customer_sees_how_their_own_server_was_told(world):
+    message_id = await given_up(world)
+    path = f"/v1/messages/{message_id}/timeline"
+    answer = await world.http.get(path, headers={"x-api-key": world.key})
+    [told] = answer.json()["callbacks"]
+    assert {name: told[name] for name in ("report", "standing", "tries", "why")} == {
+        "report": 1,
+        "standing": "given_up",
+        "tries": 1,
+        "why": "address_refused",
+    }
+    page = await world.http.get(f"/console/messages/{message_id}", auth=(world.user, world.password))
+    assert "callback of report 1: given up after 1 try, address_refused" in page.text
+    other = await world.other_account()
+    assert (await world.http.get(path, headers={"x-api-key": other.key})).status_code == 404
+
+
 async def test_the_doctor_counts_callbacks(world):
     await given_up(world)
     shell = Shell(world.url)

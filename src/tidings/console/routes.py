@@ -10,6 +10,7 @@ from tidings.console.cards import message_card, task_card
 from tidings.console.login import CHALLENGE, caller_of
 from tidings.console.pages import STYLE_PATH, page, stylesheet
 from tidings.console.timeline import timeline
+from tidings.console.words import told_back
 from tidings.domain.errors import Unavailable
 from tidings.domain.ids import MAX_ID
 from tidings.domain.message import Message, Task
@@ -108,7 +109,9 @@ class _Console:
         log = await self._gateway.timeline(account.id, message.id)
         history = timeline(log, account_id=account.id, message_id=message.id, currency=message.currency)
         card = message_card(message, history.flags)
-        return self._page(account, asked, task=task, card=card, history=history)
+        callbacks = await self._gateway.callbacks(account.id, message.id)
+        told = [(one.at, told_back(one)) for one in callbacks]
+        return self._page(account, asked, task=task, card=card, history=history, told=told)
 
     def _page(
         self,
@@ -130,5 +133,5 @@ class _Console:
             "max_asked": MAX_ASKED,
             "task": task_card(task) if task else None,
         }
-        absent = {"card": None, "history": None, "problem": None}
+        absent = {"card": None, "history": None, "told": (), "problem": None}
         return page("console.html", {**absent, **always, **shown}, status=status)

@@ -6,6 +6,7 @@ from tidings.domain.lifecycle import Evidence, Flag, Kind
 from tidings.domain.message import Standing
 from tidings.domain.reason import Reason
 from tidings.domain.status import Confirmation, Stage, State, Truth, truth
+from tidings.flows.records import CallbackNote
 
 
 class Named(NamedTuple):
@@ -214,6 +215,19 @@ def matched(evidence: Evidence) -> str | None:
     if evidence.suspect_form:
         return f"its id in another form ({evidence.suspect_form})"
     return MATCHES.get(evidence.matched_by, evidence.matched_by) if evidence.matched_by else None
+
+
+def told_back(note: CallbackNote) -> str:
+    """How a callback stands."""
+    what = f"callback of report {note.number}" if note.number else "callback of handing over"
+    tries = "1 try" if note.tries == 1 else f"{note.tries} tries"
+    said = note.why or (f"HTTP {note.status}" if note.status else "not told, a later one says more")
+    match note.standing:
+        case "delivered":
+            return f"{what}: delivered after {tries}, {said}"
+        case "given_up":
+            return f"{what}: given up after {tries}, {said}"
+    return f"{what}: to be told then" + (f"; {tries}, {said}" if note.tries else "")
 
 
 def _says_it_all(evidence: Evidence) -> bool:

@@ -16,6 +16,7 @@ from tidings.domain.message import (
     Task,
 )
 from tidings.domain.order import Caller, Order, Receipted
+from tidings.flows.records import CallbackNote
 
 
 class Gateway(Protocol):
@@ -81,4 +82,8 @@ class Gateway(Protocol):
 
     async def timeline(self, account_id: int, message_id: int) -> Sequence[Evidence]:
         """What happened to a message, oldest first, raw octets included; empty for a foreign or unknown id."""
+        ...
+
+    async def callbacks(self, account_id: int, message_id: int) -> Sequence[CallbackNote]:
+        """How a message's callbacks stand; empty for a foreign or unknown id."""
         ...

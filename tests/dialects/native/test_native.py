@@ -42,6 +42,8 @@ async def test_the_timeline_tells_each_step_its_effect_and_never_the_text(world)
         ("receipt", "delivered"),
     ]
     assert [one["seq"] for one in events] == [1, 2, 3, 4, 5]
+    assert [one["source"] for one in events] == ["application", "gateway", "carrier", "carrier", "carrier"]
+    assert answer.json()["callbacks"] == []
     assert events[0]["terms"] == "all numbers, of every account, position 0"
     assert (events[3]["charged"], events[3]["report"]) == ("0.02", 1)
     assert events[4]["contradiction"] and not events[4]["changed"]

@@ -15,27 +15,12 @@ from tidings.console.timeline import Step
 from tidings.console.timeline import timeline as retold
 from tidings.domain.bucket import Bucket
 from tidings.domain.errors import Misconfigured
-from tidings.domain.lifecycle import Evidence, Kind
+from tidings.domain.lifecycle import Evidence, Flag
 from tidings.domain.message import Message, Task
 from tidings.domain.money import plain
+from tidings.domain.source import source
 from tidings.flows.records import CallbackNote
 from tidings.store.operator import find_messages, find_tasks
-
-SOURCES: dict[Kind, str] = {
-    Kind.ACCEPTED: "application",
-    Kind.WRITTEN: "gateway",
-    Kind.ANSWERED: "carrier",
-    Kind.REFUSED: "carrier",
-    Kind.REQUEUED: "carrier",
-    Kind.DROPPED: "gateway",
-    Kind.REROUTED: "carrier",
-    Kind.DOUBT: "gateway",
-    Kind.RESENT: "gateway",
-    Kind.HELD: "gateway",
-    Kind.RECEIPT: "carrier",
-    Kind.TIMER: "clock",
-}
-"""Who says so. A submission that was never written goes back by the gateway's own word."""
 
 HEADINGS = ("when (UTC)", "who", "what", "status", "so", "how they put it", "upstream id", "their time")
 
@@ -188,6 +173,7 @@ def _message_shown(owner: str, message: Message) -> str:
                 ("read", _at(message.read_at)),
                 ("ended", _at(message.done_at)),
                 ("report came", _at(message.report_at)),
+                *[("note", words.FLAGS[Flag(flag)]) for flag in message.flags],
             ]
         )
     )
@@ -229,7 +215,7 @@ def _step_answer(told: Told, *, raw: bool) -> dict[str, Any]:
     answer: dict[str, Any] = msgspec.to_builtins(evidence)
     answer.pop("raw", None)
     answer |= {name: plain(amount) for name, amount in answer.items() if name in ("charged", "released")}
-    answer |= {"source": _source(evidence), "state": step.state, "changed": step.changed}
+    answer |= {"source": source(evidence), "state": step.state, "changed": step.changed}
     if step.contradiction:
         answer["contradiction"] = True
     if raw and step.raw:
@@ -242,30 +228,17 @@ def _story_shown(story: Story, *, raw: bool) -> str:
     lines = table(HEADINGS, [_row(one, story.connectors) for one in story.told]).split("\n")
     if story.left_out:
         lines.append(f"({story.left_out} steps in between are not shown)")
-    lines += [_callback(note) for note in story.callbacks]
+    lines += [f"{moments.shown(one.at)}  {words.told_back(one)}" for one in story.callbacks]
     if raw:
         lines += ["", *(_octets(evidence, step) for evidence, step in story.told if step.raw)]
     return "\n".join([f"message {story.message.id}: {story.message.standing.state}", *lines])
-
-
-def _callback(note: CallbackNote) -> str:
-    """A line on a callback."""
-    what = f"callback of report {note.number}" if note.number else "callback of handing over"
-    tries = "1 try" if note.tries == 1 else f"{note.tries} tries"
-    said = note.why or (f"HTTP {note.status}" if note.status else "not told, a later one says more")
-    match note.standing:
-        case "delivered":
-            return f"{moments.shown(note.at)}  {what}: delivered after {tries}, {said}"
-        case "given_up":
-            return f"{moments.shown(note.at)}  {what}: given up after {tries}, {said}"
-    return f"{moments.shown(note.at)}  {what}: to be told then" + (f"; {tries}, {said}" if note.tries else "")
 
 
 def _row(told: Told, connectors: dict[int, str]) -> tuple[object, ...]:
     evidence, step = told
     return (
         moments.shown(evidence.at),
-        _source(evidence),
+        source(evidence),
         f"{step.what}, {step.which}" if step.which else step.what,
         _effect(evidence, step),
         _cost(evidence),
@@ -308,7 +281,3 @@ def _octets(evidence: Evidence, step: Step) -> str:
     return (
         f"{moments.shown(evidence.at)}  {step.what}, {step.raw.octets} octets\n  {step.raw.hex}{hidden}{cut}"
     )
-
-
-def _source(evidence: Evidence) -> str:
-    return "gateway" if evidence.word == "unwritten" else SOURCES[evidence.kind]

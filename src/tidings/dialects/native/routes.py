@@ -128,7 +128,9 @@ class _Api:
         caller, message = await self._found(request)
         log = await self._gateway.timeline(caller.account.id, message.id)
         told = steps(log, account_id=caller.account.id, message_id=message.id)
-        return _json(wire.Timeline(message.id, [wire.event_out(step) for step in told]))
+        callbacks = await self._gateway.callbacks(caller.account.id, message.id)
+        events = [wire.event_out(step) for step in told]
+        return _json(wire.Timeline(message.id, events, [wire.callback_out(one) for one in callbacks]))
 
     async def _caller(self, request: Request) -> Caller:
         """`Authorization: Bearer live_…` or `X-API-KEY: live_…`."""

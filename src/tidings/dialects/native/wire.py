@@ -10,7 +10,9 @@ from tidings.domain.message import Message, Standing
 from tidings.domain.money import plain, seven_decimals
 from tidings.domain.order import TrafficClass
 from tidings.domain.replay import Step
+from tidings.domain.source import source
 from tidings.domain.status import FINAL, truth
+from tidings.flows.records import CallbackNote
 
 Reference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,50}$")]
 
@@ -81,6 +83,7 @@ class Event(msgspec.Struct, omit_defaults=True):
     seq: int
     at: datetime
     kind: str
+    source: str  # who says so: application, gateway, carrier or clock
     attempt: int
     part: int
     status: Status  # after it
@@ -103,11 +106,23 @@ class Event(msgspec.Struct, omit_defaults=True):
     untrusted: bool = False  # good news of a carrier that is known to make it up
 
 
+class Callback(msgspec.Struct, omit_defaults=True):
+    """How far the customer's server was told of one report."""
+
+    report: int  # its number; 0 is the handing over
+    standing: str  # pending, delivered or given_up
+    at: datetime  # when it is tried next, was answered, or was given up
+    tries: int
+    http_status: int | None = None  # the last answer's
+    why: str | None = None  # the last try failed
+
+
 class Timeline(msgspec.Struct):
-    """All that happened to a message, oldest first."""
+    """All that happened to a message, oldest first, and who was told of it."""
 
     id: int
     events: list[Event]
+    callbacks: list[Callback]
 
 
 def status_out(standing: Standing) -> Status:
@@ -159,6 +174,7 @@ def event_out(step: Step) -> Event:
         seq=step.seq,
         at=evidence.at,
         kind=evidence.kind,
+        source=source(evidence),
         attempt=evidence.attempt,
         part=evidence.part,
         status=status_out(step.standing),
@@ -179,4 +195,16 @@ def event_out(step: Step) -> Event:
         matched_by=evidence.matched_by,
         suspect_form=evidence.suspect_form,
         untrusted=evidence.untrusted,
+    )
+
+
+def callback_out(note: CallbackNote) -> Callback:
+    """A callback in the API's shape."""
+    return Callback(
+        report=note.number,
+        standing=note.standing,
+        at=note.at,
+        tries=note.tries,
+        http_status=note.status or None,
+        why=note.why or None,
     )
