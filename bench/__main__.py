@@ -14,13 +14,13 @@ import uvloop
 
 from bench.books import Books
 from bench.load import BadRun
-from bench.measuring import Bench
 from bench.plan import follow, restart, rows_of
 from bench.results import LATEST, Results, machine
 from bench.rows import ROWS
 from bench.setting_up import set_up
 from bench.sizes import FULL, BadSize, Sizes
 from bench.stand import Stand
+from bench.strain import Trials
 from tidings.domain.errors import Misconfigured
 
 KEEP = "BENCH_KEEP"
@@ -68,7 +68,7 @@ async def _measure(directory: Path, sizes: Sizes, wanted: Collection[str]) -> Re
         books = Books(connection)
         if sizes.stored:
             await books.make_room(sizes.stored)
-        bench = Bench(stand, books, customers=customers, sizes=sizes)
+        bench = Trials(stand, books, customers=customers, sizes=sizes)
         await follow(bench, wanted, tell=_tell)
         _tell("checking the invariants")
         await books.verify(from_id=bench.first_id)

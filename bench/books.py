@@ -99,6 +99,12 @@ class Books:
         if (waiting := await self.waiting()) != expected:
             raise BadRun(f"{expected} messages were accepted, and {waiting} wait")
 
+    async def stand_still(self, for_s: float) -> None:
+        """Let nobody store a message for so long."""
+        async with self._connection.transaction():
+            await self._connection.execute("lock table message in exclusive mode")
+            await asyncio.sleep(for_s)
+
     async def messages(self) -> int:
         """How many messages there are."""
         return int(await self._connection.fetchval(STORED))

@@ -5,8 +5,11 @@ The simulated SMSC behaves like one; this one is for the rows that measure handi
 
 import asyncio
 import struct
+import time
 from itertools import count
 from typing import NamedTuple, cast
+
+from bench.load import BadRun
 
 HEAD = struct.Struct(">IIII")
 BIND_TRANSCEIVER, SUBMIT_SM, DELIVER_SM, UNBIND, ENQUIRE_LINK = 0x09, 0x04, 0x05, 0x06, 0x15
@@ -16,6 +19,8 @@ RECEIPT_TEXT = (
 )
 WINDOW = 1_000  # receipts unanswered at a time
 NO_ERROR = 0
+QUIET_S = 60.0  # without any submission for so long, a run has failed
+LOOK_EVERY_S = 0.01
 
 
 class Taken(NamedTuple):
@@ -24,6 +29,12 @@ class Taken(NamedTuple):
     id: int
     source: bytes  # with its TON and NPI, as it stood in the PDU
     destination: bytes
+    at: float  # time.perf_counter
+
+    @property
+    def number(self) -> bytes:
+        """The destination without type, numbering plan and NUL."""
+        return self.destination[2:-1]
 
 
 class Carrier:
@@ -50,9 +61,19 @@ class Carrier:
 
     def take(self, source: bytes, destination: bytes) -> Taken:
         """Take a submission."""
-        taken = Taken(next(self._ids), source, destination)
+        taken = Taken(next(self._ids), source, destination, time.perf_counter())
         self.taken.append(taken)
         return taken
+
+    async def has_taken(self, count: int) -> None:
+        """Return once it took so many. Raises BadRun if nothing comes any more."""
+        seen, since = -1, time.perf_counter()
+        while len(self.taken) < count:
+            if len(self.taken) != seen:
+                seen, since = len(self.taken), time.perf_counter()
+            if time.perf_counter() - since > QUIET_S:
+                raise BadRun(f"the carrier was given {seen} of {count} messages, and no more come")
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def deliver_all(self) -> None:
         """Send a receipt for everything that was taken; returns when the last is acknowledged."""

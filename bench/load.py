@@ -7,7 +7,7 @@ answers that say their Content-Length. It costs about 20 microseconds per reques
 import asyncio
 import time
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -134,3 +134,34 @@ async def converse(
         for _ in range(connections)
     ]
     await asyncio.gather(*(connection.done for _, connection in made))
+
+
+async def one_by_one(
+    requests: Iterable[tuple[bytes, bytes]],
+    *,
+    port: int,
+    expected: bytes,
+    every_s: float,
+    until: Callable[[], bool],
+    host: str = "127.0.0.1",
+) -> dict[bytes, float]:
+    """Send named requests on one connection, one each `every_s` or as fast as answers come, `until` says so.
+
+    Returns when each was sent, by its name, in the seconds of time.perf_counter. Raises BadRun for an answer that
+    is not as expected.
+    """
+    reader, writer = await asyncio.open_connection(host, port)
+    sent_at: dict[bytes, float] = {}
+    for name, request in requests:
+        sent_at[name] = time.perf_counter()
+        writer.write(request)
+        head = (await reader.readuntil(HEAD_END)).lower()
+        at = head.index(LENGTH) + len(LENGTH)
+        body = await reader.readexactly(int(head[at : head.index(b"\r", at)]))
+        if expected not in body:
+            raise BadRun(f"answered {body[:300]!r}")
+        if until():
+            break
+        await asyncio.sleep(max(0.0, sent_at[name] + every_s - time.perf_counter()))
+    writer.close()
+    return sent_at

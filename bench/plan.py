@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from bench.measuring import Bench
 from bench.results import Results, Sample
 from bench.rows import ROWS
+from bench.strain import Trials
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One method of Bench, the rows it measures, and those that need what it leaves behind."""
 
-    run: Callable[[Bench], Awaitable[None]]
+    run: Callable[[Trials], Awaitable[None]]
     rows: tuple[str, ...]
     feeds: tuple[str, ...] = ()
 
@@ -42,6 +43,7 @@ STAGES: Sequence[Step] = (
     ),
     Step(Bench.accept_bulk, ("accept_bulk", "accept_bulk_request"), feeds=(*ABOUT_TASKS, *PAGES)),
     Step(Bench.carry, CARRIED),
+    Step(Trials.fairness_otp, ("fairness_otp_p99",)),
 )
 QUESTIONS: Sequence[Step] = (
     Step(Bench.lookup_by_id, ABOUT_MESSAGES[:2]),
@@ -53,10 +55,12 @@ QUESTIONS: Sequence[Step] = (
 )
 DISK_TAKEN = Step(Bench.disk_per_message, (DISK,))
 MOST_MEMORY = Step(Bench.memory, ("memory",))
+STANDS_STILL = Step(Trials.backpressure, ("backpressure_answer",))
 STARTS = Step(Bench.start_after_stop, ("start_after_stop",))
+STARTS_AFTER_KILL = Step(Trials.start_after_kill, ("start_after_kill",))
 
 
-async def follow(bench: Bench, wanted: Collection[str], *, tell: Callable[[str], None]) -> None:
+async def follow(bench: Trials, wanted: Collection[str], *, tell: Callable[[str], None]) -> None:
     """Measure the rows that are wanted, each as often as the sizes say, after a warm-up of everything they take."""
     needed = {*wanted, *(GROWTH[one] for one in wanted if one in GROWTH)}
     groups = [[step for step in group if step.serves(needed)] for group in (THROUGH, STAGES, QUESTIONS)]
@@ -69,10 +73,13 @@ async def follow(bench: Bench, wanted: Collection[str], *, tell: Callable[[str],
     await _run(bench, groups[2], MOST_MEMORY if MOST_MEMORY.serves(wanted) else None, tell)
     if few is not None:
         _note_growth(bench, few)
+    if STANDS_STILL.serves(wanted):
+        tell("once: backpressure")
+        await STANDS_STILL.run(bench)
 
 
 async def _run(
-    bench: Bench, group: Sequence[Step], afterwards: Step | None, tell: Callable[[str], None]
+    bench: Trials, group: Sequence[Step], afterwards: Step | None, tell: Callable[[str], None]
 ) -> None:
     for turn in range(1, bench.sizes.runs + 1):
         for step in group:
@@ -82,7 +89,9 @@ async def _run(
         await afterwards.run(bench)
 
 
-async def _become_old(bench: Bench, groups: Sequence[Sequence[Step]], tell: Callable[[str], None]) -> Results:
+async def _become_old(
+    bench: Trials, groups: Sequence[Sequence[Step]], tell: Callable[[str], None]
+) -> Results:
     """What the steps cost while little is stored; then store what the sizes say."""
     measured, bench.results = bench.results, Results()
     for step in (step for group in groups for step in group if {*GROWTH.values()} & {*step.rows}):
@@ -94,29 +103,29 @@ async def _become_old(bench: Bench, groups: Sequence[Sequence[Step]], tell: Call
     return few
 
 
-def _note_growth(bench: Bench, few: Results) -> None:
+def _note_growth(bench: Trials, few: Results) -> None:
     for row, about in GROWTH.items():
         before, now = few.cost_s(about), bench.results.cost_s(about)
         if before and now:
             bench.results.note(row, Sample(now / before))
 
 
-async def restart(bench: Bench, wanted: Collection[str]) -> None:
+async def restart(bench: Trials, wanted: Collection[str]) -> None:
     """The rows that stop the gateway; to be measured last."""
-    if STARTS.serves(wanted):
-        for _ in range(bench.sizes.runs):
-            await STARTS.run(bench)
+    for step in (STARTS, STARTS_AFTER_KILL):
+        for _ in range(bench.sizes.runs if step.serves(wanted) else 0):
+            await step.run(bench)
 
 
-async def _warm_up(bench: Bench, groups: Sequence[Sequence[Step]]) -> None:
+async def _warm_up(bench: Trials, groups: Sequence[Sequence[Step]]) -> None:
     """Everything once, small, and forgotten: caches are filled, statements prepared."""
     sizes = bench.sizes
     few = sizes.warm_up
-    bench.sizes = replace(sizes, singles=few, bulk=few, questions=few, pages=few // 10)
+    bench.sizes = replace(sizes, singles=few, bulk=few, questions=few, pages=few // 10, backlog=few)
     for group in groups:
         for step in group:
             await step.run(bench)
-    bench.sizes, bench.results = sizes, Results(stored=sizes.stored)
+    bench.sizes, bench.results = sizes, Results(stored=sizes.stored, waiting=sizes.backlog)
 
 
 def rows_of(names: Sequence[str]) -> set[str]:

@@ -107,6 +107,14 @@ def descendants(pid: int) -> list[Process]:
     return found
 
 
+def is_running(pid: int) -> bool:
+    """Whether there is such a process; one that only waits to be asked for its end is none."""
+    try:
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def private_bytes(pid: int) -> int:
     """A process's proportional set size without shared memory segments; 0 if it is gone."""
     try:

@@ -29,9 +29,9 @@ class Sample:
 class Results:
     """Gathers samples by row."""
 
-    def __init__(self, *, stored: int = 0) -> None:
-        """`stored`: how many messages lay in the database, which some targets are about."""
-        self._stored = stored
+    def __init__(self, *, stored: int = 0, waiting: int = 0) -> None:
+        """How many messages lay in the database, and waited before a single one: some targets are about that."""
+        self._among = stored, waiting
         self._samples: defaultdict[str, list[Sample]] = defaultdict(list)
 
     def note(self, row: str, sample: Sample) -> None:
@@ -44,7 +44,7 @@ class Results:
         return [self._line(name) for name in ROWS if name in self._samples]
 
     def _line(self, name: str) -> dict[str, object]:
-        return _line(name, self._samples[name], ROWS[name].among(self._stored))
+        return _line(name, self._samples[name], ROWS[name].among(*self._among))
 
     def write(self, file: Path = LATEST) -> None:
         """Put these rows into the file of the latest results; it keeps what this run did not measure."""
@@ -75,7 +75,7 @@ class Results:
         """What to know before believing a figure."""
         about: defaultdict[str, list[str]] = defaultdict(list)
         for name in self._samples:
-            if unlike := ROWS[name].among(self._stored).unlike:
+            if unlike := ROWS[name].among(*self._among).unlike:
                 about[f"not held against its target, because {unlike}"].append(name)
             if _others(self._samples[name]) > CROWDED:
                 about["noisy, because other processes kept this machine busy"].append(name)

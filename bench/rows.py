@@ -25,9 +25,10 @@ class Row:
     target: float | None = None
     unlike: str = ""
 
-    def among(self, stored: int) -> Self:
-        """The row where so many messages lie in the database."""
-        return replace(self, unlike="") if self.unlike == FEW_STORED and stored >= MANY_STORED else self
+    def among(self, stored: int, waiting: int) -> Self:
+        """The row where so many messages lie in the database, and so many wait before a single one."""
+        enough = {FEW_STORED: stored >= MANY_STORED, FEW_WAITING: waiting >= MANY_WAITING}
+        return replace(self, unlike="") if enough.get(self.unlike) else self
 
     def ok(self, value: float) -> bool | None:
         """Whether the target is reached; None where there is none, or the figure is of something else."""
@@ -38,6 +39,8 @@ class Row:
 
 MANY_STORED = 10_000_000
 FEW_STORED = "the target is for 10 million messages stored"
+MANY_WAITING = 500_000
+FEW_WAITING = "the target is for 500,000 messages waiting"
 SHORT = "the target is for 1 million messages"
 
 ROWS: dict[str, Row] = {
@@ -68,11 +71,14 @@ ROWS: dict[str, Row] = {
     "growth_accept": Row("ratio", Better.LESS, 1.2),
     "growth_lookup": Row("ratio", Better.LESS, 1.2),
     "growth_receive": Row("ratio", Better.LESS, 1.2),
+    "fairness_otp_p99": Row("ms", Better.LESS, 250, unlike=FEW_WAITING),
+    "backpressure_answer": Row("s", Better.LESS, 30),
     "cpu_s_per_1000": Row("s", Better.LESS, 0.40),
     "cpu_s_per_1000_bulk": Row("s", Better.LESS),
     "wal_per_message": Row("bytes", Better.LESS),
     "disk_per_message": Row("bytes", Better.LESS, 1_536),
     "memory": Row("MB", Better.LESS, 300, unlike=SHORT),
     "start_after_stop": Row("s", Better.LESS, 3),
+    "start_after_kill": Row("s", Better.LESS, 10),
 }
 """All of them, in the order in which they are shown."""

@@ -14,10 +14,13 @@ SIMULATOR, CARRIER = "simulator", "carrier"
 
 @dataclass(frozen=True, slots=True)
 class Customers:
-    """`flow`'s messages go through the simulated SMSC; `stock`'s wait until somebody listens on `carrier_port`."""
+    """`flow`'s messages go through the simulated SMSC; those of `stock` and `hasty` wait until somebody listens on
+    `carrier_port`.
+    """
 
     flow: Customer
     stock: Customer
+    hasty: Customer
     carrier_port: int
     sink_port: int  # where `flow`'s server hears callbacks
 
@@ -27,11 +30,13 @@ def set_up(stand: Stand) -> Customers:
     carrier_port = free_port()
     _connect(stand, SIMULATOR, port=stand.smsc_port)
     _connect(stand, CARRIER, port=carrier_port)
-    flow, stock = (
-        _customer(stand, "flow", carried_by=SIMULATOR),
-        _customer(stand, "stock", carried_by=CARRIER),
+    return Customers(
+        flow=_customer(stand, "flow", carried_by=SIMULATOR),
+        stock=_customer(stand, "stock", carried_by=CARRIER),
+        hasty=_customer(stand, "hasty", carried_by=CARRIER),
+        carrier_port=carrier_port,
+        sink_port=free_port(),
     )
-    return Customers(flow, stock, carrier_port, free_port())
 
 
 def _connect(stand: Stand, name: str, *, port: int) -> None:

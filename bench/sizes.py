@@ -10,6 +10,7 @@ FULL = {
     "BENCH_BULK_N": "200000",
     "BENCH_QUESTIONS": "100000",
     "BENCH_STORED": "10000000",
+    "BENCH_BACKLOG": "500000",
 }
 """What `make bench-full` takes where nothing else is said."""
 
@@ -32,6 +33,7 @@ class Sizes:
     readers: int = 2  # that drain reports at the same time
     warm_up: int = 500
     pages: int = 400  # of lists, of each kind
+    backlog: int = 20_000  # messages that wait while a single one comes, and at a kill
     stored: int = 0  # messages of the past, beside those that are sent
 
     @classmethod
@@ -46,6 +48,7 @@ class Sizes:
             "readers": "BENCH_READERS",
             "warm_up": "BENCH_WARM_UP",
             "pages": "BENCH_PAGES",
+            "backlog": "BENCH_BACKLOG",
             "stored": "BENCH_STORED",
         }
         return cls(**{name: _count(environ, key) for name, key in asked.items() if environ.get(key)})

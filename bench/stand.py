@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.load import BadRun
+from bench.processes import descendants, is_running
 from tidings.store.embedded import EmbeddedPostgres
 from tidings.store.lifeline import die_with_parent
 
@@ -73,6 +74,18 @@ class Stand:
     def stop_gateway(self) -> None:
         """Stop it in order."""
         _stop(self._gateway)
+        self._gateway = None
+
+    def kill_gateway(self) -> None:
+        """kill -9 of all its processes at one moment, PostgreSQL included; they are gone then."""
+        assert self._gateway is not None, "start it first"
+        pids = [one.pid for one in descendants(self._gateway.pid)]
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that none sees another one die
+            for pid in pids:
+                os.kill(pid, number)
+        self._gateway.wait()
+        while any(map(is_running, pids)):
+            time.sleep(POLL_S)
         self._gateway = None
 
     def stop(self) -> None:

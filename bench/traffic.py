@@ -4,9 +4,11 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import count as count_from
 from urllib.parse import quote
 
 CODES = ("38050", "38067", "38093", "4915", "4477", "33612", "39347", "1212", "1415", "7903")
+CODE_TO = "48601"  # a code that no other message goes to
 DIGITS = 12  # of every number
 SENDER = "Tidings"
 TAILS = 9_900  # the simulated SMSC gives endings from 9902 on another meaning
@@ -41,6 +43,14 @@ class Customer:
             self._create({"destination": "phones", "phones": rows, **_words(rows[0])})
             for rows in ([*self._rows(size)] for size in sizes)
         ]
+
+    def codes(self) -> Iterator[tuple[bytes, bytes]]:
+        """One-time codes without end, each a request of its own to a number of its own, by that number."""
+        for made in count_from(self._made):
+            self._made = made + 1
+            number = f"{CODE_TO}{made % TAILS:07d}"
+            words = {"originator": SENDER, "body": "Your code is {gen_otp_09,6}."}
+            yield number.encode(), self._create({"destination": "otp", "msisdn": number, **words})
 
     def questions(self, paths: Sequence[str]) -> list[bytes]:
         """A GET of each path."""
