@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -52,12 +52,12 @@ class Usage(NamedTuple):
 class Meter:
     """Reads what the gateway's tree of processes, the simulator and this process have used so far."""
 
-    def __init__(self, *, gateway_pid: int, simulator_pid: int) -> None:
-        self._gateway_pid, self._simulator_pid = gateway_pid, simulator_pid
+    def __init__(self, *, gateway_pids: Sequence[int], simulator_pid: int) -> None:
+        self._gateway_pids, self._simulator_pid = gateway_pids, simulator_pid
 
     def read(self) -> Usage:
         """Everything up to now; two readings make a measurement."""
-        tree = descendants(self._gateway_pid)
+        tree = self._gateway()
         return Usage(
             elapsed_s=time.perf_counter(),
             gateway_s=sum(one.cpu_s for one in tree if one.name != POSTGRES),
@@ -69,7 +69,10 @@ class Meter:
 
     def memory_bytes(self) -> int:
         """Proportional set sizes of the gateway's tree, without what PostgreSQL shares."""
-        return sum(private_bytes(one.pid) for one in descendants(self._gateway_pid))
+        return sum(private_bytes(one.pid) for one in self._gateway())
+
+    def _gateway(self) -> list[Process]:
+        return [one for pid in self._gateway_pids for one in descendants(pid)]
 
 
 class PeakMemory:

@@ -58,6 +58,14 @@ class Results:
         costs = [one.usage.product_s / one.count for one in self._samples.get(row, ()) if one.usage]
         return median(costs) if costs else None
 
+    def ratio(self, row: str, to: str) -> float | None:
+        """One row's median by another's; None if one of them was not measured."""
+        if row not in self._samples or to not in self._samples:
+            return None
+        return median(one.value for one in self._samples[row]) / median(
+            one.value for one in self._samples[to]
+        )
+
     def table(self) -> str:
         """For people. The seconds of CPU are per 1,000; those of harness and simulator are not the product's."""
         heads = (

@@ -80,5 +80,8 @@ ROWS: dict[str, Row] = {
     "memory": Row("MB", Better.LESS, 300, unlike=SHORT),
     "start_after_stop": Row("s", Better.LESS, 3),
     "start_after_kill": Row("s", Better.LESS, 10),
+    "peer_single": Row("messages/s"),
+    "peer_cpu_s_per_1000": Row("s", Better.LESS),
+    "to_peer": Row("ratio"),
 }
 """All of them, in the order in which they are shown."""

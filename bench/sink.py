@@ -7,18 +7,22 @@ from typing import cast
 
 from bench.load import HEAD_END, LENGTH, BadRun
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 ID = re.compile(rb'"id":"?(\d+)')
-FINAL = b'"status":"delivered"'
+FINAL = re.compile(rb'"status":"delivered"')
 GIVE_UP_S = 60.0  # without any callback for so long, a run has failed
 
 
 class Sink:
     """Listens on a port. `open` and `close` it; `told` are the ids it was told the final status of."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, id: re.Pattern[bytes] = ID, final: re.Pattern[bytes] = FINAL, says: str = "ok"
+    ) -> None:
+        """`id`'s first group is whom a callback is about, and what has `final` ends it; `says` is the answer."""
         self.told: set[bytes] = set()
         self.requests = 0
+        self.answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(says)}\r\n\r\n{says}".encode()
+        self._id, self._final = id, final
         self._server: asyncio.Server | None = None
         self._lines: set[_Line] = set()
 
@@ -38,21 +42,21 @@ class Sink:
         """Begin to count anew."""
         self.told, self.requests = set(), 0
 
-    async def all_told(self, expected: int) -> None:
-        """Return once so many messages were told of. Raises BadRun if nothing comes any more."""
+    async def all_told(self, expected: int, *, within_s: float = GIVE_UP_S) -> None:
+        """Return once so many messages were told of. Raises BadRun if nothing comes for `within_s`."""
         seen, since = -1, time.perf_counter()
         while len(self.told) < expected:
             if len(self.told) != seen:
                 seen, since = len(self.told), time.perf_counter()
-            if time.perf_counter() - since > GIVE_UP_S:
+            if time.perf_counter() - since > within_s:
                 raise BadRun(f"{seen} of {expected} messages were called back, and no more come")
             await asyncio.sleep(0.01)
 
     def take(self, request: bytes) -> None:
         """One callback."""
         self.requests += 1
-        found = ID.search(request)
-        if found and FINAL in request:
+        found = self._id.search(request)
+        if found and self._final.search(request):
             self.told.add(found[1])
 
     def connected(self, line: "_Line") -> None:
@@ -87,14 +91,15 @@ class _Line(asyncio.Protocol):
         while (end := self._received.find(HEAD_END)) >= 0:
             head = self._received[: end + 2].lower()
             at = head.find(LENGTH) + len(LENGTH)
-            whole = end + len(HEAD_END) + int(head[at : head.index(b"\r", at)])
+            body = int(head[at : head.index(b"\r", at)]) if at >= len(LENGTH) else 0
+            whole = end + len(HEAD_END) + body
             if len(self._received) < whole:
                 break
-            self._sink.take(self._received[end:whole])
+            self._sink.take(self._received[:whole])
             self._received = self._received[whole:]
             answers += 1
         if answers:
-            self._transport.write(ANSWER * answers)
+            self._transport.write(self._sink.answer * answers)
 
     def hang_up(self) -> None:
         """End the connection."""

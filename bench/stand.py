@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bench.load import BadRun
 from bench.processes import descendants, is_running
@@ -49,10 +50,10 @@ class Stand:
         return EmbeddedPostgres(self._data_dir).url
 
     @property
-    def pids(self) -> Mapping[str, int]:
+    def pids(self) -> Mapping[str, Any]:
         """What the meter wants to know."""
         assert self._gateway is not None and self._simulator is not None, "start it first"
-        return {"gateway_pid": self._gateway.pid, "simulator_pid": self._simulator.pid}
+        return {"gateway_pids": [self._gateway.pid], "simulator_pid": self._simulator.pid}
 
     async def start(self) -> None:
         """Start both; they are ready then."""

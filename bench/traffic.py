@@ -25,7 +25,7 @@ class Customer:
 
     def __init__(self, key: str, *, account_id: int) -> None:
         self.account_id = account_id
-        self._key = key
+        self.key = key
         self._made = 0
         self._token = ""
 
@@ -35,6 +35,12 @@ class Customer:
         return [
             self._create({"destination": "phone", **row, **_words(row), **more}) for row in self._rows(count)
         ]
+
+    def wanted(self, count: int) -> Iterator[Row]:
+        """`count` messages for a gateway of another kind; numbers have their country code and no plus."""
+        for row in self._rows(count):
+            words = str(_words(row)["body"])
+            yield {"from": SENDER, "to": row["msisdn"], "text": words, "reference": row["reference"]}
 
     def bulks(self, count: int, *, of: int) -> list[bytes]:
         """`count` messages in requests `of` so many recipients, who all get the same text."""
@@ -54,12 +60,12 @@ class Customer:
 
     def questions(self, paths: Sequence[str]) -> list[bytes]:
         """A GET of each path."""
-        return [self._get(path, f"X-API-KEY: {self._key}") for path in paths]
+        return [self._get(path, f"X-API-KEY: {self.key}") for path in paths]
 
     async def log_in(self, port: int) -> None:
         """Get a token for lists of messages."""
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        body = json.dumps({"api_key": self._key}).encode()
+        body = json.dumps({"api_key": self.key}).encode()
         head = f"POST /api/auth/login HTTP/1.1\r\nHost: tidings\r\nContent-Length: {len(body)}\r\nConnection: close"
         writer.write(head.encode() + b"\r\n\r\n" + body)
         answer = await reader.read()
@@ -75,7 +81,7 @@ class Customer:
 
     def pull(self, limit: int) -> bytes:
         """Fetch up to `limit` reports that nobody was given yet."""
-        return self._get(f"/sms/1/reports?limit={limit}", f"Authorization: App {self._key}")
+        return self._get(f"/sms/1/reports?limit={limit}", f"Authorization: App {self.key}")
 
     def _rows(self, count: int) -> Iterator[Row]:
         for _ in range(count):
@@ -93,7 +99,7 @@ class Customer:
         body = json.dumps(content, separators=(",", ":")).encode()
         head = (
             "POST /rest/sms/create HTTP/1.1\r\nHost: tidings\r\nContent-Type: application/json\r\n"
-            f"X-API-KEY: {self._key}\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"X-API-KEY: {self.key}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
 
