@@ -217,6 +217,30 @@ async def test_what_the_carrier_refuses_is_refused_for_its_reason(
     assert refused.code.startswith(f"{status:#010x}")
 
 
+@pytest.mark.parametrize(
+    ("settings", "code", "reason"),
+    [
+        ({"err_is_map": True}, b"\x03\x00\x1b", Reason.ABSENT_SUBSCRIBER),
+        ({"err_table": {"600": Reason.CONTENT_BLOCKED}}, b"600", Reason.CONTENT_BLOCKED),
+        ({"err_is_map": True}, b"\x03\x00\x63", Reason.UNSPECIFIED_FAILURE),
+        ({}, b"\x03\x00\x1b", Reason.UNSPECIFIED_FAILURE),
+        ({"err_is_map": True}, b"\x1b", Reason.UNSPECIFIED_FAILURE),
+    ],
+)
+async def test_a_delivery_that_failed_at_once_is_told_with_the_networks_reason(
+    carrier: Carrier, upstream: Upstream, settings: dict[str, Any], code: bytes, reason: Reason
+) -> None:
+    async with running(carrier, upstream, **settings) as connector:
+        peer = await up(connector, carrier)
+        (outcome,) = connector.submit([part()])
+        submit = await peer.next(SubmitSm)
+        tlvs = {int(Tlv.NETWORK_ERROR_CODE): code}
+        peer.send(SubmitSmResp(submit.sequence, Status.ESME_RDELIVERYFAILURE, message_id="", tlvs=tlvs))
+        refused = await soon(outcome)
+    assert isinstance(refused, Refused)
+    assert (refused.reason, refused.next) == (reason, Next.GIVE_UP)
+
+
 async def test_a_nack_is_a_refusal_and_a_broken_session_is_made_anew(
     carrier: Carrier, upstream: Upstream
 ) -> None:

@@ -39,6 +39,16 @@ async def test_a_receipt_to_nobody_we_know_is_kept_and_matched_by_nothing(world)
     assert await world.sql.fetchval("select count(*) from orphan") == 1
 
 
+async def test_an_id_is_looked_for_only_at_the_connector_that_gave_it(world):
+    answer, parts = await submitted(world, "380972000001")
+    ours = world.connector_id
+    world.connector_id = await second_route(world)
+    receipt = world.receipt("38601fa", parts[0], "DELIVRD")
+    await receive(world, receipt, keys=["38601fa"], suspects={"38601fa": "strip_zeros"})
+    assert (await world.message(answer.rows[0].id)).standing.state is State.SENT
+    assert await world.sql.fetchval("select connector_id from orphan") == world.connector_id != ours
+
+
 async def test_another_id_form_finds_the_one_message_and_says_that_it_did(world):
     answer, parts = await submitted(world, "380972000001")
     receipt = world.receipt("0059113978", parts[0], "DELIVRD")

@@ -20,6 +20,7 @@ from tidings.connectors.smpp.link import Link, Submission
 from tidings.connectors.smpp.pace import Pace
 from tidings.connectors.smpp.pdu import GenericNack, SubmitSm, SubmitSmResp
 from tidings.connectors.smpp.receipt_text import VALUE_CHARS_MAX
+from tidings.connectors.smpp.receipts import network_error
 from tidings.connectors.smpp.slot import slots
 from tidings.domain.errors import Misconfigured
 from tidings.domain.outcome import Next, Outcome, Refused, Taken, Unknown, Unwritten
@@ -66,7 +67,7 @@ class SmppConnector:
             listen=self._listen,
             settled=lambda: self._moved(None),
         )
-        self._rules = config.rules()
+        self._rules, self._trust = config.rules(), config.reading().trust
         self._validity_form = config.validity_form  # until the carrier refuses it
         self._pace = Pace(config.rate_per_s, now=self._loop.time())
         self._links: list[Link] = []  # those whose session is up
@@ -268,7 +269,9 @@ class SmppConnector:
                 self._alarm("smpp_answer_without_id", "its receipts will find nobody")
             return Taken((answer.message_id or "")[:VALUE_CHARS_MAX], raw)
         nack = isinstance(answer, GenericNack)
-        refusal = words.refused(answer.status, raw, nack=nack, rules=self._rules)
+        error = None if isinstance(answer, GenericNack) else network_error(answer.tlvs)
+        network, _ = words.error(error, self._trust)
+        refusal = words.refused(answer.status, raw, nack=nack, rules=self._rules, network=network)
         if words.needs_operator(refusal):
             self._alarm("smpp_submission_refused", refusal.code)
         if answer.status == Status.ESME_RINVEXPIRY:

@@ -1,5 +1,6 @@
 """Tells receipts from messages of subscribers, and makes a receipt's PDU into the domain's Receipt."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -104,12 +105,21 @@ def _err(pdu: DeliverSm | DataSm, text: ReceiptText) -> str | None:
     """The text's `err`, unless it says nothing and the TLV does."""
     if text.err is not None and text.err.strip("0"):
         return text.err[:WORD_CHARS_MAX]
-    code = pdu.tlvs.get(Tlv.NETWORK_ERROR_CODE, b"")
-    if len(code) != 3:
+    told = network_error(pdu.tlvs)
+    if told is None:
         return text.err and text.err[:WORD_CHARS_MAX]
-    # A network type and a number by the specification; some carriers put three ASCII digits there instead.
-    told = code.decode("ascii") if code.isdigit() else str(int.from_bytes(code[1:], "big"))
     return told if told.strip("0") or text.err is None else text.err[:WORD_CHARS_MAX]
+
+
+def network_error(tlvs: Mapping[int, bytes]) -> str | None:
+    """The number that the network gave, as texts write it; None if there is none.
+
+    A network type and a number by the specification; some carriers put three ASCII digits there instead.
+    """
+    code = tlvs.get(Tlv.NETWORK_ERROR_CODE, b"")
+    if len(code) != 3:
+        return None
+    return code.decode("ascii") if code.isdigit() else str(int.from_bytes(code[1:], "big"))
 
 
 def _plausible(time: datetime | None, after: datetime | None, now: datetime) -> datetime | None:

@@ -257,14 +257,21 @@ NO_RULES: Mapping[int, StatusRule] = MappingProxyType({})
 
 
 def refused(
-    status: int, raw: bytes, *, nack: bool = False, rules: Mapping[int, StatusRule] = NO_RULES
+    status: int,
+    raw: bytes,
+    *,
+    nack: bool = False,
+    rules: Mapping[int, StatusRule] = NO_RULES,
+    network: Reason | None = None,
 ) -> Refused:
     """What a submission's non-zero status means. `nack`: it came in a generic_nack.
 
     A nack that calls the length or the command id invalid is about our PDU: the same one would be refused
-    again.
+    again. `network`: why the network did not deliver it, where the carrier tried at once.
     """
     reason, then = STATUSES.get(status, _LATER)
+    if network and status == Status.ESME_RDELIVERYFAILURE:
+        reason = network
     if nack and status in (Status.ESME_RINVCMDLEN, Status.ESME_RINVCMDID):
         reason, then = _OPERATOR
     if rule := rules.get(status):
