@@ -134,10 +134,13 @@ class Line:
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:
-            now = self._clock.now()
-            for one in await taking:
-                self._answers += [Answer(flight, Unwritten("stopping"), now, None) for flight in one.flights]
-            self._answered.set()
+            with contextlib.suppress(Unavailable):
+                now = self._clock.now()
+                for one in await taking:
+                    self._answers += [
+                        Answer(flight, Unwritten("stopping"), now, None) for flight in one.flights
+                    ]
+                self._answered.set()
             raise
 
     async def _sleep_until_woken(self) -> None:

@@ -63,8 +63,15 @@ class Flag(StrEnum):
     UNTRUSTED_RECEIPT = "untrusted_receipt"
 
 
+CONFIRMATIONS = tuple(Confirmation)
+"""From the weakest."""
+
 FLAGGING = frozenset({Kind.RESENT, Kind.HELD})
 """What happened that is always flagged."""
+
+
+CONFIRMING = frozenset({Kind.ANSWERED, Kind.REFUSED, Kind.RECEIPT})
+"""What ends that a submission is unconfirmed."""
 
 
 class Evidence(msgspec.Struct, omit_defaults=True):
@@ -115,8 +122,11 @@ class Part(msgspec.Struct, array_like=True, omit_defaults=True):
     network_error: int | None = None
     retries: int = 0  # refusals that count against the retry budget
     arrived_at: datetime | None = None  # of one part of several: the last to arrive dates the message
-    first_failed: bool = False  # of two copies: it was not taken, or did not arrive
+    first_failed: bool = (
+        False  # of two copies: not taken, or did not arrive, or closed by its carrier as unknown
+    )
     second_failed: bool = False
+    verdict: Standing | None = None  # of the copy that failed while nothing was known of the other
 
     def is_first_copy(self, try_no: int) -> bool:
         """Whether a submission is the copy that was in doubt before the part was sent again."""
@@ -126,6 +136,20 @@ class Part(msgspec.Struct, array_like=True, omit_defaults=True):
     def may_arrive_unseen(self) -> bool:
         """Its first copy is out there, and nothing is known of it."""
         return self.resent_after > 0 and not self.first_failed
+
+    @property
+    def held(self) -> bool:
+        """It counts as sent because we say so: its answer never came."""
+        return self.state is State.SENT and self.inferred
+
+    @property
+    def taken(self) -> bool:
+        """Whether the next hop took it, or may have."""
+        if self.verdict is not None and (
+            self.verdict.stage is Stage.NETWORK or self.verdict.state in DOWNSTREAM
+        ):
+            return True
+        return self.state in DOWNSTREAM or self.stage is Stage.NETWORK
 
 
 class Attempt(msgspec.Struct, array_like=True):
@@ -169,9 +193,9 @@ class Delivery(msgspec.Struct):
         return self.state in status.FINAL
 
     @property
-    def unconfirmed(self) -> bool:
-        """It counts as sent although the next hop never answered."""
-        return Flag.UNCONFIRMED_SUBMIT in self.flags
+    def taken(self) -> bool:
+        """Whether the next hop took some part of it, or may have; what was only held may have been refused since."""
+        return any(part.taken for attempt in self.attempts for part in attempt.parts)
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -217,10 +241,10 @@ def apply(delivery: Delivery, evidence: Evidence) -> Applied:
         delivery.first_written_at = delivery.first_written_at or evidence.at
     elif _takes_back(evidence) and not any(p.tries for p in attempt.parts):
         attempt.left_us = False
-    if evidence.kind is Kind.RECEIPT and evidence.part == 0 and evidence.claim in status.POSITIVE:
-        attempt.all_arrived = True
-    elif attempt.all_arrived:
+    if attempt.all_arrived:
         _arrive(attempt, named)
+    elif evidence.kind is Kind.RECEIPT and evidence.part == 0:
+        attempt.all_arrived = any(part.state in status.POSITIVE for part in named)
     _mark(delivery, evidence, named)
     delivery.standing = _combine(delivery, evidence)
     _date(delivery, evidence, named if len(attempt.parts) > 1 else [])
@@ -232,8 +256,8 @@ def _arrive(attempt: Attempt, named: list[Part]) -> None:
     """What the receipt for all has said before of parts that the next hop is only now known to have taken."""
     arrived = next(part for part in attempt.parts if part.state in status.POSITIVE)
     for part in named:
-        if part.state is State.SENT:
-            part.state, part.confirmation = arrived.state, arrived.confirmation
+        if part.state in {State.SENT, State.IN_DOUBT}:
+            part.state, part.inferred, part.confirmation = arrived.state, False, arrived.confirmation
 
 
 def _takes_back(evidence: Evidence) -> bool:
@@ -245,23 +269,19 @@ def _move(part: Part, evidence: Evidence) -> bool:
     """Move one part; True if a peer's claim was not obeyed because of what is known already."""
     _number(part, evidence)
     claim = evidence.claim
-    if part.resent_after and not _decides(part, evidence):
-        if not part.is_first_copy(evidence.try_no) and part.state in {State.QUEUED, State.SENDING}:
-            part.state = State.IN_DOUBT
-        return False
+    if part.resent_after and _is_a_failure(evidence):
+        return _fail_a_copy(part, evidence)
     if claim is None:
         return False
     first_copy_taken = (
         part.resent_after and part.state is State.QUEUED and claim in TAKEN and not evidence.inferred
     )
-    if first_copy_taken or status.step(part.state, part.inferred, claim, evidence.inferred):
-        part.state, part.inferred = claim, evidence.inferred
-        part.reason, part.stage = evidence.reason, evidence.stage
-        part.network_error = evidence.network_error
-        if evidence.confirmation is not Confirmation.NONE:
-            part.confirmation = evidence.confirmation
+    never_taken = part.held and evidence.kind is Kind.REFUSED and claim is State.FAILED
+    if first_copy_taken or never_taken or status.step(part.state, part.inferred, claim, evidence.inferred):
+        _stand(part, _claimed(evidence, claim))
         return False
     if claim is part.state:
+        part.inferred = part.inferred and evidence.inferred
         return False
     return truth(part.state) is not Truth.OPEN and evidence.kind is Kind.RECEIPT
 
@@ -270,42 +290,81 @@ def _number(part: Part, evidence: Evidence) -> None:
     """Count the part's submissions."""
     if evidence.kind is Kind.WRITTEN:
         part.tries += 1
-    elif _takes_back(evidence) and part.state not in status.PRE:
-        part.tries -= 1
+    elif _takes_back(evidence) and part.tries >= max(evidence.try_no, 1):
+        part.tries -= 1  # the try had been noted
     elif evidence.budget:
         part.retries += 1
     elif evidence.kind is Kind.RESENT:
         part.resent_after = part.tries
 
 
-def _decides(part: Part, evidence: Evidence) -> bool:
-    """Whether what is said of one of two copies may decide for the part.
-
-    Copies combine with OR: that one was taken, or arrived, counts at once (and spares a second that still waits);
-    that one failed counts when the other one has failed, too. Until then nobody knows.
-    """
+def _is_a_failure(evidence: Evidence) -> bool:
+    """Whether it says that a copy was not taken, or did not arrive, or will not be sent, or is given up as unknown."""
     if evidence.kind is Kind.TIMER:
-        return not (part.may_arrive_unseen and evidence.claim is State.EXPIRED)
-    if evidence.kind not in {Kind.RECEIPT, Kind.REFUSED}:
+        return evidence.claim is State.EXPIRED
+    if evidence.kind is Kind.REFUSED:
         return True
-    if evidence.claim is not None and truth(evidence.claim) is not Truth.NO:
-        return True
-    if evidence.kind is Kind.RECEIPT and evidence.claim is None:
-        return True
+    return evidence.kind is Kind.RECEIPT and evidence.claim in {*status.NEGATIVE, State.NO_RECEIPT}
+
+
+def _fail_a_copy(part: Part, evidence: Evidence) -> bool:
+    """One of two copies failed; True if what is known already contradicts.
+
+    Copies combine with OR: that one was taken, or arrived, counts at once (and spares a second that still waits); that
+    one failed counts when the other one has failed, too. Until then nobody knows. What the network said goes before
+    what the next hop or we did, and that nobody knows before all.
+    """
+    claimed = _claimed(evidence, evidence.claim) if evidence.claim else None
     if part.is_first_copy(evidence.try_no):
         part.first_failed = True
     else:
         part.second_failed = True
-    return part.first_failed and part.second_failed
+    verdict = max((one for one in (part.verdict, claimed) if one), key=_tells, default=None)
+    if not (part.first_failed and part.second_failed):
+        part.verdict = verdict
+        if part.second_failed and part.state in {State.QUEUED, State.SENDING}:
+            part.state = State.IN_DOUBT
+        return False
+    is_open = truth(part.state) is Truth.OPEN
+    if verdict and (is_open or status.step(part.state, part.inferred, verdict.state, verdict.inferred)):
+        _stand(part, verdict)
+        return False
+    return truth(part.state) is Truth.YES and evidence.kind is Kind.RECEIPT
+
+
+def _tells(one: Standing) -> tuple[bool, bool, bool]:
+    return one.state is State.NO_RECEIPT, one.stage is Stage.NETWORK, not one.inferred
+
+
+def _claimed(evidence: Evidence, claim: State) -> Standing:
+    """What evidence says of the part it is about."""
+    return Standing(
+        claim,
+        evidence.reason,
+        evidence.stage,
+        evidence.confirmation,
+        evidence.inferred,
+        evidence.network_error,
+    )
+
+
+def _stand(part: Part, standing: Standing) -> None:
+    part.state, part.inferred = standing.state, standing.inferred
+    part.reason, part.stage = standing.reason, standing.stage
+    part.network_error = standing.network_error
+    if standing.confirmation is not Confirmation.NONE:
+        part.confirmation = standing.confirmation
 
 
 def _mark(delivery: Delivery, evidence: Evidence, named: list[Part]) -> None:
     """Flags and hand-over time that follow from the evidence."""
     if delivery.flags or evidence.kind in FLAGGING or evidence.suspect_form is not None or evidence.untrusted:
         delivery.flags = _flags(delivery, evidence)
-    if delivery.sent_at is None and any(_was_taken(part) for part in named):
+    if delivery.sent_at is None and any(part.taken for part in named):
         answered = evidence.kind is Kind.ANSWERED
         delivery.sent_at = evidence.at if answered else delivery.first_written_at or evidence.at
+    elif delivery.sent_at is not None and evidence.kind is Kind.RECEIPT and evidence.at < delivery.sent_at:
+        delivery.sent_at = delivery.first_written_at or evidence.at  # it outran its answer
 
 
 def _flags(delivery: Delivery, evidence: Evidence) -> frozenset[Flag]:
@@ -314,7 +373,7 @@ def _flags(delivery: Delivery, evidence: Evidence) -> frozenset[Flag]:
         flags.add(Flag.POSSIBLE_DUPLICATE)
     elif evidence.kind is Kind.HELD:
         flags.add(Flag.UNCONFIRMED_SUBMIT)
-    elif evidence.kind in {Kind.ANSWERED, Kind.RECEIPT}:
+    elif evidence.kind in CONFIRMING and not _some_held(delivery):
         flags.discard(Flag.UNCONFIRMED_SUBMIT)
     if evidence.suspect_form is not None:
         flags.add(Flag.ID_FORM_SUSPECT)
@@ -323,9 +382,8 @@ def _flags(delivery: Delivery, evidence: Evidence) -> frozenset[Flag]:
     return frozenset(flags)
 
 
-def _was_taken(part: Part) -> bool:
-    """Whether the next hop took this part, or may have."""
-    return part.state in DOWNSTREAM or part.stage is Stage.NETWORK
+def _some_held(delivery: Delivery) -> bool:
+    return any(part.held for attempt in delivery.attempts for part in attempt.parts)
 
 
 def _combine(delivery: Delivery, evidence: Evidence) -> Standing:
@@ -371,11 +429,15 @@ def _may_replace(published: Standing, new: Standing) -> bool:
 
 def _attempt_standing(attempt: Attempt, *, settled: bool) -> Standing:
     """The attempt's state, with the reason of the part that decided it."""
-    # A part that was never sent because another was refused says nothing of the attempt.
-    parts = [part for part in attempt.parts if part.reason is not Reason.SUPERSEDED] or attempt.parts
+    # A part that was never sent because another failed has no word of its own; but it did not arrive.
+    others = [part for part in attempt.parts if part.reason is not Reason.SUPERSEDED]
+    parts = others if any(truth(part.state) is Truth.NO for part in others) else attempt.parts
     state = status.all_of([part.state for part in parts], left_us=attempt.left_us, settled=settled)
-    decisive = next((part for part in parts if part.state is state), None)
-    return Standing(state) if decisive is None else _standing_of(decisive)
+    decisive = [part for part in parts if part.state is state]
+    if not decisive:
+        return Standing(state)
+    weakest = min((part.confirmation for part in decisive), key=CONFIRMATIONS.index)
+    return msgspec.structs.replace(_standing_of(decisive[0]), confirmation=weakest)
 
 
 def _standing_of(part: Part) -> Standing:

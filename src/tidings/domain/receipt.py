@@ -33,6 +33,11 @@ class Receipt:
     untrusted: bool = False  # good news of a carrier that is known to make it up
 
     def fingerprint(self) -> bytes:
-        """The same for a receipt that is sent twice: group, id, verdict and done date decide (8 octets)."""
-        key = f"{self.upstream_id}\x00{self.word}\x00{self.done_at}\x00{self.recipient}\x00{self.error_code}"
-        return blake2b(key.encode(), digest_size=8).digest()
+        """The same for a receipt that is sent twice: id, verdict and done date decide (8 octets).
+
+        The same word means something else in an intermediate notification than in the end. Without an id nothing says
+        that two receipts are about one message, unless they are the same to the last octet.
+        """
+        said = (self.upstream_id, self.state, self.word, self.done_at, self.recipient, self.error_code)
+        key = "\x00".join(map(str, said)).encode() + (b"" if self.upstream_id else self.raw)
+        return blake2b(key, digest_size=8).digest()

@@ -23,5 +23,4 @@ def charge(delivery: Delivery, *, plan: Plan, price: Units, charged: Units) -> U
     arrived = truth(delivery.state) is Truth.YES
     if plan is Plan.DELIVERED_ONLY:
         return price if arrived else 0
-    taken = delivery.sent_at is not None
-    return price if arrived or taken else charged
+    return price if arrived or delivery.taken else charged

@@ -4,6 +4,7 @@ Receipts that outran their answer are applied with it. A refusal that is the rou
 next attempt on the next route; the validity goes on.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -67,36 +68,41 @@ class RecordAnswers:
         """Write it down, and what follows. Doing it twice does no harm."""
         now = self._clock.now()
         async with self._database.transaction() as tx:
-            certain = [one for one in answers if not isinstance(one.outcome, Unknown)]
-            doubts = [one.flight for one in answers if isinstance(one.outcome, Unknown)]
-            was_in_doubt = await tx.end_flights([one.flight for one in certain])
-            doubted = await tx.doubt_flights(
-                [(flight, now + self._waits.of(flight)) for flight in doubts], since=now
-            )
-            was_in_doubt |= dict.fromkeys(doubted, False)
-            known = [one for one in answers if one.flight in was_in_doubt]
-            held = await tx.lock_deliveries({one.flight.key for one in known})
-            reroutes = await self._reroutes(tx, known, held)
-            log: Log = {}
-            again = []
-            for one in known:
-                part, lines = _part(one, held), log.setdefault(one.flight.key, [])
-                if not was_in_doubt[one.flight] and not isinstance(one.outcome, Unwritten):
-                    lines += as_written(one.flight, part)
-                evidence = _evidence(one, part, next_route=reroutes.get(one.flight))
-                lines.append((evidence, None))
-                if evidence.claim is State.QUEUED:
-                    again.append(one)
-            taken = [_match(one) for one in known if isinstance(one.outcome, Taken) and one.stored_key]
-            await tx.add_submissions(taken)
-            await self._apply_early_receipts(tx, taken, held, log)
-            await fold(tx, log, now=now, held=held)
-            await self._queue_again(tx, again, held, now=now)
-            await self._queue_next_attempts(tx, reroutes, held, now=now)
+            for turn in _in_turns(answers):
+                await self._record(tx, turn, now=now)
             await pause(Point.ANSWERS_WRITTEN)
         await pause(Point.ANSWERS_COMMITTED)
+        doubts = [one.flight for one in answers if isinstance(one.outcome, Unknown)]
         await look_for_receipts(self._database, doubts, now=now)
         return [None] * len(answers)
+
+    async def _record(self, tx: DispatchTx, answers: Sequence[Answer], *, now: datetime) -> None:
+        certain = [one for one in answers if not isinstance(one.outcome, Unknown)]
+        doubts = [one.flight for one in answers if isinstance(one.outcome, Unknown)]
+        was_in_doubt = await tx.end_flights([one.flight for one in certain])
+        doubted = await tx.doubt_flights(
+            [(flight, now + self._waits.of(flight)) for flight in doubts], since=now
+        )
+        was_in_doubt |= dict.fromkeys(doubted, False)
+        known = [one for one in answers if one.flight in was_in_doubt]
+        held = await tx.lock_deliveries({one.flight.key for one in known})
+        reroutes = await self._reroutes(tx, known, held)
+        log: Log = {}
+        again = []
+        for one in known:
+            part, lines = _part(one, held), log.setdefault(one.flight.key, [])
+            if not was_in_doubt[one.flight] and not isinstance(one.outcome, Unwritten):
+                lines += as_written(one.flight, part)
+            evidence = _evidence(one, part, next_route=reroutes.get(one.flight))
+            lines.append((evidence, None))
+            if evidence.claim is State.QUEUED:
+                again.append(one)
+        taken = [_match(one) for one in known if isinstance(one.outcome, Taken) and one.stored_key]
+        await tx.add_submissions(taken)
+        await self._apply_early_receipts(tx, taken, held, log)
+        await fold(tx, log, now=now, held=held)
+        await self._queue_again(tx, again, held, now=now)
+        await self._queue_next_attempts(tx, reroutes, held, now=now)
 
     async def _reroutes(
         self, tx: DispatchTx, known: Sequence[Answer], held: Mapping[Key, Held]
@@ -106,7 +112,7 @@ class RecordAnswers:
         if not asking:
             return {}
         # Parts of the same message whose answers are beside this one, or still to come.
-        bound = {one.flight.key for one in known if isinstance(one.outcome, Taken)}
+        bound = {one.flight.key for one in known if isinstance(one.outcome, Taken | Unknown)}
         bound |= await tx.unanswered({flight.key for flight in asking})
         asking = [flight for flight in asking if flight.key not in bound]
         addressees = await tx.addressees([flight.key for flight in asking])
@@ -210,6 +216,19 @@ def _waiting(flight: Flight, **place: Any) -> Waiting:
     )
 
 
+def _in_turns(answers: Sequence[Answer]) -> list[list[Answer]]:
+    """One answer of each part at a time: a second one, late or of another copy, is told of what the first has made."""
+    turns: list[list[Answer]] = []
+    heard: Counter[tuple[Key, int, int]] = Counter()
+    for one in answers:
+        part = (one.flight.key, one.flight.attempt, one.flight.part)
+        if heard[part] == len(turns):
+            turns.append([])
+        turns[heard[part]].append(one)
+        heard[part] += 1
+    return turns
+
+
 def _part(answer: Answer, held: Mapping[Key, Held]) -> Part:
     """The part that an answer is about, as it stands."""
     flight = answer.flight
@@ -263,10 +282,16 @@ def _match(answer: Answer) -> Match:
 
 
 def _evidence(answer: Answer, part: Part, *, next_route: routing.Route | None) -> Evidence:
-    """What an answer says of its part; the first of two copies is not tried again by itself."""
+    """What an answer says of its part; the first of two copies, or one that was held, is not tried again by itself."""
     evidence = _claim(answer, part, goes_on=next_route is not None)
-    if part.is_first_copy(answer.flight.try_no) and evidence.kind in {Kind.REQUEUED, Kind.DROPPED}:
-        evidence = Evidence(Kind.REFUSED, answer.at, word=evidence.word)
+    if evidence.kind in {Kind.REQUEUED, Kind.DROPPED}:
+        if part.is_first_copy(answer.flight.try_no):
+            evidence = Evidence(Kind.REFUSED, answer.at, word=evidence.word)
+        elif part.held:
+            reason = Reason.SUBMIT_RETRIES_EXHAUSTED
+            evidence = Evidence(
+                Kind.REFUSED, answer.at, State.FAILED, reason=reason, stage=Stage.SUBMIT, word=evidence.word
+            )
     if next_route is not None:
         evidence.kind = Kind.REROUTED
         evidence.connector, evidence.route = next_route.connector_id, next_route.id

@@ -144,7 +144,7 @@ class Close:
             for number, attempt in enumerate(row.delivery.attempts, 1):
                 for part_no, part in enumerate(attempt.parts, 1):
                     if part.state in LIVE:
-                        unconfirmed = part.state is State.IN_DOUBT or row.delivery.unconfirmed
+                        unconfirmed = part.state is State.IN_DOUBT or part.held
                         log.setdefault(key, []).append(
                             (_silent(now, attempt=number, part=part_no, unconfirmed=unconfirmed), None)
                         )

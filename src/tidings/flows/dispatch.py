@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
 
+import msgspec
+
 from tidings.domain.lifecycle import Delivery, Evidence, Kind, Part
 from tidings.domain.order import LANE, TrafficClass
 from tidings.domain.reason import Reason
@@ -19,13 +21,16 @@ from tidings.domain.text import Alphabet, segment
 from tidings.flows.fold import fold
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock, Outgoing
-from tidings.flows.records import Content, Flight, Key, Waiting
+from tidings.flows.records import Content, Flight, Held, Key, Waiting
 from tidings.flows.transaction import Database, DispatchTx
 
 LANES = tuple(sorted(set(LANE.values())))
 
 ACCOUNTS_AT_ONCE = 32
 """How many accounts share a claim, so that one's million messages do not hold up another's."""
+
+FOLLOW_AFTER = timedelta(seconds=1)
+"""How soon a part that waits for the one before it is looked at again."""
 
 MIN_REMAINING = timedelta(seconds=30)
 """With less validity left than this, and less than half of what there was when it became due, a message is not
@@ -75,10 +80,13 @@ class Dispatch:
 
     async def take(self, room: int) -> list[Handover]:
         """What to write now, at most `room` submissions (one message may exceed it), intent committed."""
-        lanes = await self._waiting_accounts()
+        now = self._clock.now()
+        async with self._database.reading() as asking:
+            lanes = await asking.accounts_waiting(
+                self._connector_id, self._served, now=now, limit=ACCOUNTS_AT_ONCE
+            )
         if not lanes:
             return []
-        now = self._clock.now()
         async with self._database.transaction() as tx:
             rows = await self._due(tx, lanes, room, now=now)
             if not rows:
@@ -95,21 +103,15 @@ class Dispatch:
             await tx.take_off([row for row, _ in rows], courier_id=courier_id, now=now, references=references)
             await pause(Point.DISPATCH_CLAIMED)
         await pause(Point.DISPATCH_COMMITTED)
-        return [
-            self._handover(
-                row, content, references.get(row.message_id, row.reference), courier_id=courier_id, now=now
-            )
-            for row, content in rows
-        ]
-
-    async def _waiting_accounts(self) -> dict[int, list[int]]:
-        """Whose turn it is, lane by lane: the accounts with something in the queue behind those served last."""
-        async with self._database.reading() as tx:
-            lanes = await tx.accounts_waiting(self._connector_id, self._served, limit=ACCOUNTS_AT_ONCE)
-            if not lanes and any(self._served.values()):
-                self._served = dict.fromkeys(LANES, 0)
-                lanes = await tx.accounts_waiting(self._connector_id, self._served, limit=ACCOUNTS_AT_ONCE)
-        return lanes
+        handovers: dict[Key, Handover] = {}
+        for row, content in sorted(rows, key=lambda one: one[0].part) if len(rows) > 1 else rows:
+            reference = references.get(row.message_id, row.reference)
+            its = self._handover(row, content, reference, courier_id=courier_id, now=now)
+            together = handovers.setdefault(row.key, its)  # parts that were queued again one by one
+            if together is not its:
+                together.flights.extend(its.flights)
+                together.parts.extend(its.parts)
+        return list(handovers.values())
 
     async def _due(
         self, tx: DispatchTx, lanes: Mapping[int, list[int]], room: int, *, now: datetime
@@ -123,17 +125,17 @@ class Dispatch:
             self._served[lane] = accounts[-1] if len(accounts) == ACCOUNTS_AT_ONCE else 0
             for row, content in _in_turn(due):
                 room -= 1 if row.part else row.parts
-                if chosen and room < 0:
+                if room >= 0 or not chosen:
+                    chosen.append((row, content))
+                if room <= 0:
+                    self._served[lane] = chosen[-1][0].account_id  # the others go on from here
                     return chosen
-                chosen.append((row, content))
-            if room <= 0:
-                break
         return chosen
 
     async def _without_the_late(
         self, tx: DispatchTx, rows: Sequence[tuple[Waiting, Content]], *, now: datetime
     ) -> list[tuple[Waiting, Content]]:
-        """Drop what came to an end while it waited; only what was queued again can have."""
+        """Drop what came to an end while it waited, put off what follows a part that waits; all was queued again."""
         again = {row.key for row, _ in rows if row.part or row.attempt > 1}
         if not again:
             return list(rows)
@@ -143,8 +145,11 @@ class Dispatch:
         for row in late:  # several of them may be parts of one message
             log.setdefault(row.key, []).append((_too_late(row, held[row.key].delivery, now), None))
         await fold(tx, log, now=now, held=held)
-        await tx.take_from_outbox(late)
-        return [(row, content) for row, content in rows if row not in late]
+        going = {(row.key, row.part) for row, _ in rows if row not in late}
+        early = [row for row, _ in rows if (row.key, row.part) in going and _follows(row, held, going)]
+        await tx.take_from_outbox([*late, *early])
+        await tx.put_in_outbox([msgspec.structs.replace(row, due_at=now + FOLLOW_AFTER) for row in early])
+        return [(row, content) for row, content in rows if row not in late and row not in early]
 
     def _handover(
         self, row: Waiting, content: Content, reference: int, *, courier_id: int, now: datetime
@@ -235,6 +240,14 @@ def still_waits(row: Waiting, delivery: Delivery) -> bool:
 def _is_wanted(row: Waiting, delivery: Delivery) -> bool:
     is_newest = row.attempt == len(delivery.attempts)  # the next route has the whole message
     return is_newest and still_waits(row, delivery) and not delivery.final
+
+
+def _follows(row: Waiting, held: Mapping[Key, Held], going: set[tuple[Key, int]]) -> bool:
+    """A part before it has not been taken yet, nor goes with it: a fragment alone helps nobody."""
+    if row.part <= 1:
+        return False
+    before = held[row.key].delivery.attempts[row.attempt - 1].parts[: row.part - 1]
+    return any(part.state in PRE and (row.key, number) not in going for number, part in enumerate(before, 1))
 
 
 def _too_late(row: Waiting, delivery: Delivery, now: datetime) -> Evidence:

@@ -15,7 +15,7 @@ import msgspec
 from tidings.domain.errors import Misconfigured
 from tidings.domain.lifecycle import Delivery, Evidence, Kind
 from tidings.domain.receipt import Receipt
-from tidings.domain.status import Stage, Truth, truth
+from tidings.domain.status import PRE, Stage, State, Truth, truth
 from tidings.flows.fold import fold
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
@@ -136,7 +136,8 @@ class Receive:
             attempts = (await tx.lock_deliveries({key}))[key].delivery.attempts
             if attempt > len(attempts) or part > len(attempts[attempt - 1].parts):
                 raise Misconfigured(f"message {key[1]} has no such attempt or part")
-            if not attempts[attempt - 1].parts[part - 1].tries:
+            its = attempts[attempt - 1].parts[part - 1]
+            if its.state in PRE and not its.resent_after:
                 raise Misconfigured(f"no answer, and no doubt, is known of that part of message {key[1]} yet")
             match = Match(
                 connector_id=self._connector_id,
@@ -235,9 +236,11 @@ class Receive:
         now: datetime,
     ) -> list[Incoming]:
         """Fold the receipts that were claimed, once each; the others."""
+        # What was answered, or resolved by another receipt, since its doubt was read is not in doubt any more.
+        ended = await tx.end_flights(list({claim.flight for claim in claims if claim and claim.flight}))
+        claims = [claim if claim and claim.flight in {None, *ended} else None for claim in claims]
         found = [claim for claim in claims if claim]
         resolved = [claim for claim in found if claim.flight]
-        await tx.end_flights([claim.flight for claim in resolved if claim.flight])
         await tx.add_submissions([claim.match for claim in resolved if claim.match.upstream_key])
         keys = {claim.match.key for claim in found}
         held = await tx.lock_deliveries(keys) if keys else {}
@@ -254,6 +257,8 @@ class Receive:
             )
             evidence.suspect_form = claim.suspect_form
             evidence.matched_by = "doubt" if claim.flight else claim.matched_by
+            if claim.flight and evidence.claim is None:
+                evidence.claim = State.SENT  # whatever it says, the carrier has it
             if (*key, fingerprint) not in seen:
                 seen.add((*key, fingerprint))
                 log[key].append((evidence, fingerprint))
@@ -346,7 +351,7 @@ def _find_doubted(
 
 
 def _doubted(one: Incoming, unanswered: dict[str, list[tuple[Flight, bool]]]) -> _Claim | None:
-    """The one submission in doubt that the receipt can belong to, if there is exactly one.
+    """The submission in doubt that the receipt can belong to, if there is exactly one part.
 
     It may also have outrun the answer to a submission that is not in doubt: where one of those fits, too, we wait.
     """
@@ -359,9 +364,10 @@ def _doubted(one: Incoming, unanswered: dict[str, list[tuple[Flight, bool]]]) ->
         and flight.written_at - CLOCK_SKEW <= (receipt.submitted_at or one.at)
         and flight.written_at <= one.at + CLOCK_SKEW
     ]
-    if len(fitting) != 1 or not fitting[0][1]:
+    parts = {(flight.key, flight.attempt, flight.part) for flight, _ in fitting}
+    if len(parts) != 1 or not all(in_doubt for _, in_doubt in fitting):
         return None
-    flight, _ = fitting[0]
+    flight = min((flight for flight, _ in fitting), key=lambda one: one.try_no)  # of two copies, the first
     match = Match(
         connector_id=flight.connector_id,
         upstream_key=one.lookup_keys[0] if one.lookup_keys else "",

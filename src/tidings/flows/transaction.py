@@ -273,9 +273,9 @@ class ReadTx(Protocol):
     """Questions that change nothing."""
 
     async def accounts_waiting(
-        self, connector_id: int, after: Mapping[int, int], *, limit: int
+        self, connector_id: int, after: Mapping[int, int], *, now: datetime, limit: int
     ) -> dict[int, list[int]]:
-        """By lane, the next accounts (`after` one of that lane) with something in a connector's queue, in order."""
+        """By lane, the accounts with something due for a connector: those `after` one of that lane, then the others."""
         ...
 
     async def catalog_version(self) -> int:

@@ -16,20 +16,32 @@ FIELDS = (
 
 PLACED = len(Waiting.__struct_fields__)
 
-# From account to account along the primary key.
+# From account to account along the primary key, each with what is due first; then around from the start.
 WAITING = """
 select l.lane, a.id
 from unnest($2::smallint[], $3::integer[]) as l (lane, after)
 cross join lateral (
-    with recursive following (id) as (
-        (select account_id from outbox
-         where connector_id = $1 and lane = l.lane and account_id > l.after order by account_id limit 1)
+    with recursive
+    behind (id, due_at) as (
+        (select account_id, due_at from outbox
+         where connector_id = $1 and lane = l.lane and account_id > l.after
+         order by account_id, due_at limit 1)
         union all
-        select (select o.account_id from outbox o
-                where o.connector_id = $1 and o.lane = l.lane and o.account_id > f.id
-                order by o.account_id limit 1)
-        from following f where f.id is not null)
-    select id from following where id is not null limit $4) as a"""
+        select next.* from behind f cross join lateral (
+            select o.account_id, o.due_at from outbox o
+            where o.connector_id = $1 and o.lane = l.lane and o.account_id > f.id
+            order by o.account_id, o.due_at limit 1) as next),
+    before (id, due_at) as (
+        (select account_id, due_at from outbox
+         where connector_id = $1 and lane = l.lane and account_id <= l.after
+         order by account_id, due_at limit 1)
+        union all
+        select next.* from before f cross join lateral (
+            select o.account_id, o.due_at from outbox o
+            where o.connector_id = $1 and o.lane = l.lane and o.account_id > f.id and o.account_id <= l.after
+            order by o.account_id, o.due_at limit 1) as next)
+    select id from (select id, due_at from behind union all select id, due_at from before) as around
+    where due_at <= $4 limit $5) as a"""
 
 DUE = f"""
 select o.*, m.recipient, m.sender, m.text, m.ucs2, m.flash, m.traffic_class::text
@@ -110,12 +122,12 @@ class OutboxRows(Rows):
     """Statements on what waits, for a connector or for a deadline."""
 
     async def accounts_waiting(
-        self, connector_id: int, after: Mapping[int, int], *, limit: int
+        self, connector_id: int, after: Mapping[int, int], *, now: datetime, limit: int
     ) -> dict[int, list[int]]:
-        """By lane, the next accounts (`after` one of that lane) with something in a connector's queue, in order."""
+        """By lane, the accounts with something due for a connector: those `after` one of that lane, then the others."""
         lanes, last = list(after), list(after.values())
-        found: dict[int, list[int]] = {}
-        for lane, account_id in await self._connection.fetch(WAITING, connector_id, lanes, last, limit):
+        found: dict[int, list[int]] = {}  # in the order of the plan's two scans, which `union all` keeps
+        for lane, account_id in await self._connection.fetch(WAITING, connector_id, lanes, last, now, limit):
             found.setdefault(lane, []).append(account_id)
         return found
 
