@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from tidings.domain.lifecycle import Evidence
+from tidings.domain.evidence import Evidence
 from tidings.store.evidence import Pack, read, unpack
 
 PACKS = "select account_id, message_id, seq, body from evidence"

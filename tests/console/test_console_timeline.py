@@ -10,7 +10,8 @@ from console_visitor import NUMBER, TEXT, look, send
 from tidings.console import cards, moments, words
 from tidings.console.timeline import FIRST, LAST, MAX_RAW, timeline
 from tidings.domain.bucket import Bucket
-from tidings.domain.lifecycle import Evidence, Flag, Kind
+from tidings.domain.evidence import Evidence, Kind
+from tidings.domain.lifecycle import Flag
 from tidings.domain.message import Standing
 from tidings.domain.reason import Reason
 from tidings.domain.status import FINAL, Confirmation, Stage, State

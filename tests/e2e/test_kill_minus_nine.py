@@ -14,7 +14,7 @@ import pytest
 from customer import Customer, Handed, number_at, ordinary, reading
 from plant import BULK_POLL_S, Plant, running, until
 
-from tidings.domain.lifecycle import Kind
+from tidings.domain.evidence import Kind
 
 MANY = 10_000
 KILLED_WHEN_DELIVERED = (2_000, 6_000)

@@ -6,7 +6,7 @@ from pathlib import Path
 from customer import Customer, ordinary, reading
 from plant import running
 
-from tidings.domain.lifecycle import Kind
+from tidings.domain.evidence import Kind
 
 MANY = 1_500
 STOPPED_WHEN_DELIVERED = (200, 800)

@@ -21,7 +21,7 @@ from tidings.connectors.sandbox.journal import read_events
 from tidings.connectors.sandbox.receipts import id_in_response
 from tidings.connectors.sandbox.settings import IdForm
 from tidings.connectors.sandbox.truth import Message, Truth
-from tidings.domain.lifecycle import Kind
+from tidings.domain.evidence import Kind
 
 YES = frozenset({"delivered", "read"})
 NO = frozenset({"expired", "undeliverable", "rejected", "cancelled", "failed"})

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 from world import open_world
 
-from tidings.domain.lifecycle import Evidence, Kind
+from tidings.domain.evidence import Evidence, Kind
 from tidings.domain.order import Draft, OnFault, Order
 from tidings.domain.outcome import Next, Refused
 from tidings.domain.reason import Reason

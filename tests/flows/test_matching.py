@@ -2,7 +2,8 @@
 
 from test_main_job import send
 
-from tidings.domain.lifecycle import Flag, Kind
+from tidings.domain.evidence import Kind
+from tidings.domain.lifecycle import Flag
 from tidings.domain.outcome import Next, Refused, Taken, Unwritten
 from tidings.domain.reason import Reason
 from tidings.domain.status import State

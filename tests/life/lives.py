@@ -13,7 +13,8 @@ from outside import Carrier, Courier, Death, Deaths
 from world import WAITS, World
 
 from tidings.domain.errors import Fault
-from tidings.domain.lifecycle import Flag, Kind
+from tidings.domain.evidence import Kind
+from tidings.domain.lifecycle import Flag
 from tidings.domain.message import ReportFilter
 from tidings.domain.money import to_decimal
 from tidings.domain.order import Draft, Extras, OnFault, Order, Taken, TrafficClass

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings.domain.lifecycle import Evidence, Kind
+from tidings.domain.evidence import Evidence, Kind
 from tidings.domain.status import State
 from tidings.store.evidence import PACK_MOST, Pack, Unreadable, pack, pack_names, read, unpack
 

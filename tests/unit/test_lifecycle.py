@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from tidings.domain import lifecycle
 from tidings.domain.bucket import Bucket, bucket
-from tidings.domain.lifecycle import Delivery, Evidence, Flag, Kind, apply, begin
+from tidings.domain.evidence import Evidence, Kind
+from tidings.domain.lifecycle import Delivery, Flag, apply, begin
 from tidings.domain.message import Standing
+from tidings.domain.part import Part
 from tidings.domain.reason import Reason
 from tidings.domain.replay import replay
 from tidings.domain.status import FINAL, Confirmation, Stage, State, Truth, all_of, any_of, truth
@@ -142,9 +144,7 @@ def test_after_the_settle_wait_only_a_yes_changes_the_message(later):
 
 def test_a_part_that_was_never_sent_does_not_name_the_failure():
     delivery = sent(parts=1)
-    delivery.attempts[0].parts.append(
-        lifecycle.Part(State.CANCELLED, reason=Reason.SUPERSEDED, stage=Stage.DISPATCH)
-    )
+    delivery.attempts[0].parts.append(Part(State.CANCELLED, reason=Reason.SUPERSEDED, stage=Stage.DISPATCH))
     apply(delivery, receipt(State.EXPIRED, reason=Reason.VALIDITY_EXPIRED))
     assert delivery.state is State.EXPIRED
 
@@ -224,7 +224,7 @@ def test_a_failure_is_counted_by_its_cause(standing, counted):
 @pytest.mark.parametrize("left_us", [False, True])
 @pytest.mark.parametrize("state", State)
 def test_a_message_of_one_part_stands_where_parts_and_attempts_in_general_would(state, left_us):
-    part = lifecycle.Part(state, reason=Reason.NO_RECEIPT, stage=Stage.NETWORK, network_error=7)
+    part = Part(state, reason=Reason.NO_RECEIPT, stage=Stage.NETWORK, network_error=7)
     delivery = Delivery(1, 2, [lifecycle.Attempt(1, 1, left_us, [part])], Standing(State.QUEUED))
     apply(delivery, Evidence(Kind.RECEIPT, at(1)))
     attempt = all_of([state], left_us=left_us)

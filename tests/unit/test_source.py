@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from tidings.domain.lifecycle import UNWRITTEN, Evidence, Kind
+from tidings.domain.evidence import UNWRITTEN, Evidence, Kind
 from tidings.domain.source import SOURCES, Source, source
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

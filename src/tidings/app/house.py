@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tidings.domain.lifecycle import Evidence
+from tidings.domain.evidence import Evidence
 from tidings.domain.message import (
     Balance,
     Message,

@@ -8,7 +8,8 @@ from datetime import datetime
 from tidings.console import moments, words
 from tidings.console.row import Row
 from tidings.domain import money
-from tidings.domain.lifecycle import Applied, Delivery, Evidence, Flag, apply, begin
+from tidings.domain.evidence import Evidence
+from tidings.domain.lifecycle import Applied, Delivery, Flag, apply, begin
 from tidings.domain.money import Units
 from tidings.domain.status import State
 

@@ -11,45 +11,17 @@ from enum import StrEnum
 import msgspec
 
 from tidings.domain import status
+from tidings.domain.evidence import Evidence, Kind
 from tidings.domain.message import Standing
-from tidings.domain.money import Units
+from tidings.domain.part import Part, move, standing_of, takes_back
 from tidings.domain.reason import Reason
-from tidings.domain.status import Confirmation, Stage, State, Truth, truth
+from tidings.domain.status import Confirmation, State, Truth, truth
 
 SETTLE_AFTER = timedelta(minutes=10)
 """How long the rest of a message is waited for once one part is negative."""
 
 PLAUSIBLE = timedelta(minutes=15)
 """How far a provider's time may lie before the hand-over or after now and still be believed."""
-
-UNWRITTEN = "unwritten"
-"""The word of evidence that takes an intent back: the bytes never left."""
-
-DOWNSTREAM = frozenset(
-    {State.SENT, State.ENROUTE, State.AT_CARRIER, State.DELIVERED, State.READ, State.NO_RECEIPT}
-)
-"""States that only a part that was taken, or may have been taken, by the next hop can reach."""
-
-
-TAKEN = DOWNSTREAM - {State.NO_RECEIPT}
-"""The same, where a peer says so."""
-
-
-class Kind(StrEnum):
-    """What happened."""
-
-    ACCEPTED = "accepted"  # taken from the customer; names parts, route and start
-    WRITTEN = "written"  # written to a connector; noted with what became of it, the intent is committed first
-    ANSWERED = "answered"  # the next hop took it
-    REFUSED = "refused"  # the next hop refused it
-    REQUEUED = "requeued"  # back to the queue: a retryable refusal, or never written
-    DROPPED = "dropped"  # never written, because another part of the message was refused for good
-    REROUTED = "rerouted"  # refused for the route's sake: the next route tries from the start
-    DOUBT = "doubt"  # written, and the answer is lost
-    RESENT = "resent"  # in doubt for too long: queued again, as the class's policy says
-    HELD = "held"  # in doubt for too long: not sent again, as the class's policy says
-    RECEIPT = "receipt"  # a delivery receipt
-    TIMER = "timer"  # one of our deadlines passed
 
 
 class Flag(StrEnum):
@@ -72,84 +44,6 @@ FLAGGING = frozenset({Kind.RESENT, Kind.HELD})
 
 CONFIRMING = frozenset({Kind.ANSWERED, Kind.REFUSED, Kind.RECEIPT})
 """What ends that a submission is unconfirmed."""
-
-
-class Evidence(msgspec.Struct, omit_defaults=True):
-    """One thing that happened. `part` 0 means every part of the attempt; `claim` None is a note only."""
-
-    kind: Kind
-    at: datetime  # our time
-    claim: State | None = None
-    attempt: int = 1
-    part: int = 0
-    try_no: int = 0  # which submission of the part a peer speaks of; 0 = the newest
-    reason: Reason | None = None
-    stage: Stage | None = None
-    confirmation: Confirmation = Confirmation.NONE
-    inferred: bool = False  # our own timer says so, not a peer
-    provider_at: datetime | None = None  # the provider's time, where it gave one
-    closes: bool = False  # the settle wait is over: an open rest no longer holds back a negative
-    parts: int = 0  # ACCEPTED: how many parts
-    connector: int = 0  # ACCEPTED, REROUTED: where to
-    route: int = 0  # ACCEPTED, REROUTED: by which route
-    terms: str | None = (
-        None  # ACCEPTED, REROUTED: for what that route was drawn then, and so why it was chosen
-    )
-    budget: bool = False  # REQUEUED: counts against the retry budget
-    reference: int = 0  # WRITTEN: what joins the parts of a long message (1..255)
-    charged: Units = 0  # what this evidence cost the account
-    released: Units = 0  # what it gave back of the hold
-    matched_by: str | None = None  # RECEIPT: what found its message, where its id did not: doubt, operator
-    suspect_form: str | None = None  # RECEIPT: matched only under another id form than the configured one
-    report: int = 0  # the number of the report it owed to the customer
-    word: str | None = None  # the peer's own word or code, or what made us do it
-    upstream_id: str | None = None
-    network_error: int | None = None  # the network's own error number, where no reason stands for it
-    raw: bytes | None = None  # the whole PDU or body
-    untrusted: bool = False  # RECEIPT: good news of a carrier that is known to make it up
-
-
-class Part(msgspec.Struct, array_like=True, omit_defaults=True):
-    """Where one part stands."""
-
-    state: State
-    inferred: bool = False
-    reason: Reason | None = None
-    stage: Stage | None = None
-    confirmation: Confirmation = Confirmation.NONE
-    tries: int = 0  # submissions written
-    resent_after: int = 0  # queued again after a doubt about this submission; 0 = never
-    network_error: int | None = None
-    retries: int = 0  # refusals that count against the retry budget
-    arrived_at: datetime | None = None  # of one part of several: the last to arrive dates the message
-    first_failed: bool = (
-        False  # of two copies: not taken, or did not arrive, or closed by its carrier as unknown
-    )
-    second_failed: bool = False
-    verdict: Standing | None = None  # of the copy that failed while nothing was known of the other
-
-    def is_first_copy(self, try_no: int) -> bool:
-        """Whether a submission is the copy that was in doubt before the part was sent again."""
-        return 0 < try_no <= self.resent_after
-
-    @property
-    def may_arrive_unseen(self) -> bool:
-        """Its first copy is out there, and nothing is known of it."""
-        return self.resent_after > 0 and not self.first_failed
-
-    @property
-    def held(self) -> bool:
-        """It counts as sent because we say so: its answer never came."""
-        return self.state is State.SENT and self.inferred
-
-    @property
-    def taken(self) -> bool:
-        """Whether the next hop took it, or may have."""
-        if self.verdict is not None and (
-            self.verdict.stage is Stage.NETWORK or self.verdict.state in DOWNSTREAM
-        ):
-            return True
-        return self.state in DOWNSTREAM or self.stage is Stage.NETWORK
 
 
 class Attempt(msgspec.Struct, array_like=True):
@@ -231,7 +125,7 @@ def apply(delivery: Delivery, evidence: Evidence) -> Applied:
     named = attempt.parts if evidence.part == 0 else [attempt.parts[evidence.part - 1]]
     contradiction = False
     for part in named:
-        contradiction |= _move(part, evidence)
+        contradiction |= move(part, evidence)
     if evidence.kind is Kind.REROUTED:
         fresh = [Part(State.QUEUED) for _ in attempt.parts]
         delivery.attempts.append(Attempt(evidence.connector, evidence.route, False, fresh))
@@ -239,7 +133,7 @@ def apply(delivery: Delivery, evidence: Evidence) -> Applied:
         attempt.left_us = True
         attempt.reference = attempt.reference or evidence.reference
         delivery.first_written_at = delivery.first_written_at or evidence.at
-    elif _takes_back(evidence) and not any(p.tries for p in attempt.parts):
+    elif takes_back(evidence) and not any(p.tries for p in attempt.parts):
         attempt.left_us = False
     if attempt.all_arrived:
         _arrive(attempt, named)
@@ -258,102 +152,6 @@ def _arrive(attempt: Attempt, named: list[Part]) -> None:
     for part in named:
         if part.state in {State.SENT, State.IN_DOUBT}:
             part.state, part.inferred, part.confirmation = arrived.state, False, arrived.confirmation
-
-
-def _takes_back(evidence: Evidence) -> bool:
-    """What was noted as written was not: no byte left."""
-    return evidence.kind is Kind.REQUEUED and evidence.word == UNWRITTEN
-
-
-def _move(part: Part, evidence: Evidence) -> bool:
-    """Move one part; True if a peer's claim was not obeyed because of what is known already."""
-    _number(part, evidence)
-    claim = evidence.claim
-    if part.resent_after and _is_a_failure(evidence):
-        return _fail_a_copy(part, evidence)
-    if claim is None:
-        return False
-    first_copy_taken = (
-        part.resent_after and part.state is State.QUEUED and claim in TAKEN and not evidence.inferred
-    )
-    never_taken = part.held and evidence.kind is Kind.REFUSED and claim is State.FAILED
-    if first_copy_taken or never_taken or status.step(part.state, part.inferred, claim, evidence.inferred):
-        _stand(part, _claimed(evidence, claim))
-        return False
-    if claim is part.state:
-        part.inferred = part.inferred and evidence.inferred
-        return False
-    return truth(part.state) is not Truth.OPEN and evidence.kind is Kind.RECEIPT
-
-
-def _number(part: Part, evidence: Evidence) -> None:
-    """Count the part's submissions."""
-    if evidence.kind is Kind.WRITTEN:
-        part.tries += 1
-    elif _takes_back(evidence) and part.tries >= max(evidence.try_no, 1):
-        part.tries -= 1  # the try had been noted
-    elif evidence.budget:
-        part.retries += 1
-    elif evidence.kind is Kind.RESENT:
-        part.resent_after = part.tries
-
-
-def _is_a_failure(evidence: Evidence) -> bool:
-    """Whether it says that a copy was not taken, or did not arrive, or will not be sent, or is given up as unknown."""
-    if evidence.kind is Kind.TIMER:
-        return evidence.claim is State.EXPIRED
-    if evidence.kind is Kind.REFUSED:
-        return True
-    return evidence.kind is Kind.RECEIPT and evidence.claim in {*status.NEGATIVE, State.NO_RECEIPT}
-
-
-def _fail_a_copy(part: Part, evidence: Evidence) -> bool:
-    """One of two copies failed; True if what is known already contradicts.
-
-    Copies combine with OR: that one was taken, or arrived, counts at once (and spares a second that still waits); that
-    one failed counts when the other one has failed, too. Until then nobody knows. What the network said goes before
-    what the next hop or we did, and that nobody knows before all.
-    """
-    claimed = _claimed(evidence, evidence.claim) if evidence.claim else None
-    if part.is_first_copy(evidence.try_no):
-        part.first_failed = True
-    else:
-        part.second_failed = True
-    verdict = max((one for one in (part.verdict, claimed) if one), key=_tells, default=None)
-    if not (part.first_failed and part.second_failed):
-        part.verdict = verdict
-        if part.second_failed and part.state in {State.QUEUED, State.SENDING}:
-            part.state = State.IN_DOUBT
-        return False
-    is_open = truth(part.state) is Truth.OPEN
-    if verdict and (is_open or status.step(part.state, part.inferred, verdict.state, verdict.inferred)):
-        _stand(part, verdict)
-        return False
-    return truth(part.state) is Truth.YES and evidence.kind is Kind.RECEIPT
-
-
-def _tells(one: Standing) -> tuple[bool, bool, bool]:
-    return one.state is State.NO_RECEIPT, one.stage is Stage.NETWORK, not one.inferred
-
-
-def _claimed(evidence: Evidence, claim: State) -> Standing:
-    """What evidence says of the part it is about."""
-    return Standing(
-        claim,
-        evidence.reason,
-        evidence.stage,
-        evidence.confirmation,
-        evidence.inferred,
-        evidence.network_error,
-    )
-
-
-def _stand(part: Part, standing: Standing) -> None:
-    part.state, part.inferred = standing.state, standing.inferred
-    part.reason, part.stage = standing.reason, standing.stage
-    part.network_error = standing.network_error
-    if standing.confirmation is not Confirmation.NONE:
-        part.confirmation = standing.confirmation
 
 
 def _mark(delivery: Delivery, evidence: Evidence, named: list[Part]) -> None:
@@ -401,7 +199,7 @@ def _of_one_part(delivery: Delivery, at: datetime) -> Standing:
         delivery.negative_at = at
     if attempt.left_us and part.state in status.PRE:
         return Standing(State.SENDING)
-    return _standing_of(part)
+    return standing_of(part)
 
 
 def _of_all(delivery: Delivery, evidence: Evidence) -> Standing:
@@ -437,11 +235,7 @@ def _attempt_standing(attempt: Attempt, *, settled: bool) -> Standing:
     if not decisive:
         return Standing(state)
     weakest = min((part.confirmation for part in decisive), key=CONFIRMATIONS.index)
-    return msgspec.structs.replace(_standing_of(decisive[0]), confirmation=weakest)
-
-
-def _standing_of(part: Part) -> Standing:
-    return Standing(part.state, part.reason, part.stage, part.confirmation, part.inferred, part.network_error)
+    return msgspec.structs.replace(standing_of(decisive[0]), confirmation=weakest)
 
 
 def _flag_partial(delivery: Delivery, state: State) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tidings.domain.lifecycle import Delivery, Evidence, apply, begin
+from tidings.domain.evidence import Evidence
+from tidings.domain.lifecycle import Delivery, apply, begin
 from tidings.domain.message import Standing
 
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from tidings.domain.lifecycle import UNWRITTEN, Evidence, Kind
+from tidings.domain.evidence import UNWRITTEN, Evidence, Kind
 
 
 class Source(StrEnum):

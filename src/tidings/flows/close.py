@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from tidings.domain import doubt
-from tidings.domain.lifecycle import Evidence, Kind
+from tidings.domain.evidence import Evidence, Kind
 from tidings.domain.reason import Reason
 from tidings.domain.status import LIVE, Stage, State
 from tidings.flows.answers import queue_parts

@@ -10,7 +10,7 @@ import msgspec
 
 from tidings.domain import ids, web_address
 from tidings.domain.errors import REASON, Fault, Refusal
-from tidings.domain.lifecycle import Evidence, Kind
+from tidings.domain.evidence import Evidence, Kind
 from tidings.domain.money import Units
 from tidings.domain.order import LANE, NO_EXTRAS, Account, Draft, Extras, OnFault, Order, Receipted, Taken
 from tidings.domain.routing import Offer

@@ -1,7 +1,7 @@
 """Questions that change nothing, grouped per tick of the loop: one statement answers all that were asked meanwhile."""
 
 from tidings.domain import ids
-from tidings.domain.lifecycle import Evidence
+from tidings.domain.evidence import Evidence
 from tidings.domain.message import (
     Balance,
     Message,

@@ -5,7 +5,8 @@ from datetime import datetime
 import msgspec
 
 from tidings.domain.bucket import Bucket
-from tidings.domain.lifecycle import Delivery, Evidence
+from tidings.domain.evidence import Evidence
+from tidings.domain.lifecycle import Delivery
 from tidings.domain.money import Units
 from tidings.domain.order import Caller, Draft, TrafficClass
 from tidings.domain.receipt import Receipt

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from tidings.domain.lifecycle import Evidence
+from tidings.domain.evidence import Evidence
 from tidings.domain.message import (
     Balance,
     Message,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import asyncpg
 import msgspec
 
-from tidings.domain.lifecycle import Evidence
+from tidings.domain.evidence import Evidence
 from tidings.flows.records import Key
 from tidings.store.rows import Rows, columns
 

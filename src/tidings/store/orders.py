@@ -7,7 +7,8 @@ from typing import NamedTuple
 import msgspec
 
 from tidings.domain.bucket import Bucket, bucket
-from tidings.domain.lifecycle import Evidence, begin
+from tidings.domain.evidence import Evidence
+from tidings.domain.lifecycle import begin
 from tidings.domain.message import Standing
 from tidings.domain.text import Alphabet
 from tidings.flows.records import Key, KeysTaken, NewMessage, NewTask, OwedCallback

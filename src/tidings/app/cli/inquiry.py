@@ -15,7 +15,8 @@ from tidings.console.timeline import Step
 from tidings.console.timeline import timeline as retold
 from tidings.domain.bucket import Bucket
 from tidings.domain.errors import Misconfigured
-from tidings.domain.lifecycle import Evidence, Flag
+from tidings.domain.evidence import Evidence
+from tidings.domain.lifecycle import Flag
 from tidings.domain.message import Message, Task
 from tidings.domain.money import plain
 from tidings.domain.source import source

@@ -1,0 +1,162 @@
+"""One part of a message on one route: where it stands, and how evidence moves it, also where it was sent twice."""
+
+from datetime import datetime
+
+import msgspec
+
+from tidings.domain import status
+from tidings.domain.evidence import UNWRITTEN, Evidence, Kind
+from tidings.domain.message import Standing
+from tidings.domain.reason import Reason
+from tidings.domain.status import Confirmation, Stage, State, Truth, truth
+
+DOWNSTREAM = frozenset(
+    {State.SENT, State.ENROUTE, State.AT_CARRIER, State.DELIVERED, State.READ, State.NO_RECEIPT}
+)
+"""States that only a part that was taken, or may have been taken, by the next hop can reach."""
+
+TAKEN = DOWNSTREAM - {State.NO_RECEIPT}
+"""The same, where a peer says so."""
+
+
+class Part(msgspec.Struct, array_like=True, omit_defaults=True):
+    """Where one part stands."""
+
+    state: State
+    inferred: bool = False
+    reason: Reason | None = None
+    stage: Stage | None = None
+    confirmation: Confirmation = Confirmation.NONE
+    tries: int = 0  # submissions written
+    resent_after: int = 0  # queued again after a doubt about this submission; 0 = never
+    network_error: int | None = None
+    retries: int = 0  # refusals that count against the retry budget
+    arrived_at: datetime | None = None  # of one part of several: the last to arrive dates the message
+    first_failed: bool = (
+        False  # of two copies: not taken, or did not arrive, or closed by its carrier as unknown
+    )
+    second_failed: bool = False
+    verdict: Standing | None = None  # of the copy that failed while nothing was known of the other
+
+    def is_first_copy(self, try_no: int) -> bool:
+        """Whether a submission is the copy that was in doubt before the part was sent again."""
+        return 0 < try_no <= self.resent_after
+
+    @property
+    def may_arrive_unseen(self) -> bool:
+        """Its first copy is out there, and nothing is known of it."""
+        return self.resent_after > 0 and not self.first_failed
+
+    @property
+    def held(self) -> bool:
+        """It counts as sent because we say so: its answer never came."""
+        return self.state is State.SENT and self.inferred
+
+    @property
+    def taken(self) -> bool:
+        """Whether the next hop took it, or may have."""
+        if self.verdict is not None and (
+            self.verdict.stage is Stage.NETWORK or self.verdict.state in DOWNSTREAM
+        ):
+            return True
+        return self.state in DOWNSTREAM or self.stage is Stage.NETWORK
+
+
+def standing_of(part: Part) -> Standing:
+    return Standing(part.state, part.reason, part.stage, part.confirmation, part.inferred, part.network_error)
+
+
+def takes_back(evidence: Evidence) -> bool:
+    """What was noted as written was not: no byte left."""
+    return evidence.kind is Kind.REQUEUED and evidence.word == UNWRITTEN
+
+
+def move(part: Part, evidence: Evidence) -> bool:
+    """Move one part; True if a peer's claim was not obeyed because of what is known already."""
+    _number(part, evidence)
+    claim = evidence.claim
+    if part.resent_after and _is_a_failure(evidence):
+        return _fail_a_copy(part, evidence)
+    if claim is None:
+        return False
+    first_copy_taken = (
+        part.resent_after and part.state is State.QUEUED and claim in TAKEN and not evidence.inferred
+    )
+    never_taken = part.held and evidence.kind is Kind.REFUSED and claim is State.FAILED
+    if first_copy_taken or never_taken or status.step(part.state, part.inferred, claim, evidence.inferred):
+        _stand(part, _claimed(evidence, claim))
+        return False
+    if claim is part.state:
+        part.inferred = part.inferred and evidence.inferred
+        return False
+    return truth(part.state) is not Truth.OPEN and evidence.kind is Kind.RECEIPT
+
+
+def _number(part: Part, evidence: Evidence) -> None:
+    """Count the part's submissions."""
+    if evidence.kind is Kind.WRITTEN:
+        part.tries += 1
+    elif takes_back(evidence) and part.tries >= max(evidence.try_no, 1):
+        part.tries -= 1  # the try had been noted
+    elif evidence.budget:
+        part.retries += 1
+    elif evidence.kind is Kind.RESENT:
+        part.resent_after = part.tries
+
+
+def _is_a_failure(evidence: Evidence) -> bool:
+    """Whether it says that a copy was not taken, or did not arrive, or will not be sent, or is given up as unknown."""
+    if evidence.kind is Kind.TIMER:
+        return evidence.claim is State.EXPIRED
+    if evidence.kind is Kind.REFUSED:
+        return True
+    return evidence.kind is Kind.RECEIPT and evidence.claim in {*status.NEGATIVE, State.NO_RECEIPT}
+
+
+def _fail_a_copy(part: Part, evidence: Evidence) -> bool:
+    """One of two copies failed; True if what is known already contradicts.
+
+    Copies combine with OR: that one was taken, or arrived, counts at once (and spares a second that still waits); that
+    one failed counts when the other one has failed, too. Until then nobody knows. What the network said goes before
+    what the next hop or we did, and that nobody knows before all.
+    """
+    claimed = _claimed(evidence, evidence.claim) if evidence.claim else None
+    if part.is_first_copy(evidence.try_no):
+        part.first_failed = True
+    else:
+        part.second_failed = True
+    verdict = max((one for one in (part.verdict, claimed) if one), key=_tells, default=None)
+    if not (part.first_failed and part.second_failed):
+        part.verdict = verdict
+        if part.second_failed and part.state in {State.QUEUED, State.SENDING}:
+            part.state = State.IN_DOUBT
+        return False
+    is_open = truth(part.state) is Truth.OPEN
+    if verdict and (is_open or status.step(part.state, part.inferred, verdict.state, verdict.inferred)):
+        _stand(part, verdict)
+        return False
+    return truth(part.state) is Truth.YES and evidence.kind is Kind.RECEIPT
+
+
+def _tells(one: Standing) -> tuple[bool, bool, bool]:
+    return one.state is State.NO_RECEIPT, one.stage is Stage.NETWORK, not one.inferred
+
+
+def _claimed(evidence: Evidence, claim: State) -> Standing:
+    """What evidence says of the part it is about."""
+    return Standing(
+        claim,
+        evidence.reason,
+        evidence.stage,
+        evidence.confirmation,
+        evidence.inferred,
+        evidence.network_error,
+    )
+
+
+def _stand(part: Part, standing: Standing) -> None:
+    part.state, part.inferred = standing.state, standing.inferred
+    part.reason, part.stage = standing.reason, standing.stage
+    part.network_error = standing.network_error
+    if standing.confirmation is not Confirmation.NONE:
+        part.confirmation = standing.confirmation
