@@ -14,7 +14,7 @@ from tidings.domain.message import (
     Sort,
     Task,
 )
-from tidings.domain.order import Caller, Order, Receipted
+from tidings.domain.order import Caller, Order, Receipted, Remembered
 from tidings.flows.accept import Accept
 from tidings.flows.callers import Callers
 from tidings.flows.lookups import Lookups
@@ -55,6 +55,10 @@ class House:
         """Who an API key belongs to."""
         return await self._callers.by_key(key)
 
+    def remembered(self, key: str) -> Remembered | None:
+        """Who an API key belonged to."""
+        return self._callers.remembered(key)
+
     async def caller_by_password(self, username: str, password: str) -> Caller | None:
         """Who a user name and password belong to."""
         return await self._callers.by_password(username, password)
@@ -67,9 +71,9 @@ class House:
         """The key that signs our tokens."""
         return self._token_secret
 
-    async def accept(self, order: Order) -> Receipted:
+    async def accept(self, order: Order, *, as_of: int | None = None) -> Receipted:
         """Take an order."""
-        return await self._accept(order)
+        return await self._accept(order, as_of=as_of)
 
     async def balance(self, account_id: int) -> Balance:
         """What an account has."""
@@ -83,17 +87,21 @@ class House:
         """One message by its reference."""
         return await self._lookups.message_by_reference(account_id, reference)
 
-    async def progress(self, account_id: int, message_id: int) -> Progress | None:
+    async def progress(
+        self, account_id: int, message_id: int, *, as_of: int | None = None
+    ) -> Progress | None:
         """How far a message is, by its id."""
-        return await self._lookups.progress(account_id, message_id)
+        return await self._lookups.progress(account_id, message_id, as_of=as_of)
 
-    async def progress_by_reference(self, account_id: int, reference: str) -> Progress | None:
+    async def progress_by_reference(
+        self, account_id: int, reference: str, *, as_of: int | None = None
+    ) -> Progress | None:
         """How far a message is, by its reference."""
-        return await self._lookups.progress_by_reference(account_id, reference)
+        return await self._lookups.progress_by_reference(account_id, reference, as_of=as_of)
 
-    async def task(self, account_id: int, task_id: int) -> Task | None:
+    async def task(self, account_id: int, task_id: int, *, as_of: int | None = None) -> Task | None:
         """One task with its counters."""
-        return await self._lookups.task(account_id, task_id)
+        return await self._lookups.task(account_id, task_id, as_of=as_of)
 
     async def messages(
         self, account_id: int, where: MessageFilter, *, sort: Sort, limit: int, offset: int

@@ -8,6 +8,27 @@ class BodyTooLarge(Exception):
     """More octets than the dialect takes; nothing beyond the limit was kept."""
 
 
+class Body:
+    """A body that is read when it is asked for, once, however often that is."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._octets: bytes | None = None
+        self._too_large = False
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body, at most `limit` octets. Raises BodyTooLarge, ClientDisconnect."""
+        if self._too_large:
+            raise BodyTooLarge
+        if self._octets is None:
+            try:
+                self._octets = await receive_body(self._receive, limit)
+            except BodyTooLarge:
+                self._too_large = True
+                raise
+        return self._octets
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body, at most `limit` octets."""
     return await receive_body(request.receive, limit)

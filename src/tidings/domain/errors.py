@@ -64,5 +64,9 @@ class Unavailable(Exception):
     """Nobody is at fault: the gateway cannot take this now (queue full, database away). Ask again later."""
 
 
+class Outdated(Exception):
+    """Who asked was remembered, and the catalog has moved since: nothing was done. Look the caller up and ask again."""
+
+
 class Misconfigured(Exception):
     """The operator must act. The text names the setting."""

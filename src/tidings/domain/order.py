@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -63,6 +64,16 @@ class Caller(msgspec.Struct, frozen=True):
     account: Account
     credential_id: int
     test: bool
+
+
+class Remembered(NamedTuple):
+    """A caller as it was at a version of the catalog, which whoever acts for it says.
+
+    Outdated is raised if another version is in force by then.
+    """
+
+    caller: Caller
+    as_of: int
 
 
 class Extras(msgspec.Struct, frozen=True, omit_defaults=True):

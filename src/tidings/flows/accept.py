@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from tidings.domain import number
-from tidings.domain.errors import Fault, Refusal
+from tidings.domain.errors import Fault, Outdated, Refusal
 from tidings.domain.order import Draft, OnFault, Order, Receipted
 from tidings.domain.text import Segments, segment
 from tidings.flows.batcher import Batcher
@@ -52,8 +52,8 @@ class Accept:
             self._run, weigh=lambda one: len(one.rows), max_waiting=MOST_WAITING, patience_s=PATIENCE_S
         )
 
-    async def __call__(self, order: Order) -> Receipted:
-        """The order's answer, after the commit. Raises Refusal (REFUSE_ALL only) or Unavailable."""
+    async def __call__(self, order: Order, *, as_of: int | None = None) -> Receipted:
+        """The order's answer, after the commit. Raises Refusal (REFUSE_ALL only), Unavailable, or Outdated."""
         if not order.drafts:
             raise ValueError("an order has at least one recipient")
         rows = await _candidates(order)
@@ -62,7 +62,7 @@ class Accept:
         if order.on_fault is OnFault.REFUSE_ALL:
             _refuse_any(rows)
         first_id = await self._ids.reserve(len(rows) + 1)
-        return await self._batcher.put(Prepared(order, first_id, rows))
+        return await self._batcher.put(Prepared(order, first_id, rows, as_of))
 
     async def close(self) -> None:
         """Finish what waits."""
@@ -85,7 +85,10 @@ class Accept:
             judge = Judge(Ledger(funds, taken), catalog, secret=self._secret, now=now)
             tasks: list[NewTask] = []
             messages: list[NewMessage] = []
-            answers = [judge.write(one, tasks, messages) for one in batch]
+            answers = [
+                judge.write(one, tasks, messages) if one.as_of in (None, version) else Outdated()
+                for one in batch
+            ]
             await tx.add_orders(tasks, messages)
             await tx.count_tasks(tasks)
             await tx.move_money(judge.ledger.moves, now)

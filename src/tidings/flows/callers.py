@@ -2,14 +2,15 @@
 
 Whoever revokes a key, closes an account or changes a setting moves the catalog's version. It is read, in one
 statement for all who ask at the same time, before a remembered caller is believed: a revoked key opens nothing from
-the commit of its revocation on, and a known one costs no look into the accounts.
+the commit of its revocation on, and a known one costs no look into the accounts. What is asked most saves even that
+question: it takes the caller as remembered, and reads the version in the statement that answers it.
 """
 
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Literal
 
-from tidings.domain.order import Caller
+from tidings.domain.order import Caller, Remembered
 from tidings.flows.batcher import Batcher
 from tidings.flows.records import KnownCaller
 from tidings.flows.transaction import Database, ReadTx
@@ -47,6 +48,11 @@ class Callers:
             return None
         known = await self._questions.put(("key", hash_secret(key)))
         return known.caller if known else None
+
+    def remembered(self, key: str) -> Remembered | None:
+        """Who an API key belonged to, and when."""
+        known = self._known.get(("key", hash_secret(key))) if 0 < len(key) <= MAX_KEY else None
+        return Remembered(known.caller, self._version) if known else None
 
     async def by_password(self, username: str, password: str) -> Caller | None:
         """Who a user name and password belong to."""

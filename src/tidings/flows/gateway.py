@@ -15,7 +15,7 @@ from tidings.domain.message import (
     Sort,
     Task,
 )
-from tidings.domain.order import Caller, Order, Receipted
+from tidings.domain.order import Caller, Order, Receipted, Remembered
 from tidings.flows.records import CallbackNote
 
 
@@ -24,6 +24,10 @@ class Gateway(Protocol):
 
     async def caller_by_key(self, key: str) -> Caller | None:
         """Who an API key (`live_…`, `test_…`) belongs to; None if unknown, revoked, or its account is closed."""
+        ...
+
+    def remembered(self, key: str) -> Remembered | None:
+        """Who an API key belonged to when that was last looked at; costs nothing, and is to be confirmed: `as_of`."""
         ...
 
     async def caller_by_password(self, username: str, password: str) -> Caller | None:
@@ -38,8 +42,12 @@ class Gateway(Protocol):
         """The key that signs and checks our tokens; it lives in the database."""
         ...
 
-    async def accept(self, order: Order) -> Receipted:
-        """Take an order: returns after the commit. Raises Refusal, Unavailable."""
+    async def accept(self, order: Order, *, as_of: int | None = None) -> Receipted:
+        """Take an order: returns after the commit. Raises Refusal, Unavailable.
+
+        With `as_of` the order is taken only if that version of the catalog is in force as it is written. Raises
+        Outdated.
+        """
         ...
 
     async def balance(self, account_id: int) -> Balance:
@@ -54,16 +62,24 @@ class Gateway(Protocol):
         """One message by the customer's (or the generated) reference."""
         ...
 
-    async def progress(self, account_id: int, message_id: int) -> Progress | None:
-        """How far a message is, by its id; as `message`, and cheaper."""
+    async def progress(
+        self, account_id: int, message_id: int, *, as_of: int | None = None
+    ) -> Progress | None:
+        """How far a message is, by its id; as `message`, and cheaper.
+
+        With `as_of` the answer is a message as that version of the catalog is in force. Raises Outdated, also if
+        there is no such message.
+        """
         ...
 
-    async def progress_by_reference(self, account_id: int, reference: str) -> Progress | None:
-        """How far a message is, by its reference."""
+    async def progress_by_reference(
+        self, account_id: int, reference: str, *, as_of: int | None = None
+    ) -> Progress | None:
+        """How far a message is, by its reference; `as_of` as above."""
         ...
 
-    async def task(self, account_id: int, task_id: int) -> Task | None:
-        """One task with its counters."""
+    async def task(self, account_id: int, task_id: int, *, as_of: int | None = None) -> Task | None:
+        """One task with its counters; `as_of` as above."""
         ...
 
     async def messages(

@@ -49,6 +49,7 @@ class Prepared:
     order: Order
     first_id: int
     rows: list[Candidate]
+    as_of: int | None = None  # the version of the catalog that its caller was remembered at
 
 
 @dataclass(slots=True)

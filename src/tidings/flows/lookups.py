@@ -1,6 +1,9 @@
 """Questions that change nothing, grouped per tick of the loop: one statement answers all that were asked meanwhile."""
 
+from typing import TypeVar
+
 from tidings.domain import ids
+from tidings.domain.errors import Outdated
 from tidings.domain.evidence import Evidence
 from tidings.domain.message import (
     Balance,
@@ -19,6 +22,14 @@ from tidings.flows.dispatch import as_written
 from tidings.flows.records import CallbackNote, Key, Named, OwnKey
 from tidings.flows.transaction import Database
 
+Found = TypeVar("Found", Progress, Task)
+
+SeenProgress = tuple[Progress | None, int | None]
+"""A message, and which version of the catalog was in force as it was read."""
+
+SeenTask = tuple[Task | None, int | None]
+"""The same of a task."""
+
 
 class Lookups:
     """The flow. Every question names the account; a foreign id and an unknown one get the same answer."""
@@ -28,9 +39,9 @@ class Lookups:
         self._id_secret = id_secret
         self._messages: Batcher[Key, Message | None] = Batcher(self._messages_by_id, lanes=2)
         self._owned: Batcher[OwnKey, Message | None] = Batcher(self._messages_by_key, lanes=2)
-        self._progress: Batcher[Key, Progress | None] = Batcher(self._progress_by_id, lanes=2)
-        self._own_progress: Batcher[OwnKey, Progress | None] = Batcher(self._progress_by_key, lanes=2)
-        self._tasks: Batcher[Key, Task | None] = Batcher(self._tasks_by_id, lanes=2)
+        self._progress: Batcher[Key, SeenProgress] = Batcher(self._progress_by_id, lanes=2)
+        self._own_progress: Batcher[OwnKey, SeenProgress] = Batcher(self._progress_by_key, lanes=2)
+        self._tasks: Batcher[Key, SeenTask] = Batcher(self._tasks_by_id, lanes=2)
 
     async def balance(self, account_id: int) -> Balance:
         """What an account has."""
@@ -53,29 +64,33 @@ class Lookups:
         message = await self._keyed(account_id, "message", message_key)
         return message if message and message.message_key == message_key else None
 
-    async def progress(self, account_id: int, message_id: int) -> Progress | None:
-        """How far a message is, by its id."""
+    async def progress(
+        self, account_id: int, message_id: int, *, as_of: int | None = None
+    ) -> Progress | None:
+        """How far a message is, by its id. Raises Outdated."""
         if not 0 < message_id <= ids.MAX_ID:
-            return None
-        return await self._progress.put((account_id, message_id))
+            return _current(None, None, as_of)
+        return _current(*await self._progress.put((account_id, message_id)), as_of)
 
-    async def progress_by_reference(self, account_id: int, reference: str) -> Progress | None:
-        """How far a message is, by its reference."""
+    async def progress_by_reference(
+        self, account_id: int, reference: str, *, as_of: int | None = None
+    ) -> Progress | None:
+        """How far a message is, by its reference. Raises Outdated."""
         if not _may_be_key(reference):
-            return None
+            return _current(None, None, as_of)
         made = ids.unseal(self._id_secret, reference)
-        progress = await (
-            self.progress(account_id, made)
+        progress, version = await (
+            self._progress.put((account_id, made))
             if made
             else self._own_progress.put((account_id, "reference", reference))
         )
-        return progress if progress and progress.reference == reference else None
+        return _current(progress if progress and progress.reference == reference else None, version, as_of)
 
-    async def task(self, account_id: int, task_id: int) -> Task | None:
-        """One task with its counters."""
+    async def task(self, account_id: int, task_id: int, *, as_of: int | None = None) -> Task | None:
+        """One task with its counters. Raises Outdated."""
         if not 0 < task_id <= ids.MAX_ID:
-            return None
-        return await self._tasks.put((account_id, task_id))
+            return _current(None, None, as_of)
+        return _current(*await self._tasks.put((account_id, task_id)), as_of)
 
     async def messages(
         self, account_id: int, where: MessageFilter, *, sort: Sort, limit: int, offset: int
@@ -160,25 +175,32 @@ class Lookups:
             found = await tx.messages_by_id(sorted(set(keys)))
         return [found.get(key) for key in keys]
 
-    async def _progress_by_id(self, keys: list[Key]) -> list[Progress | None]:
+    async def _progress_by_id(self, keys: list[Key]) -> list[SeenProgress]:
         async with self._database.reading() as tx:
-            found = await tx.progress_by_id(sorted(set(keys)))
-        return [found.get(key) for key in keys]
+            found, version = await tx.progress_by_id(sorted(set(keys)))
+        return [(found.get(key), version) for key in keys]
 
-    async def _progress_by_key(self, keys: list[OwnKey]) -> list[Progress | None]:
+    async def _progress_by_key(self, keys: list[OwnKey]) -> list[SeenProgress]:
         async with self._database.reading() as tx:
-            found = await tx.progress_by_key(sorted(set(keys)))
-        return [found.get(key) for key in keys]
+            found, version = await tx.progress_by_key(sorted(set(keys)))
+        return [(found.get(key), version) for key in keys]
 
-    async def _tasks_by_id(self, keys: list[Key]) -> list[Task | None]:
+    async def _tasks_by_id(self, keys: list[Key]) -> list[SeenTask]:
         async with self._database.reading() as tx:
-            found = await tx.tasks_by_id(sorted(set(keys)))
-        return [found.get(key) for key in keys]
+            found, version = await tx.tasks_by_id(sorted(set(keys)))
+        return [(found.get(key), version) for key in keys]
 
     async def _messages_by_key(self, keys: list[OwnKey]) -> list[Message | None]:
         async with self._database.reading() as tx:
             found = await tx.messages_by_key(sorted(set(keys)))
         return [found.get(key) for key in keys]
+
+
+def _current(found: Found | None, version: int | None, as_of: int | None) -> Found | None:
+    """What was found. Raises Outdated if whoever asked was remembered, and this does not confirm it."""
+    if as_of is not None and (found is None or version != as_of):
+        raise Outdated
+    return found
 
 
 def _may_be_key(key: str) -> bool:

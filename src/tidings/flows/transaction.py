@@ -306,16 +306,16 @@ class ReadTx(Protocol):
         """The messages of customers' own keys that exist."""
         ...
 
-    async def progress_by_id(self, keys: Sequence[Key]) -> dict[Key, Progress]:
-        """How far the messages of these keys are that exist."""
+    async def progress_by_id(self, keys: Sequence[Key]) -> tuple[dict[Key, Progress], int | None]:
+        """How far the messages of these keys are that exist; the catalog's version at that, if one exists."""
         ...
 
-    async def progress_by_key(self, keys: Sequence[OwnKey]) -> dict[OwnKey, Progress]:
-        """How far the messages of customers' own keys are that exist."""
+    async def progress_by_key(self, keys: Sequence[OwnKey]) -> tuple[dict[OwnKey, Progress], int | None]:
+        """How far the messages of customers' own keys are that exist; and the version, as above."""
         ...
 
-    async def tasks_by_id(self, keys: Sequence[Key]) -> dict[Key, Task]:
-        """The tasks of these keys that exist, with their counters."""
+    async def tasks_by_id(self, keys: Sequence[Key]) -> tuple[dict[Key, Task], int | None]:
+        """The tasks of these keys that exist, with their counters; and the version, as above."""
         ...
 
     async def ranges_by_bulk(

@@ -30,7 +30,7 @@ MESSAGE_FIELDS = f"""
 PROGRESS_FIELDS = f"""
     m.account_id, m.id, t.test, m.reference, m.recipient, m.price, m.created_at, m.scheduled_for, a.currency, {STATE},
     d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held, d.charged, d.sent_at,
-    d.report_at"""
+    d.report_at, (select version from catalog) as catalog_version"""
 
 # `offset 0` makes each of these a question of its own, asked for one row after the other by the table's key, whatever
 # the planner thinks of the tables' sizes.
@@ -64,7 +64,7 @@ TASKS = """
 select t.account_id, t.id, t.dialect, t.bulk_key, t.name, t.validity_s, t.created_at, t.scheduled_for, t.total, t.test,
        a.currency, m.sender, m.text, m.price as asked, c.handed_over, c.waiting, c.sent, c.delivered, c.expired,
        c.undeliverable, c.rejected, c.unknown, c.price, d.state::text, d.reason, d.stage::text, d.confirmation::text,
-       d.inferred, d.network_error, d.sent_at, d.held, d.charged
+       d.inferred, d.network_error, d.sent_at, d.held, d.charged, (select version from catalog) as catalog_version
 from (select * from task where account_id = any($1::integer[]) and id = any($2::bigint[]) offset 0) t
 cross join lateral (select * from account where id = t.account_id offset 0) a
 cross join lateral (select * from message where account_id = t.account_id and id = t.id + 1 offset 0) m
@@ -104,20 +104,23 @@ class LookupRows(Rows):
         rows = await self._connection.fetch(BY_KEY, *columns(keys, 3))
         return {(row["account_id"], row["kind"], row["key"]): message_of(row) for row in rows}
 
-    async def progress_by_id(self, keys: Sequence[Key]) -> dict[Key, Progress]:
-        """How far these messages are; as `messages_by_id`."""
+    async def progress_by_id(self, keys: Sequence[Key]) -> tuple[dict[Key, Progress], int | None]:
+        """How far these messages are, as `messages_by_id`; and the catalog's version at that, if there is one."""
         rows = await self._connection.fetch(PROGRESS_BY_ID, *columns(keys, 2))
-        return {(row["account_id"], row["id"]): progress_of(row) for row in rows}
+        found = {(row["account_id"], row["id"]): progress_of(row) for row in rows}
+        return found, rows[0]["catalog_version"] if rows else None
 
-    async def progress_by_key(self, keys: Sequence[OwnKey]) -> dict[OwnKey, Progress]:
-        """How far the messages of customers' own keys are."""
+    async def progress_by_key(self, keys: Sequence[OwnKey]) -> tuple[dict[OwnKey, Progress], int | None]:
+        """How far the messages of customers' own keys are; and the version, as above."""
         rows = await self._connection.fetch(PROGRESS_BY_KEY, *columns(keys, 3))
-        return {(row["account_id"], row["kind"], row["key"]): progress_of(row) for row in rows}
+        found = {(row["account_id"], row["kind"], row["key"]): progress_of(row) for row in rows}
+        return found, rows[0]["catalog_version"] if rows else None
 
-    async def tasks_by_id(self, keys: Sequence[Key]) -> dict[Key, Task]:
-        """The tasks of these keys that exist, with their counters."""
+    async def tasks_by_id(self, keys: Sequence[Key]) -> tuple[dict[Key, Task], int | None]:
+        """The tasks of these keys that exist, with their counters; and the version, as above."""
         rows = await self._connection.fetch(TASKS, *columns(keys, 2))
-        return {(row["account_id"], row["id"]): _task(row) for row in rows}
+        found = {(row["account_id"], row["id"]): _task(row) for row in rows}
+        return found, rows[0]["catalog_version"] if rows else None
 
     async def ids_by_recipient(self, account_id: int, recipient: str, *, limit: int) -> list[int]:
         """The newest messages to a number."""

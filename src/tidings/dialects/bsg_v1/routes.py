@@ -15,13 +15,13 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
 from tidings.dialects import plain
-from tidings.dialects.body import BodyTooLarge, receive_body
+from tidings.dialects.body import Body, BodyTooLarge
 from tidings.dialects.bsg_v1 import answers, create, payload
 from tidings.dialects.bsg_v1.otp import Draw
 from tidings.dialects.bsg_v1.settings import Settings
 from tidings.dialects.bsg_v1.wire import Answer, ServerFault, encode, failure
 from tidings.dialects.bsg_v1.words import DESCRIPTIONS, ERRORS, Code, Problem
-from tidings.domain.errors import Refusal, Unavailable
+from tidings.domain.errors import Outdated, Refusal, Unavailable
 from tidings.domain.order import Caller
 from tidings.flows.gateway import Gateway
 from tidings.flows.ports import Clock
@@ -41,19 +41,24 @@ class Call(NamedTuple):
 
     caller: Caller
     scope: Scope
-    receive: Receive
+    body: Body
     argument: str
+    as_of: int | None = None  # a caller that is only remembered: to be confirmed with the question itself
 
 
 Handler = Callable[[Call], Awaitable[Answer]]
 
 
 class Function(NamedTuple):
-    """What serves a function, by which verbs, and whether something follows its name in the path."""
+    """What serves a function, by which verbs, and whether something follows its name in the path.
+
+    `confirms` says that the handler has the gateway confirm a remembered caller, or raises.
+    """
 
     handler: Handler
     verbs: frozenset[str]
     takes_argument: bool = False
+    confirms: bool = False
 
 
 def routes(
@@ -73,15 +78,15 @@ class Api:
     def __init__(self, gateway: Gateway, *, clock: Clock, settings: Settings, draw: Draw) -> None:
         self._gateway, self._clock, self._settings, self._draw = gateway, clock, settings, draw
         self._functions = self._table()
-        self._lookup = Function(self._anything, frozenset({"GET"}), takes_argument=True)
+        self._lookup = Function(self._anything, frozenset({"GET"}), takes_argument=True, confirms=True)
 
     def _table(self) -> dict[tuple[str, str], Function]:
         get, get_or_post, write = frozenset({"GET"}), frozenset({"GET", "POST"}), frozenset({"PUT", "POST"})
         balance = Function(self._balance, get_or_post)
-        task = Function(self._task, get, takes_argument=True)
+        task = Function(self._task, get, takes_argument=True, confirms=True)
         return {
-            ("sms", "create"): Function(self._create, write),
-            ("sms", "reference"): Function(self._reference, get, takes_argument=True),
+            ("sms", "create"): Function(self._create, write, confirms=True),
+            ("sms", "reference"): Function(self._reference, get, takes_argument=True, confirms=True),
             ("sms", "task"): task,
             ("sms", "task_id"): task,
             ("sms", "2wayIncoming"): Function(self._two_way, get),
@@ -109,16 +114,39 @@ class Api:
         await plain.answer(send, encode(answer))
 
     async def _answer(self, scope: Scope, receive: Receive, module: str, path: str) -> Answer:
+        body = Body(receive)
         try:
+            answer = await self._answer_remembered(scope, body, module, path)
+            if answer is not None:
+                return answer
             caller = await self._caller(scope)
             function, argument = self._find(scope["method"], module, path)
-            return await function.handler(Call(caller, scope, receive, argument))
+            return await function.handler(Call(caller, scope, body, argument))
         except Problem as problem:
             return failure(problem)
         except Refusal as refusal:
             return failure(Problem(ERRORS[refusal.fault]))
         except Unavailable:
             return failure(Problem(Code.BUSY))
+
+    async def _answer_remembered(self, scope: Scope, body: Body, module: str, path: str) -> Answer | None:
+        """The answer to a caller that the question itself has confirmed; None if there is none, and nothing is done.
+
+        What is refused is asked again by a caller that is confirmed first: a key that is no longer known is told
+        nothing else.
+        """
+        key = plain.header(scope, b"x-api-key").strip()
+        remembered = self._gateway.remembered(key) if len(key) <= _MAX_KEY_CHARS else None
+        if remembered is None:
+            return None
+        try:
+            function, argument = self._find(scope["method"], module, path)
+            if not function.confirms:
+                return None
+            call = Call(remembered.caller, scope, body, argument, remembered.as_of)
+            return await function.handler(call)
+        except (Outdated, Problem, Refusal):
+            return None
 
     async def _caller(self, scope: Scope) -> Caller:
         key = plain.header(scope, b"x-api-key").strip()
@@ -140,7 +168,7 @@ class Api:
 
     async def _create(self, call: Call) -> Answer:
         try:
-            body = await receive_body(call.receive, self._settings.max_body_bytes)
+            body = await call.body.read(self._settings.max_body_bytes)
         except BodyTooLarge:
             raise Problem(Code.BAD_PAYLOAD) from None
         content_type = plain.header(call.scope, b"content-type")
@@ -148,26 +176,31 @@ class Api:
         parsed = create.parse(
             decoded, caller=call.caller, now=self._clock.now(), settings=self._settings, draw=self._draw
         )
-        return answers.created(parsed, await self._gateway.accept(parsed.order))
+        return answers.created(parsed, await self._gateway.accept(parsed.order, as_of=call.as_of))
 
     async def _anything(self, call: Call) -> Answer:
         """A message by its id, else a task by its id, else a message by a reference, all on one path."""
         account_id, name = call.caller.account.id, call.argument
         number = _number(name)
-        if number is not None and (message := await self._gateway.progress(account_id, number)):
-            return answers.sms(message)
+        if number is not None:
+            message = await self._gateway.progress(account_id, number, as_of=call.as_of)
+            if message is not None:
+                return answers.sms(message)
         if number is not None and (task := await self._gateway.task(account_id, number)):
             return answers.task_summary(task)
-        return await self._by_reference(account_id, name)
+        return await self._by_reference(call, name)
 
     async def _reference(self, call: Call) -> Answer:
         if not create.REFERENCE.fullmatch(call.argument):
             raise Problem(Code.BAD_REFERENCE)
-        return await self._by_reference(call.caller.account.id, call.argument)
+        return await self._by_reference(call, call.argument)
 
-    async def _by_reference(self, account_id: int, reference: str) -> Answer:
-        known = create.REFERENCE.fullmatch(reference)
-        message = await self._gateway.progress_by_reference(account_id, reference) if known else None
+    async def _by_reference(self, call: Call, reference: str) -> Answer:
+        if not create.REFERENCE.fullmatch(reference):
+            raise Problem(Code.SMS_NOT_FOUND)
+        message = await self._gateway.progress_by_reference(
+            call.caller.account.id, reference, as_of=call.as_of
+        )
         if message is None:
             raise Problem(Code.SMS_NOT_FOUND)
         return answers.sms(message)
@@ -175,8 +208,8 @@ class Api:
     async def _task(self, call: Call) -> Answer:
         if not _NUMBER.fullmatch(call.argument):
             raise Problem(Code.BAD_TASK_ID)
-        number = _number(call.argument)
-        task = None if number is None else await self._gateway.task(call.caller.account.id, number)
+        number, account_id = _number(call.argument), call.caller.account.id
+        task = None if number is None else await self._gateway.task(account_id, number, as_of=call.as_of)
         if task is None:
             raise Problem(Code.TASK_NOT_FOUND)
         return answers.task_summary(task)
