@@ -91,6 +91,11 @@ class Span(NamedTuple):
     first_id: int
     last_id: int
 
+    def joined(self, other: "Span") -> "Span":
+        """Both together."""
+        first_id, last_id = min(self.first_id, other.first_id), max(self.last_id, other.last_id)
+        return Span(self.total + other.total, first_id, last_id)
+
 
 class PageRows(Rows):
     """Statements on lists of messages."""
@@ -129,15 +134,20 @@ class PageRows(Rows):
 
 def spans_of(tasks: Iterable[NewTask]) -> list[tuple[int, str, datetime, int, int, int]]:
     """What new tasks add to message_count, in the order of its key."""
-    found: dict[tuple[int, str, datetime], list[int]] = {}
+    together: dict[tuple[int, datetime], list[NewTask]] = {}  # what a transaction writes has one time
     for task in tasks:
+        together.setdefault((task.account_id, task.created_at), []).append(task)
+    found: dict[tuple[int, str, datetime], Span] = {}
+    for (account_id, created_at), some in together.items():
+        span = Span(
+            sum(task.total for task in some),
+            min(task.id for task in some) + 1,
+            max(task.id + task.total for task in some),
+        )
         for width, length in WIDTHS.items():
-            key = (task.account_id, width, _floor(task.created_at, length))
-            span = found.setdefault(key, [0, task.id + 1, 0])
-            span[0] += task.total
-            span[1] = min(span[1], task.id + 1)
-            span[2] = max(span[2], task.id + task.total)
-    return [(*key, *found[key]) for key in sorted(found)]  # type: ignore[misc]
+            key = (account_id, width, _floor(created_at, length))
+            found[key] = span.joined(found[key]) if key in found else span
+    return [(*key, *found[key]) for key in sorted(found)]
 
 
 def _ways(by: str, span: Span, *, of_task: bool) -> Iterator[str]:
