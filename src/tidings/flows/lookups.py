@@ -22,7 +22,7 @@ from tidings.flows.dispatch import as_written
 from tidings.flows.records import CallbackNote, Key, Named, OwnKey
 from tidings.flows.transaction import Database
 
-Found = TypeVar("Found", Progress, Task)
+Found = TypeVar("Found")
 
 SeenProgress = tuple[Progress | None, int | None]
 """A message, and which version of the catalog was in force as it was read."""

@@ -11,7 +11,16 @@ from tidings.domain.errors import Outdated
 from tidings.domain.order import Dialect, Draft, OnFault, Order, Taken
 
 UNKNOWN_KEY = {"error": 1, "errorDescription": "Invalid API key"}
-QUESTIONS = ("sms/{id}", "sms/ours", "sms/reference/ours", "sms/2", "sms/reference/nobodys", "sms/no/such")
+QUESTIONS = (
+    "sms/{id}",
+    "sms/ours",
+    "sms/reference/ours",
+    "sms/task/{task_id}",
+    "sms/2",
+    "sms/reference/nobodys",
+    "sms/task/2",
+    "sms/no/such",
+)
 
 
 @pytest.fixture
@@ -30,6 +39,7 @@ async def test_a_remembered_caller_is_answered_without_a_question_of_its_own(
     assert (await customer.get(f"sms/{taken['id']}"))["reference"] == "ours"
     assert (await customer.get("sms/ours"))["id"] == taken["id"]
     assert (await customer.get("sms/reference/ours"))["id"] == taken["id"]
+    assert (await customer.get(f"sms/task/{int(taken['id']) - 1}"))["originator"] == "BSG"
     assert (await customer.phone(reference="next"))["error"] == 0
 
 
@@ -37,7 +47,8 @@ async def test_a_revoked_key_is_told_nothing_else_although_it_is_remembered(worl
     await world.admin.revoke_all(world.account_id)
     for question in QUESTIONS:
         answer = await world.http.get(
-            f"/rest/{question.format(id=taken['id'])}", headers={"X-API-KEY": world.key}
+            f"/rest/{question.format(id=taken['id'], task_id=int(taken['id']) - 1)}",
+            headers={"X-API-KEY": world.key},
         )
         assert answer.json() == UNKNOWN_KEY, question
     for members in (phone(reference="late"), phone(originator=""), {"destination": "nobody"}):
@@ -88,6 +99,9 @@ async def test_what_is_not_there_confirms_nobody(world, customer, taken):
         assert await world.gateway.progress(account_id, missing) is None
         with pytest.raises(Outdated):
             await world.gateway.progress(account_id, missing, as_of=as_of)
+        assert await world.gateway.task(account_id, missing) is None
+        with pytest.raises(Outdated):
+            await world.gateway.task(account_id, missing, as_of=as_of)
     for missing in ("nobodys", "no\x00ne"):
         assert await world.gateway.progress_by_reference(account_id, missing) is None
         with pytest.raises(Outdated):
