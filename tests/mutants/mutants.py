@@ -332,6 +332,17 @@ MUTANTS = (
         (RECEIPTS,),
     ),
     Mutant(
+        "an id is looked for at every connector",
+        "store/flights.py",
+        (
+            (
+                "from submission where connector_id = $1 and upstream_key",
+                "from submission where $1 > 0 and upstream_key",
+            ),
+        ),
+        ("flows/test_matching.py",),
+    ),
+    Mutant(
         "an id is enough, whoever the receipt is for",
         RECEIVE,
         (("return not said or said[-TAIL:] == ours[-TAIL:]", "return True"),),
