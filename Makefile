@@ -47,6 +47,7 @@ bench-full:  ## the same with large sizes, which takes long
 docs:  ## make the pages that are made from the code
 	@scripts/bootstrap dev
 	@.venv/bin/python scripts/statuses.py
+	@.venv/bin/python scripts/performance.py
 
 clean:  ## remove what was built; the data in .tidings stay
 	rm -rf .venv .tools .sdks dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

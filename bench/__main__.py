@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -58,7 +59,7 @@ def main() -> int:
         _clear(directory)
     where = "not written anywhere" if asked.peer_self_test else f"written to {LATEST}"
     if not asked.peer_self_test:
-        results.write()
+        results.write(conditions=f"{here}; {datetime.now(UTC):%Y-%m-%d}; {sizes}")
     print(f"{here}\n{sizes}\nin {time.monotonic() - began:.0f} s; {where}\n")
     print(results.table(), *results.remarks(), sep="\n")
     return 0

@@ -46,12 +46,16 @@ class Results:
     def _line(self, name: str) -> dict[str, object]:
         return _line(name, self._samples[name], ROWS[name].among(*self._among))
 
-    def write(self, file: Path = LATEST) -> None:
-        """Put these rows into the file of the latest results; it keeps what this run did not measure."""
+    def write(self, file: Path = LATEST, *, conditions: str) -> None:
+        """Put these rows into the file of the latest results; it keeps what this run did not measure.
+
+        Beside it stands under which conditions the last run was made.
+        """
         file.parent.mkdir(exist_ok=True)
         kept = {line["row"]: line for line in json.loads(file.read_text())} if file.exists() else {}
         rows = kept | {line["row"]: line for line in self.lines()}
         file.write_text(json.dumps([rows[name] for name in ROWS if name in rows], indent=2) + "\n")
+        file.with_suffix(".txt").write_text(conditions + "\n")
 
     def cost_s(self, row: str) -> float | None:
         """The product's CPU seconds for each of what a row counts; None if it was not measured."""

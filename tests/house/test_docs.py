@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +39,16 @@ def generator() -> ModuleType:
 def test_the_page_of_statuses_is_what_the_code_says() -> None:
     made = generator()
     assert made.PAGE.read_text() == made.document(), "docs/statuses.md is stale: make docs"
+
+
+def test_every_row_of_the_bench_is_explained() -> None:
+    spec = importlib.util.spec_from_file_location("rows", ROOT / "bench" / "rows.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["rows"] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    page = (ROOT / "docs" / "performance.md").read_text()
+    assert [row for row in module.ROWS if f"`{row}`" not in page] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
