@@ -59,7 +59,8 @@ def main() -> int:
         _clear(directory)
     where = "not written anywhere" if asked.peer_self_test else f"written to {LATEST}"
     if not asked.peer_self_test:
-        results.write(conditions=f"{here}; {datetime.now(UTC):%Y-%m-%d}; {sizes}")
+        conditions = f"{here}; {datetime.now(UTC):%Y-%m-%d}; {sizes}."
+        results.write(conditions="\n\n".join((conditions, *results.remarks())))
     print(f"{here}\n{sizes}\nin {time.monotonic() - began:.0f} s; {where}\n")
     print(results.table(), *results.remarks(), sep="\n")
     return 0
