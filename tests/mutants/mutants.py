@@ -325,8 +325,8 @@ MUTANTS = (
         "store/flights.py",
         (
             (
-                "select {FIELDS}, false as in_doubt from in_flight f\nwhere f.connector_id = $1 and right(",
-                "select {FIELDS}, false as in_doubt from in_flight f\nwhere false and f.connector_id = $1 and right(",
+                "select {FIELDS}, false as in_doubt, {TEXT} from in_flight f\nwhere f.connector_id = $1 and right(",
+                "select {FIELDS}, false as in_doubt, {TEXT} from in_flight f\nwhere false and f.connector_id = $1 and right(",
             ),
         ),
         (RECEIPTS,),
@@ -368,7 +368,7 @@ MUTANTS = (
     Mutant(
         "a part whose first copy has arrived expires in the queue",
         CLOSE,
-        (("                if still_waits(row, held[row.key].delivery):\n", "                if True:\n"),),
+        (("                if still_waits(row, delivery):\n", "                if True:\n"),),
         (RECEIPTS,),
     ),
     Mutant(

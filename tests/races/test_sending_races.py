@@ -10,6 +10,7 @@ from tidings.domain.outcome import Next, Refused, Unknown
 from tidings.domain.outcome import Taken as TakenUp
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
+from tidings.flows.close import UNHEARD_FOR
 from tidings.flows.dispatch import Dispatch
 from tidings.flows.points import Point
 from tidings.store.flights import become_courier
@@ -135,3 +136,11 @@ async def test_a_courier_that_lives_is_not_buried(ring):
     await ring.take()
     assert await ring.close_flow().recover() == 0
     assert (await ring.message(message_id)).standing.state is State.SENDING
+
+
+async def test_what_nobody_answers_for_is_in_doubt_in_the_end_although_its_courier_lives(ring):
+    [message_id] = await sent(ring, "a")
+    await ring.take()  # its confirmation was lost: no line knows of it
+    ring.clock.advance(UNHEARD_FOR.total_seconds() + 1)
+    assert await ring.close_flow().recover() == 1
+    assert (await ring.message(message_id)).standing.state is State.IN_DOUBT

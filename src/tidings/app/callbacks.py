@@ -112,9 +112,14 @@ class CallbackSender:
             raise
 
     async def _give_back(self) -> None:
-        if self._not_begun:
-            await self._flow.give_back(self._not_begun)
-            self._not_begun = []
+        """What was not begun goes back; more of it may come meanwhile."""
+        rows, self._not_begun = self._not_begun, []
+        try:
+            if rows:
+                await self._flow.give_back(rows)
+        except Unavailable:
+            self._not_begun = rows + self._not_begun
+            raise
 
     def _send(self, telling: Telling) -> None:
         begin_within_s = LEASE.total_seconds() - self._settings.answer_within_s - MARGIN_S

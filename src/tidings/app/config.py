@@ -50,7 +50,7 @@ class Courier(Section, frozen=True, kw_only=True):
     doubt_wait_s: Seconds = 60
     doubt_wait_otp_s: Seconds = 15
     receipt_grace_s: Seconds = 86_400
-    answer_timeout_s: Seconds = 60
+    answer_timeout_s: Annotated[float, Meta(gt=0, le=900)] = 60
     poll_s: Seconds = 1
     claim_limit: Annotated[int, Meta(ge=1, le=2000)] = 500
     drain_s: Seconds = 10

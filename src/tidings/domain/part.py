@@ -84,7 +84,7 @@ def move(part: Part, evidence: Evidence) -> bool:
     )
     never_taken = part.held and evidence.kind is Kind.REFUSED and claim is State.FAILED
     if first_copy_taken or never_taken or status.step(part.state, part.inferred, claim, evidence.inferred):
-        _stand(part, _claimed(evidence, claim))
+        _stand(part, _with_last_error(part, _claimed(evidence, claim)))
         return False
     if claim is part.state:
         part.inferred = part.inferred and evidence.inferred
@@ -108,7 +108,7 @@ def _is_a_failure(evidence: Evidence) -> bool:
     """Whether it says that a copy was not taken, or did not arrive, or will not be sent, or is given up as unknown."""
     if evidence.kind is Kind.TIMER:
         return evidence.claim is State.EXPIRED
-    if evidence.kind is Kind.REFUSED:
+    if evidence.kind in {Kind.REFUSED, Kind.DROPPED}:
         return True
     return evidence.kind is Kind.RECEIPT and evidence.claim in {*status.NEGATIVE, State.NO_RECEIPT}
 
@@ -152,6 +152,13 @@ def _claimed(evidence: Evidence, claim: State) -> Standing:
         evidence.inferred,
         evidence.network_error,
     )
+
+
+def _with_last_error(part: Part, new: Standing) -> Standing:
+    """Why it could not be delivered until its validity ended says more than that it ended."""
+    if new.reason is not Reason.VALIDITY_EXPIRED or part.state is not State.ENROUTE or part.reason is None:
+        return new
+    return msgspec.structs.replace(new, reason=part.reason, network_error=part.network_error)
 
 
 def _stand(part: Part, standing: Standing) -> None:

@@ -12,7 +12,7 @@ from tidings.domain.evidence import Evidence, Kind
 from tidings.domain.reason import Reason
 from tidings.domain.status import LIVE, Stage, State
 from tidings.flows.answers import queue_parts
-from tidings.flows.dispatch import Waits, as_written, still_waits
+from tidings.flows.dispatch import Waits, as_written, still_waits, too_late
 from tidings.flows.fold import fold
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
@@ -25,6 +25,9 @@ OVERLAP = timedelta(minutes=10)
 
 MATCHED_FOR = timedelta(days=30)
 """How long receipts that belong to nobody, and doubts that nobody resolved, are kept to be matched."""
+
+UNHEARD_FOR = timedelta(minutes=30)
+"""Longer than any connector waits for an answer: what has none by then is nobody's, even if its courier lives."""
 
 _SWEEP = "receipt_deadline"
 
@@ -56,7 +59,7 @@ class Close:
         while True:
             now = self._clock.now()
             async with self._database.transaction() as tx:
-                lost = await tx.deserted(limit=limit)
+                lost = await tx.deserted(written_before=now - UNHEARD_FOR, limit=limit)
                 held = await tx.lock_deliveries({one.key for one in lost})
                 await fold(tx, _log(lost, held, now=now), now=now, held=held)
                 await tx.doubt_flights([(one, now + self._waits.of(one)) for one in lost], since=now)
@@ -76,9 +79,12 @@ class Close:
             held = await tx.lock_deliveries({row.key for row in rows})
             log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
             for row in rows:
-                if still_waits(row, held[row.key].delivery):
-                    expired = _expired(now, attempt=row.attempt, part=row.part)
-                    log.setdefault(row.key, []).append((expired, None))
+                delivery = held[row.key].delivery
+                if still_waits(row, delivery):
+                    ended = _expired(now, attempt=row.attempt, part=row.part)
+                else:
+                    ended = too_late(row, delivery, now)
+                log.setdefault(row.key, []).append((ended, None))
             await fold(tx, log, now=now, held=held)
             await pause(Point.EXPIRE_WRITTEN)
         await pause(Point.EXPIRE_COMMITTED)

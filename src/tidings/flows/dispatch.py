@@ -145,7 +145,7 @@ class Dispatch:
         late = [row for row, _ in rows if row.key in again and not _is_wanted(row, held[row.key].delivery)]
         log: dict[Key, list[tuple[Evidence, bytes | None]]] = {}
         for row in late:  # several of them may be parts of one message
-            log.setdefault(row.key, []).append((_too_late(row, held[row.key].delivery, now), None))
+            log.setdefault(row.key, []).append((too_late(row, held[row.key].delivery, now), None))
         await fold(tx, log, now=now, held=held)
         going = {(row.key, row.part) for row, _ in rows if row not in late}
         early = [row for row, _ in rows if (row.key, row.part) in going and _follows(row, held, going)]
@@ -252,7 +252,7 @@ def _follows(row: Waiting, held: Mapping[Key, Held], going: set[tuple[Key, int]]
     return any(part.state in PRE and (row.key, number) not in going for number, part in enumerate(before, 1))
 
 
-def _too_late(row: Waiting, delivery: Delivery, now: datetime) -> Evidence:
+def too_late(row: Waiting, delivery: Delivery, now: datetime) -> Evidence:
     """It, or its attempt, came to an end while it waited: by a first copy's receipt, or by another part's refusal."""
     evidence = Evidence(Kind.DROPPED, now, attempt=row.attempt, part=row.part, inferred=True)
     if still_waits(row, delivery):

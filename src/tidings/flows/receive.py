@@ -17,10 +17,11 @@ from tidings.domain.evidence import Evidence, Kind
 from tidings.domain.lifecycle import Delivery
 from tidings.domain.receipt import Receipt
 from tidings.domain.status import PRE, Stage, State, Truth, truth
+from tidings.domain.text import segment
 from tidings.flows.fold import fold
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
-from tidings.flows.records import Flight, Key, Match, Orphan
+from tidings.flows.records import Flight, Key, Match, Orphan, Unanswered
 from tidings.flows.transaction import Database, ReceiveTx
 
 TAIL = 8
@@ -31,6 +32,12 @@ RETRY_AFTER = (timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30)
 
 CLOCK_SKEW = timedelta(minutes=2)
 
+
+UNDATED_WITHIN = timedelta(days=1)
+"""How long after the validity's end a receipt without a submit date may still resolve a doubt."""
+
+TEXT_START = 10
+"""How many letters of a receipt's text are compared: carriers repeat about twenty octets."""
 
 SUSPECT_TAIL = 9
 SUSPECT_WITHIN = timedelta(hours=120)
@@ -202,13 +209,13 @@ class Receive:
 
     async def _unanswered(
         self, tx: ReceiveTx, batch: Sequence[Incoming], claims: Sequence[_Claim | None]
-    ) -> dict[str, list[tuple[Flight, bool]]]:
+    ) -> dict[str, list[Unanswered]]:
         """The submissions without an answer to the recipients of what is not claimed, and whether in doubt."""
         homeless = [one for one, claim in zip(batch, claims, strict=True) if claim is None]
         tails = sorted({one.receipt.recipient[-TAIL:] for one in homeless} - {""})
-        found: dict[str, list[tuple[Flight, bool]]] = defaultdict(list)
-        for flight, in_doubt in await tx.unanswered_to(self._connector_id, tails) if tails else []:
-            found[flight.recipient[-TAIL:]].append((flight, in_doubt))
+        found: dict[str, list[Unanswered]] = defaultdict(list)
+        for one in await tx.unanswered_to(self._connector_id, tails) if tails else []:
+            found[one.flight.recipient[-TAIL:]].append(one)
         return found
 
     async def _find_suspects(
@@ -339,7 +346,7 @@ def named(receipt: Receipt, matches: Sequence[Match]) -> Match | None:
 def _find_doubted(
     batch: Sequence[Incoming],
     claims: list[_Claim | None],
-    unanswered: dict[str, list[tuple[Flight, bool]]],
+    unanswered: dict[str, list[Unanswered]],
 ) -> None:
     """Resolve doubts; each by receipts of one id, for a submission has only one."""
     resolved: dict[Flight, str | None] = {}
@@ -351,7 +358,7 @@ def _find_doubted(
             claims[index] = claim
 
 
-def _doubted(one: Incoming, unanswered: dict[str, list[tuple[Flight, bool]]]) -> _Claim | None:
+def _doubted(one: Incoming, unanswered: dict[str, list[Unanswered]]) -> _Claim | None:
     """The submission in doubt that the receipt can belong to, if there is exactly one part.
 
     It may also have outrun the answer to a submission that is not in doubt: where one of those fits, too, we wait.
@@ -359,11 +366,11 @@ def _doubted(one: Incoming, unanswered: dict[str, list[tuple[Flight, bool]]]) ->
     receipt = one.receipt
     fitting = [
         (flight, in_doubt)
-        for flight, in_doubt in unanswered.get(receipt.recipient[-TAIL:], ())
+        for flight, in_doubt, text in unanswered.get(receipt.recipient[-TAIL:], ())
         if _same_recipient(receipt.recipient, flight.recipient)
         and receipt.sender.lstrip("+") == flight.sender.lstrip("+")
-        and flight.written_at - CLOCK_SKEW <= (receipt.submitted_at or one.at)
-        and flight.written_at <= one.at + CLOCK_SKEW
+        and _was_submitted_then(receipt, flight, at=one.at)
+        and (text is None or _repeats(receipt.text, segment(text).parts[flight.part - 1]))
     ]
     parts = {(flight.key, flight.attempt, flight.part) for flight, _ in fitting}
     if len(parts) != 1 or not all(in_doubt for _, in_doubt in fitting):
@@ -381,6 +388,22 @@ def _doubted(one: Incoming, unanswered: dict[str, list[tuple[Flight, bool]]]) ->
         written_at=flight.written_at,
     )
     return _Claim(match, flight)
+
+
+def _was_submitted_then(receipt: Receipt, flight: Flight, *, at: datetime) -> bool:
+    """Many carriers' dates have no seconds; without one, the receipt came within the validity and the grace."""
+    if receipt.submitted_at is None:
+        return flight.written_at - CLOCK_SKEW <= at <= flight.expires_at + UNDATED_WITHIN
+    early = flight.written_at - CLOCK_SKEW - timedelta(minutes=1)
+    return early <= receipt.submitted_at <= flight.written_at + CLOCK_SKEW
+
+
+def _repeats(said: str | None, ours: str) -> bool:
+    """Whether the text in a receipt can be the start of ours; what a carrier could not spell says nothing."""
+    said = "".join((said or "").casefold().split())
+    if not (said.isascii() and "?" not in said):
+        return True
+    return "".join(ours.casefold().split()).startswith(said[:TEXT_START])
 
 
 def _suspected(one: Incoming, keys: dict[str, str], by_key: dict[str, list[Match]]) -> _Claim | None:

@@ -1,6 +1,7 @@
 """The rows that flows and store hand each other. Keys of messages are (account id, message id)."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -176,6 +177,14 @@ class Flight(msgspec.Struct, frozen=True):
     def key(self) -> Key:
         """The message it belongs to."""
         return (self.account_id, self.message_id)
+
+
+class Unanswered(NamedTuple):
+    """A submission without an answer, and what a receipt that names no id of ours may be told by."""
+
+    flight: Flight
+    in_doubt: bool
+    text: str | None  # of the whole message, where receipts can repeat it
 
 
 class Match(msgspec.Struct, frozen=True):

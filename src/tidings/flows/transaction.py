@@ -43,6 +43,7 @@ from tidings.flows.records import (
     OwedCallback,
     OwedReport,
     OwnKey,
+    Unanswered,
     Waiting,
 )
 
@@ -193,8 +194,8 @@ class DispatchTx(FoldTx, CatalogTx, Protocol):
         """They are matched."""
         ...
 
-    async def deserted(self, *, limit: int) -> list[Flight]:
-        """Submissions written by couriers that are no more; locked."""
+    async def deserted(self, *, written_before: datetime, limit: int) -> list[Flight]:
+        """Unanswered submissions of couriers that are no more, or from before that time; locked."""
         ...
 
     async def undecided(self, *, now: datetime, limit: int) -> list[Flight]:
@@ -213,8 +214,8 @@ class ReceiveTx(DispatchTx, Protocol):
         """Submissions under these keys, newest first."""
         ...
 
-    async def unanswered_to(self, connector_id: int, tails: Sequence[str]) -> list[tuple[Flight, bool]]:
-        """Submissions to recipients that end in these digits, all of one length; whether each is in doubt."""
+    async def unanswered_to(self, connector_id: int, tails: Sequence[str]) -> list[Unanswered]:
+        """Submissions without an answer to recipients that end in these digits (`receive.TAIL` of them)."""
         ...
 
     async def count_suspects(self, connector_id: int, forms: Mapping[str, int]) -> None:

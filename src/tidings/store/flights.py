@@ -9,7 +9,7 @@ import msgspec
 from tidings.domain.order import TrafficClass
 from tidings.flows.ports import Binds
 from tidings.flows.receive import TAIL
-from tidings.flows.records import Flight, Key, Match
+from tidings.flows.records import Flight, Key, Match, Unanswered
 from tidings.store.rows import Rows, columns, fields, insertion, table
 
 COURIER_LOCK = 0x7D1
@@ -49,7 +49,7 @@ with gone as materialized (
     select courier_id from (select distinct courier_id from in_flight where doubt_since is null) c
     where pg_try_advisory_xact_lock({COURIER_LOCK}, courier_id))
 select {FIELDS} from in_flight f
-where f.doubt_since is null and f.courier_id in (select courier_id from gone)
+where f.doubt_since is null and (f.courier_id in (select courier_id from gone) or f.written_at < $2)
 order by f.account_id, f.message_id limit $1
 for update skip locked"""
 
@@ -58,12 +58,15 @@ select {FIELDS} from in_flight f
 where f.decide_at <= $1 order by f.decide_at limit $2
 for update skip locked"""
 
+TEXT = """(select case when not m.ucs2 then m.text end from message m
+        where m.account_id = f.account_id and m.id = f.message_id) as text"""
+
 # Those in doubt may be many, after a bad day: they have an index. The others fit into the windows.
 UNANSWERED_TO = f"""
-select {FIELDS}, true as in_doubt from in_flight f
+select {FIELDS}, true as in_doubt, {TEXT} from in_flight f
 where f.connector_id = $1 and right(f.recipient, {TAIL}) = any($2::text[]) and f.doubt_since is not null
 union all
-select {FIELDS}, false as in_doubt from in_flight f
+select {FIELDS}, false as in_doubt, {TEXT} from in_flight f
 where f.connector_id = $1 and right(f.recipient, {TAIL}) = any($2::text[]) and f.doubt_since is null"""
 
 BEING_WRITTEN = f"""
@@ -161,9 +164,9 @@ class FlightRows(Rows):
         if rows:
             await self._connection.execute(DECIDED, *columns([_natural(row) for row in rows], 5))
 
-    async def deserted(self, *, limit: int) -> list[Flight]:
-        """Submissions written by couriers that are no more; locked."""
-        return [_flight(row) for row in await self._connection.fetch(DESERTED, limit)]
+    async def deserted(self, *, written_before: datetime, limit: int) -> list[Flight]:
+        """Unanswered submissions of couriers that are no more, or from before that time; locked."""
+        return [_flight(row) for row in await self._connection.fetch(DESERTED, limit, written_before)]
 
     async def undecided(self, *, now: datetime, limit: int) -> list[Flight]:
         """Submissions in doubt whose wait is over; locked."""
@@ -174,10 +177,10 @@ class FlightRows(Rows):
         first: datetime | None = await self._connection.fetchval(FIRST_EXPIRY)
         return first
 
-    async def unanswered_to(self, connector_id: int, tails: Sequence[str]) -> list[tuple[Flight, bool]]:
-        """Submissions to recipients that end in these digits (TAIL of them); whether each is in doubt."""
+    async def unanswered_to(self, connector_id: int, tails: Sequence[str]) -> list[Unanswered]:
+        """Submissions without an answer to recipients that end in these digits (TAIL of them)."""
         rows = await self._connection.fetch(UNANSWERED_TO, connector_id, list(tails))
-        return [(_flight(row), row["in_doubt"]) for row in rows]
+        return [Unanswered(_flight(row), row["in_doubt"], row["text"]) for row in rows]
 
     async def add_submissions(self, rows: Sequence[Match]) -> None:
         """Submissions that were taken, under the key their receipts will name."""

@@ -78,7 +78,7 @@ class SmppConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     connect_within_s: Seconds = 10
     bind_within_s: Seconds = 30
-    answer_timeout_s: Seconds = 60
+    answer_timeout_s: Annotated[float, Meta(gt=0, le=900)] = 60
     late_answer_s: Seconds = 120  # from the submission on; then its answer is not waited for any more
     enquire_idle_s: Seconds = 30
     enquire_within_s: Seconds = 15
