@@ -325,8 +325,8 @@ MUTANTS = (
         "store/flights.py",
         (
             (
-                "select {FIELDS}, false as in_doubt, {TEXT} from in_flight f\nwhere f.connector_id = $1 and right(",
-                "select {FIELDS}, false as in_doubt, {TEXT} from in_flight f\nwhere false and f.connector_id = $1 and right(",
+                "false as in_doubt, {TEXT} from in_flight f\nwhere f.connector_id = $1 and right(",
+                "false as in_doubt, {TEXT} from in_flight f\nwhere false and f.connector_id = $1 and right(",
             ),
         ),
         (RECEIPTS,),
