@@ -51,6 +51,10 @@ def heard(sender, turn, status=200, why=""):
     return [sender.heard(one.callback, status, why) for one in turn.tellings]
 
 
+def said(turn):
+    return [one.message.standing.state for one in turn.tellings]
+
+
 async def notes(world, message_id):
     async with world.database.reading() as tx:
         found = await tx.callback_notes(world.account_id, message_id)
@@ -289,3 +293,88 @@ async def test_a_message_refused_as_it_is_taken_is_told_too(world, sender):
     turn = await sender.turn([], limit=10)
     assert [one.message.standing.state for one in turn.tellings] == ["rejected"]
     await holds(world)
+
+
+async def test_no_callback_of_a_message_is_told_while_another_is_in_hand(world, sender):
+    await world.admin.set_callback(world.account_id, URL, each=True)
+    [message_id] = await send(world, "a", url=None)
+    await world.dispatch()
+    first = await sender.turn([], limit=10)
+    assert said(first) == ["sent"]
+    await world.says(message_id, "DELIVRD")
+    for one in (sender, new_sender(world)):
+        assert said(await one.turn([], limit=10)) == []
+    assert said(await sender.turn(heard(sender, first), limit=10)) == ["delivered"]
+
+
+@pytest.mark.parametrize("failed_before", [0, 1, 2])
+async def test_a_correction_waits_for_what_it_corrects(world, sender, failed_before):
+    [message_id] = await send(world, "a")
+    await world.dispatch()
+    await world.says(message_id, "EXPIRED")
+    for _ in range(failed_before):
+        await tell(sender, await sender.turn([], limit=10), 500, "http_500")
+        world.clock.advance(60)
+    first = await sender.turn([], limit=10)
+    assert said(first) == ["expired"]
+    await world.says(message_id, "DELIVRD")
+    for one in (sender, new_sender(world)):
+        assert said(await one.turn([], limit=10)) == []
+    assert said(await sender.turn(heard(sender, first), limit=10)) == ["delivered"]
+
+
+async def test_a_correction_waits_no_longer_than_the_lease_of_what_it_corrects(world, sender):
+    [message_id] = await send(world, "a")
+    await world.dispatch()
+    await world.says(message_id, "EXPIRED")
+    await sender.turn([], limit=10)  # and dies
+    await world.says(message_id, "DELIVRD")
+    world.clock.advance(LEASE.total_seconds())
+    other = new_sender(world)
+    turn = await other.turn([], limit=10)
+    assert said(turn) == ["delivered"]
+    await tell(other, turn)
+    assert await notes(world, message_id) == [(1, "delivered", 1, 0, ""), (2, "delivered", 1, 200, "")]
+    await holds(world)
+
+
+async def test_what_is_corrected_before_it_was_told_is_told_once_and_not_after_its_pause(world, sender):
+    [message_id] = await send(world, "a")
+    await world.dispatch()
+    await world.says(message_id, "EXPIRED")
+    await tell(sender, await sender.turn([], limit=10), 500, "http_500")
+    await world.says(message_id, "DELIVRD")
+    turn = await sender.turn([], limit=10)
+    assert said(turn) == ["delivered"], "at once: it does not wait for the other's next try"
+    await tell(sender, turn)
+    world.clock.advance(60)
+    assert said(await sender.turn([], limit=10)) == []
+    assert await notes(world, message_id) == [(1, "delivered", 2, 0, ""), (2, "delivered", 1, 200, "")]
+    await holds(world)
+
+
+async def test_what_is_tried_again_by_hand_is_waited_for_as_well(world, sender):
+    [message_id] = await send(world, "a")
+    await world.dispatch()
+    await world.says(message_id, "EXPIRED")
+    await tell(sender, await sender.turn([], limit=10), 0, ADDRESS_REFUSED)
+    world.clock.advance(1)
+    async with world.database.transaction() as tx:
+        await tx.try_callbacks_again("acme", message_id=message_id, now=world.clock.now())
+    assert said(await sender.turn([], limit=10)) == ["expired"]
+    await world.says(message_id, "DELIVRD")
+    assert said(await sender.turn([], limit=10)) == []
+
+
+async def test_those_that_have_to_wait_do_not_hold_up_the_lane(world, sender):
+    waiting = await send(world, "a", rows=FIRST_ROOM)
+    await world.dispatch()
+    for message_id in waiting:
+        await world.says(message_id, "EXPIRED")
+    await sender.turn([], limit=1000)
+    for message_id in waiting:
+        await world.says(message_id, "DELIVRD")
+    [last] = await send(world, "b")
+    await world.deliver_all()
+    turn = await new_sender(world).turn([], limit=FIRST_ROOM)
+    assert [one.message.id for one in turn.tellings] == [last]

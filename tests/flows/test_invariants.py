@@ -41,7 +41,7 @@ async def call_back(world):
         world.database, clock=world.clock, chance=lambda: 0.5, give_up_after=timedelta(seconds=DAY_S)
     )
     tellings = (await flow.turn([], limit=1000)).tellings
-    said = [(200, ""), (200, ""), (200, ""), (500, "http_500"), (0, ADDRESS_REFUSED), (0, ADDRESS_REFUSED)]
+    said = [(200, ""), (0, ADDRESS_REFUSED), (500, "http_500"), (0, ADDRESS_REFUSED), (200, "")]
     told = [flow.heard(one.callback, *what) for one, what in zip(tellings, said, strict=False)]
     await flow.turn(told, limit=0)
 
@@ -272,17 +272,17 @@ BROKEN = [
     (CALLED, "update delivery set callback_lane = 1 where callback_lane is null"),
     (
         CALLED_ONCE,
-        "insert into callback select account_id, lane, now(), message_id, 3, 0, 0, now() from callback limit 1",
+        "insert into callback select account_id, lane, now(), message_id, 3, 0, 0, false, now() from callback limit 1",
     ),
     (
         CALLED_ONCE,
-        "insert into callback select account_id, lane, now(), message_id, 0, 0, 0, now() from callback"
+        "insert into callback select account_id, lane, now(), message_id, 0, 0, 0, true, now() from callback"
         " where number = 1 and (account_id, message_id) in"
         " (select account_id, message_id from delivery where sent_at is null) limit 1",
     ),
     (
         CALLED_ONCE,
-        "insert into callback select account_id, lane, now(), message_id, 0, 0, 0, now() from callback"
+        "insert into callback select account_id, lane, now(), message_id, 0, 0, 0, true, now() from callback"
         " where number = 0 limit 1",
     ),
     (CALLED_ONCE, "update delivery set callback_lane = null where reports = 0"),

@@ -29,8 +29,9 @@ async def story(life: Life) -> None:
     life.carrier.mood = "silent"
     await until_done(lambda: life.send("c"))
     await until_done(life.dispatch)
-    life.says(len(life.carrier.taken) - 1, "EXPIRED")
-    await until_done(life.deliver)
+    for word in ("EXPIRED", "DELIVRD"):
+        life.says(len(life.carrier.taken) - 1, word)
+        await until_done(life.deliver)
     await until_done(life.call_back)
     await until_done(life.retry_orphans)
     await until_done(lambda: life.send("d"))

@@ -27,6 +27,22 @@ async def owed(world, *references):
     return ids
 
 
+async def expired(world, reference):
+    """A message that is to be called back as expired; its id, and what the carrier may say later."""
+    await world.admin.set_callback(world.account_id, "http://customer.example/", each=False)
+    await world.reopen()
+    one = await order(world, reference)
+    one.calls_back = True
+    [message_id] = [row.id for row in (await world.gateway.accept(one)).rows]
+    await world.dispatch()
+    await world.says(message_id, "EXPIRED")
+    return message_id
+
+
+def said(turn):
+    return [one.message.standing.state for one in turn.tellings]
+
+
 def told(turn):
     return [one.message.id for one in turn.tellings]
 
@@ -80,3 +96,40 @@ async def test_giving_up_passes_over_what_is_being_told(ring):
         ring, one.turn([], limit=10), sender(ring).give_up_old(), at=Point.CALLBACKS_WRITTEN
     )
     assert len(turn.tellings) == 1 and given_up == 0
+
+
+async def corrected_and_told(world, message_id, by):
+    """The carrier corrects itself, and a sender has its turn."""
+    await world.says(message_id, "DELIVRD")
+    return await by.turn([], limit=10)
+
+
+@pytest.mark.parametrize("at", [Point.CALLBACKS_WRITTEN, Point.CALLBACKS_COMMITTED])
+async def test_a_correction_beside_a_claim_is_told_once_and_last(ring, at):
+    message_id = await expired(ring, "a")
+    slow, quick = sender(ring), sender(ring)
+    first, second, waited = await race(
+        ring, slow.turn([], limit=10), corrected_and_told(ring, message_id, quick), at=at
+    )
+    assert said(first) == [], "a later one says more, and may be in hand already"
+    last = await quick.turn([], limit=10)
+    assert said(second) + said(last) == ["delivered"] and not waited
+    for turn in (second, last):
+        await quick.turn([quick.heard(one.callback, 200) for one in turn.tellings], limit=0)
+    assert await ring.sql.fetchval("select count(*) from callback") == 0
+
+
+async def test_a_correction_beside_the_answer_to_what_it_corrects_is_told_after_it(ring):
+    message_id = await expired(ring, "a")
+    slow, quick = sender(ring), sender(ring)
+    first = await slow.turn([], limit=10)
+    assert said(first) == ["expired"]
+    answered = [slow.heard(one.callback, 200) for one in first.tellings]
+    _, second, waited = await race(
+        ring,
+        slow.turn(answered, limit=0),
+        corrected_and_told(ring, message_id, quick),
+        at=Point.CALLBACKS_WRITTEN,
+    )
+    assert said(second) == [] and not waited, "that it is answered is not known yet"
+    assert said(await quick.turn([], limit=10)) == ["delivered"]

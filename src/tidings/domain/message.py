@@ -50,6 +50,7 @@ class Message(msgspec.Struct, frozen=True):
     done_at: datetime | None  # the provider's time of the final word, or ours
     report_at: datetime | None  # when we received the final report; None for what only our timers closed
     read_at: datetime | None = None
+    reports: int = 0  # how many of it were owed so far
     flags: tuple[str, ...] = ()  # `lifecycle.Flag`s, e.g. possible_duplicate
     extras: Extras = NO_EXTRAS
 

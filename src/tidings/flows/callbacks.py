@@ -3,6 +3,11 @@
 A claim is a lease: whoever dies with callbacks in hand leaves them to be told again, so that each is told at least
 once. What is told is the message as it stands at that moment. Dialects put it into words (the app brings that
 together); here is only when, to whom, and how often.
+
+A server may handle two requests in any order, so of one message nothing is told while an earlier callback is in
+hand, here or elsewhere, and the newest callback stands for those before it. Two senders cannot miss one another's
+claims: each message is read after the claim is committed. Either that shows that a later callback is owed, and
+this one is not told; or the later one became due after this claim could be seen.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,12 +18,11 @@ from typing import NamedTuple
 from tidings.domain import web_address
 from tidings.domain.callback import Lane, pause
 from tidings.domain.message import Message
-from tidings.domain.status import FINAL
 from tidings.domain.web_address import WebAddress
 from tidings.flows import points
 from tidings.flows.points import Point
 from tidings.flows.ports import Clock
-from tidings.flows.records import HANDED_OVER, CallbackTold, DueCallback, LaneKey
+from tidings.flows.records import CallbackTold, DueCallback, LaneKey
 from tidings.flows.transaction import CallbackTx, Database
 
 LEASE = timedelta(seconds=60)
@@ -31,7 +35,7 @@ MAX_LANES = 10_000
 
 BEFORE_ALL: LaneKey = (0, -1)
 
-SUPERSEDED = "superseded"  # not told, because the message has ended meanwhile and another callback says that
+SUPERSEDED = "superseded"  # not told, because a later callback says more
 NO_URL = "no_url"  # the account's URL was taken away meanwhile
 ADDRESS_REFUSED = "address_refused"  # it leads into a network that the operator does not allow
 HOPELESS = frozenset({ADDRESS_REFUSED})
@@ -43,6 +47,14 @@ class Telling(NamedTuple):
     callback: DueCallback
     message: Message
     to: WebAddress
+
+
+class Claim(NamedTuple):
+    """What a turn took."""
+
+    callbacks: Sequence[DueCallback]
+    after: LaneKey  # where the next turn begins
+    more: bool = False
 
 
 @dataclass(slots=True)
@@ -67,17 +79,18 @@ class Callbacks:
         self._after = BEFORE_ALL
 
     async def turn(self, told: Sequence[CallbackTold], *, limit: int) -> Turn:
-        """Record what came of earlier ones and claim up to `limit` more, in one commit.
+        """Record what came of earlier ones and claim up to `limit` more, in one commit; then read what they say.
 
-        Raises Unavailable; call it again with the same `told` then.
+        Raises Unavailable; call it again with the same `told` then. What it claimed waits for its lease to end.
         """
         now = self._clock.now()
         async with self._database.transaction() as tx:
             await self._record(tx, told, now=now)
-            turn, after = await self._claim(tx, now=now, limit=limit) if limit > 0 else (Turn(), self._after)
+            claim = await self._claim(tx, now=now, limit=limit) if limit > 0 else Claim([], self._after)
             await points.pause(Point.CALLBACKS_WRITTEN)
         await points.pause(Point.CALLBACKS_COMMITTED)
-        self._after = after
+        self._after = claim.after
+        turn = Turn(await self._tellings(claim.callbacks, now=now), claim.more)
         for telling in turn.tellings:
             self._lane(telling.callback.lane_key).in_hand += 1
         return turn
@@ -124,18 +137,17 @@ class Callbacks:
         await tx.retry_callbacks(again)
         await tx.give_up_callbacks(hopeless, at=now)
 
-    async def _claim(self, tx: CallbackTx, *, now: datetime, limit: int) -> tuple[Turn, LaneKey]:
+    async def _claim(self, tx: CallbackTx, *, now: datetime, limit: int) -> Claim:
         """To each lane what it can take; the next turn begins behind the lanes that had theirs."""
         lanes = await self._next_lanes(tx)
         rooms = {key: self._room(key, now) for key, due_at in lanes if due_at <= now}
         rooms = {key: room for key, room in rooms.items() if room > 0}
         claimed = await tx.claim_callbacks(rooms, now=now, leased_until=now + LEASE, limit=limit)
-        turn = Turn(await self._tellings(tx, claimed, now=now))
-        turn.more = len(claimed) == limit or len(lanes) == LANES_AT_ONCE
         if len(claimed) == limit:
             places = {key: place for place, key in enumerate(rooms)}
-            return turn, max((one.lane_key for one in claimed), key=places.__getitem__)
-        return turn, lanes[-1][0] if len(lanes) == LANES_AT_ONCE else BEFORE_ALL
+            return Claim(claimed, max((one.lane_key for one in claimed), key=places.__getitem__), more=True)
+        more = len(lanes) == LANES_AT_ONCE
+        return Claim(claimed, lanes[-1][0] if more else BEFORE_ALL, more=more)
 
     async def _next_lanes(self, tx: CallbackTx) -> list[tuple[LaneKey, datetime]]:
         """Those behind the last ones, and then from the beginning up to them; LANES_AT_ONCE at most."""
@@ -149,25 +161,30 @@ class Callbacks:
         lane = self._lanes.get(key)
         return (lane or Lane()).room(now)
 
-    async def _tellings(
-        self, tx: CallbackTx, claimed: Sequence[DueCallback], *, now: datetime
-    ) -> list[Telling]:
+    async def _tellings(self, claimed: Sequence[DueCallback], *, now: datetime) -> list[Telling]:
         """What each of them says and where it goes; what need not or cannot be told is done with at once."""
         if not claimed:
             return []
-        messages = await tx.messages_by_id(list({one.key: None for one in claimed}))
+        async with self._database.reading() as tx:
+            messages = await tx.messages_by_id(list({one.key: None for one in claimed}))
         tellings: list[Telling] = []
         settled: list[CallbackTold] = []
         for one in claimed:
             message = messages[one.key]
             url = message.extras.callback_url or one.account_url
             to = web_address.parse(url) if url else None
-            if one.number == HANDED_OVER and message.standing.state in FINAL:
+            if one.number < message.reports:
                 settled.append(CallbackTold(one, 0, SUPERSEDED))
             elif to is None:
                 settled.append(CallbackTold(one, 0, NO_URL))
             else:
                 tellings.append(Telling(one, message, to))
-        await tx.callbacks_delivered([one for one in settled if one.why == SUPERSEDED], at=now)
-        await tx.give_up_callbacks([one for one in settled if one.why == NO_URL], at=now)
+        if settled:
+            await self._settle(settled, now=now)
         return tellings
+
+    async def _settle(self, settled: Sequence[CallbackTold], *, now: datetime) -> None:
+        async with self._database.transaction() as tx:
+            await tx.callbacks_delivered([one for one in settled if one.why == SUPERSEDED], at=now)
+            await tx.give_up_callbacks([one for one in settled if one.why == NO_URL], at=now)
+            await points.pause(Point.CALLBACKS_WRITTEN)

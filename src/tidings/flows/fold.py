@@ -100,7 +100,10 @@ def _owe_callback(row: Held, number: int, *, moves: Moves, now: datetime) -> Non
     if row.callback_lane is not None:
         delivery = row.delivery
         moves.callbacks.append(
-            OwedCallback(delivery.account_id, row.callback_lane, now, delivery.message_id, number)
+            OwedCallback(
+                *(delivery.account_id, row.callback_lane, now, delivery.message_id, number),
+                follows=number > 1 or (number == 1 and row.callback_each),
+            )
         )
 
 

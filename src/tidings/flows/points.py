@@ -36,7 +36,9 @@ class Point(StrEnum):
     SILENCE_COMMITTED = "silence:committed"
     REPORTS_CLAIMED = "reports:claimed"  # rows marked, nothing committed
     REPORTS_COMMITTED = "reports:committed"  # the customer has not seen them
-    CALLBACKS_WRITTEN = "callbacks:written"  # told ones recorded, due ones claimed, nothing committed
+    CALLBACKS_WRITTEN = (
+        "callbacks:written"  # told or superseded ones recorded, due ones claimed, nothing committed
+    )
     CALLBACKS_COMMITTED = "callbacks:committed"  # claimed, and nobody has been told
     CALLBACKS_TOLD = "callbacks:told"  # the customer's server knows, and it is not recorded
     CALLBACKS_OUTDATED = "callbacks:outdated"  # too old ones given up, nothing committed

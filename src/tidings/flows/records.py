@@ -270,6 +270,7 @@ class OwedCallback(msgspec.Struct, frozen=True):
     owed_at: datetime
     message_id: int
     number: int
+    follows: bool = False  # an earlier one of its message may be in hand when this one could be told
 
 
 class DueCallback(msgspec.Struct, frozen=True):

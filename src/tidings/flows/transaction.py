@@ -384,7 +384,8 @@ class CallbackTx(ReadTx, Protocol):
     ) -> list[DueCallback]:
         """Take up to so many due callbacks of each lane, in the order of the lanes, and `limit` in all.
 
-        Nobody else takes them before `leased_until`.
+        Nobody else takes them before `leased_until`. A later one of a message is not due while an earlier one is
+        taken; one that somebody takes at this moment is not seen.
         """
         ...
 

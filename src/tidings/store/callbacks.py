@@ -12,13 +12,14 @@ NAME = fields(
 )
 """What names a row, in the order of its key."""
 
+OWED = (*NAME, *fields("follows boolean"))
 TOLD = (*NAME, *fields("status smallint"))
 
 # One notification a transaction, at its commit.
 OWE = """
 with owed as (
-    insert into callback (account_id, lane, due_at, message_id, number, owed_at)
-    select account_id, lane, due_at, message_id, number, due_at from {new} as n)
+    insert into callback (account_id, lane, due_at, message_id, number, follows, owed_at)
+    select account_id, lane, due_at, message_id, number, follows, due_at from {new} as n)
 select pg_notify('tidings_callbacks', '')"""
 
 WAKE = "select pg_notify('tidings_callbacks', '')"
@@ -35,8 +36,21 @@ with recursive lane as (
         order by c.account_id, c.lane, c.due_at limit 1) next)
 select account_id, lane, due_at from lane limit $3"""
 
+# An earlier one of the message is being told. The first report's that was not tried in vain is in no index of
+# messages, but due since the report was owed. `offset 0`: asked row by row, whatever the planner thinks of the sizes.
+OVERTAKES = """
+exists (select from callback b
+        where b.account_id = c.account_id and b.message_id = c.message_id and (b.number <> 1 or b.why is not null)
+          and b.number < c.number and b.leased_until > $4 offset 0)
+or c.number > 1 and exists (
+    select from report r join callback b
+        on b.account_id = r.account_id and b.lane = c.lane and b.due_at = r.owed_at and b.message_id = r.message_id
+       and b.number = r.number
+    where r.account_id = c.account_id and r.message_id = c.message_id and r.number = 1 and b.leased_until > $4
+    offset 0)"""
+
 # What is due is found and locked first: a planner that joined the other way round would read whole lanes.
-CLAIM = """
+CLAIM = f"""
 with due as materialized (
     select found.* from unnest($1::integer[], $2::integer[], $3::integer[]) with ordinality
                         as l (account_id, lane, room, place)
@@ -44,6 +58,7 @@ with due as materialized (
         select account_id, lane, due_at, message_id, number from callback c
         where c.account_id = l.account_id and c.lane = l.lane and c.due_at <= $4
           and (c.leased_until is null or c.leased_until <= $4)
+          and not (c.follows and ({OVERTAKES}))
         order by c.due_at, c.message_id, c.number limit l.room
         for no key update skip locked) found
     order by l.place limit $5)
@@ -127,9 +142,9 @@ TRY_AGAIN = """
 with again as (
     delete from callback_given_up g using account a
     where a.id = g.account_id and ($1::text is null or a.name = $1) and ($2::bigint is null or g.message_id = $2)
-    returning g.account_id, g.lane, g.message_id, g.number)
-insert into callback (account_id, lane, due_at, message_id, number, owed_at)
-select account_id, lane, $3, message_id, number, $3 from again"""
+    returning g.account_id, g.lane, g.message_id, g.number, g.why)
+insert into callback (account_id, lane, due_at, message_id, number, follows, owed_at, why)
+select account_id, lane, $3, message_id, number, number > 0, $3, why from again"""
 
 
 class CallbackRows(Rows):
@@ -138,7 +153,7 @@ class CallbackRows(Rows):
     async def owe_callbacks(self, rows: Sequence[OwedCallback]) -> None:
         """Write the callbacks, and wake who makes them."""
         if rows:
-            new, values = table([_owed(row) for row in rows], NAME)
+            new, values = table([_owed(row) for row in rows], OWED)
             await self._connection.execute(OWE.format(new=new), *values)
 
     async def callback_lanes(self, after: LaneKey, *, limit: int) -> list[tuple[LaneKey, datetime]]:
@@ -149,7 +164,10 @@ class CallbackRows(Rows):
     async def claim_callbacks(
         self, rooms: Mapping[LaneKey, int], *, now: datetime, leased_until: datetime, limit: int
     ) -> list[DueCallback]:
-        """Take up to so many due callbacks of each lane, in the order of the lanes, and `limit` in all."""
+        """Take up to so many due callbacks of each lane, in the order of the lanes, and `limit` in all.
+
+        None of a message of which an earlier one is being told.
+        """
         if not rooms:
             return []
         lanes = columns([(*key, room) for key, room in rooms.items()], 3)
@@ -208,7 +226,7 @@ class CallbackRows(Rows):
 
 def _owed(one: OwedCallback) -> tuple[object, ...]:
     """What names its row: it is due at once."""
-    return (one.account_id, one.lane, one.owed_at, one.message_id, one.number)
+    return (one.account_id, one.lane, one.owed_at, one.message_id, one.number, one.follows)
 
 
 def _row(one: DueCallback) -> tuple[object, ...]:

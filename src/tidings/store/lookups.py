@@ -25,7 +25,7 @@ MESSAGE_FIELDS = f"""
     m.sender, m.text, m.parts, m.price, m.country, m.created_at, m.scheduled_for, m.expires_at, m.extras,
     extract(epoch from m.expires_at - coalesce(m.scheduled_for, m.created_at))::integer as validity_s,
     a.currency, {STATE}, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held,
-    d.charged, d.sent_at, d.delivered_at, d.done_at, d.report_at, d.read_at, d.flags"""
+    d.charged, d.sent_at, d.delivered_at, d.done_at, d.report_at, d.read_at, d.reports, d.flags"""
 
 PROGRESS_FIELDS = f"""
     m.account_id, m.id, t.test, m.reference, m.recipient, m.price, m.created_at, m.scheduled_for, a.currency, {STATE},
@@ -181,6 +181,7 @@ def message_of(row: asyncpg.Record) -> Message:
         done_at=row["done_at"],
         report_at=row["report_at"],
         read_at=row["read_at"],
+        reports=row["reports"],
         flags=tuple(row["flags"] or ()),
         extras=decode_extras(row["extras"]) if row["extras"] else NO_EXTRAS,
     )

@@ -357,11 +357,16 @@ create table callback (
     number smallint not null, -- of the report it tells of; 0: the message was handed over
     tries smallint not null default 0, -- that failed
     status smallint not null default 0, -- the last answer's; 0: there was none
+    follows boolean not null default false, -- an earlier one of its message may be in hand
     owed_at timestamptz not null,
     leased_until timestamptz,
     why text, -- the last try failed
     primary key (account_id, lane, due_at, message_id, number)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- Which of a message's callbacks another may have to wait for. Not in it is what most are and stay: the first report's,
+-- told at the first try; its key follows from the report.
+create index callback_before on callback (account_id, message_id) where number <> 1 or why is not null;
 
 -- Callbacks that nobody makes any more by himself.
 create table callback_given_up (
