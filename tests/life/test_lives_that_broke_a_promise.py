@@ -17,7 +17,7 @@ TAKEN = {"plan": Plan.ACCEPTED, "parts": 9, "to": "380970000001", "long": False,
 @pytest.fixture
 def machine(new_database):
     """A life whose steps the test chooses; in the end everything must hold."""
-    Machine.died = Counter()
+    Machine.died, Machine.wanted = Counter(), None
     with Stage(new_database) as Machine.stage:
         life = Machine()
         yield life
