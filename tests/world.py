@@ -173,7 +173,6 @@ class World:
             clock=self.clock,
             connector_id=self.connector_id,
             courier_id=lambda: self.courier_id,
-            waits=WAITS,
         )
 
     async def take(self, room: int = 10_000) -> list[tuple[Flight, Outgoing]]:

@@ -228,99 +228,83 @@ async def test_receipts_without_an_id_are_all_kept(world):
     assert await world.sql.fetchval("select count(*) from orphan") == 2
 
 
-async def test_held_then_refused_for_the_routes_sake(world):
+@pytest.mark.parametrize(
+    ("answers", "state"),
+    [
+        ([WRONG], State.REJECTED),
+        ([refused(0x48, b"")], State.FAILED),
+        ([refused(0x62, b""), refused(0x15, b"")], State.FAILED),
+    ],
+    ids=["its number", "our settings", "twice"],
+)
+async def test_what_was_held_and_then_refused_for_certain_costs_nothing(world, answers, state):
     answer = await send(world, "380972000001", traffic_class=TrafficClass.PROMOTIONAL)
-    message_id = answer.rows[0].id
     [(flight, _)] = await world.take()
     await world.record([world.answer(flight, Unknown("timeout"))])
     world.clock.advance(61)
     await world.sweep()
-    await world.record(
-        [
-            world.answer(flight, refused(0x62, b"")),
-        ]
-    )
-    await world.record(
-        [
-            world.answer(flight, refused(0x15, b"")),
-        ]
-    )
+    for refusal in answers:
+        await world.record([world.answer(flight, refusal)])
     world.clock.advance(5 * DAYS)
     await world.sweep()
-    message = await world.message(message_id)
-    assert message.price == 0, message.standing
+    message = await world.message(answer.rows[0].id)
+    assert (message.standing.state, message.price) == (state, 0)
+    assert await check(world.sql) == []
 
 
-async def test_held_then_refused_config(world):
-    answer = await send(world, "380972000001", traffic_class=TrafficClass.PROMOTIONAL)
-    message_id = answer.rows[0].id
-    [(flight, _)] = await world.take()
-    await world.record([world.answer(flight, Unknown("timeout"))])
-    world.clock.advance(61)
-    await world.sweep()
-    await world.record(
-        [
-            world.answer(flight, refused(0x48, b"")),
-        ]
-    )
-    world.clock.advance(5 * DAYS)
-    await world.sweep()
-    message = await world.message(message_id)
-    assert message.standing.state is State.FAILED, message.standing
+class IdleCarrier:
+    """A connector with room that nothing comes of."""
 
+    room = 10
 
-async def test_held_then_refused_number(world):
-    answer = await send(world, "380972000001", traffic_class=TrafficClass.PROMOTIONAL)
-    message_id = answer.rows[0].id
-    [(flight, _)] = await world.take()
-    await world.record([world.answer(flight, Unknown("timeout"))])
-    world.clock.advance(61)
-    await world.sweep()
-    await world.record([world.answer(flight, WRONG)])
-    message = await world.message(message_id)
-    assert (message.standing.state, message.price) == (State.REJECTED, 0), message.standing
+    def __init__(self):
+        self.closed = asyncio.Event()
+
+    async def wait_room(self): ...
+
+    async def run(self):
+        await self.closed.wait()
+
+    async def close(self, _):
+        self.closed.set()
 
 
 async def test_a_stop_while_the_database_goes_away(world):
-    taking, away = asyncio.Event(), asyncio.Event()
+    await send(world, "380972000001")
+    taking, away, takes = asyncio.Event(), asyncio.Event(), []
 
-    class Away:
-        times = 0
-
-        async def take(self, _):
-            Away.times += 1
+    async def lose(point):
+        if point is Point.DISPATCH_CLAIMED:
+            takes.append(point)
             taking.set()
             await away.wait()
             raise Unavailable("the database went away")
 
-    class Carrier:
-        room = 10
-        closed = asyncio.Event()
-
-        async def wait_room(self): ...
-        async def run(self):
-            await self.closed.wait()
-
-        async def close(self, _):
-            self.closed.set()
-
     line = Line(
-        "x", dispatch=Away(), record=None, receive=None, clock=world.clock, claim_limit=10, poll_s=0.1
+        "x",
+        dispatch=world.dispatcher(),
+        record=None,
+        receive=Receive(world.database, clock=world.clock, connector_id=world.connector_id),
+        clock=world.clock,
+        claim_limit=10,
+        poll_s=0.1,
     )
-    line.use(Carrier())
+    line.use(IdleCarrier())
     held = asyncio.Event()
     held.set()
+    points.arm(lose)
     running = asyncio.create_task(line.run(held=held, drain_s=1))
-    await taking.wait()
-    running.cancel()
-    await asyncio.sleep(0)
-    away.set()
-    done, _ = await asyncio.wait([running], timeout=3)
     try:
-        assert done, f"it goes on taking: {Away.times} times"
-    finally:
+        async with asyncio.timeout(5):
+            await taking.wait()
         running.cancel()
-        await asyncio.wait([running], timeout=2)
+        asyncio.get_running_loop().call_soon(away.set)
+        done, _ = await asyncio.wait([running], timeout=5)
+        assert done, f"it goes on taking: {len(takes)} times"
+    finally:
+        points.arm(None)
+        running.cancel()
+        await asyncio.wait([running], timeout=5)
 
 
 async def test_one_part_at_the_carrier_does_not_vouch_for_the_other(world):

@@ -185,7 +185,6 @@ class Life:
             clock=self.world.clock,
             connector_id=connector_id,
             courier_id=lambda: courier.number,
-            waits=WAITS,
         )
         for one in await flow.take(room):
             for flight, part in zip(one.flights, one.parts, strict=True):

@@ -1,7 +1,6 @@
 """Orders, claims, answers and recovery, two at a time."""
 
 from gates import race
-from world import WAITS
 
 from tidings.app.house import House
 from tidings.domain.errors import Fault
@@ -65,7 +64,6 @@ async def test_two_couriers_claim_different_messages_and_none_waits_for_the_othe
         clock=ring.clock,
         connector_id=ring.connector_id,
         courier_id=lambda: ring.courier_id,
-        waits=WAITS,
     )
     first, second, waited = await race(
         ring, ring.dispatcher().take(3), rival.take(3), at=Point.DISPATCH_CLAIMED

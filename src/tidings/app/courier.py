@@ -177,7 +177,6 @@ class Courier:
             clock=self._clock,
             connector_id=connector_id,
             courier_id=lambda: self._number,
-            waits=waits(self._config),
         )
         reading = Reading(PartsReceipted(row["settings"].get("receipt_parts", PartsReceipted.EACH)))
         record = RecordAnswers(

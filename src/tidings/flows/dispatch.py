@@ -70,13 +70,11 @@ class Dispatch:
         clock: Clock,
         connector_id: int,
         courier_id: Callable[[], int],
-        waits: Waits,
     ) -> None:
         self._database = database
         self._clock = clock
         self._connector_id = connector_id
         self._courier_id = courier_id
-        self._waits = waits
         self._next_submission = 0
         self._served = dict.fromkeys(LANES, 0)  # by lane: the account after which the next claim goes on
 
