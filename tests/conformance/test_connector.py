@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,28 +55,44 @@ class Upstream:
     """What the connector tells us, with a hand on when and whether it is stored."""
 
     def __init__(self) -> None:
-        self.receipts: list[Receipt] = []
+        self.received: list[Receipt] = []
         self.arrived = asyncio.Condition()
         self.stores = asyncio.Event()  # cleared: everything waits before the commit
         self.stores.set()
         self.trouble: Exception | None = None
+        self.bad: set[str | None] = set()  # ids of receipts that cannot be stored
+        self.promises: dict[int, asyncio.Future[Outcome]] = {}
         self.late: asyncio.Queue[tuple[int, Outcome]] = asyncio.Queue()
 
-    async def receipt(self, receipt: Receipt) -> None:
-        self.receipts.append(receipt)
+    def submit(self, connector: SmppConnector, parts: Sequence[Outgoing]) -> list[asyncio.Future[Outcome]]:
+        """Have parts submitted; what comes of each."""
+        promises = {part.submission_id: asyncio.get_running_loop().create_future() for part in parts}
+        assert len(promises) == len(parts)
+        self.promises |= promises
+        connector.submit(parts)
+        return list(promises.values())
+
+    def answered(self, submission_id: int, outcome: Outcome) -> None:
+        promise = self.promises[submission_id]
+        if not promise.done():
+            promise.set_result(outcome)
+        else:
+            assert isinstance(promise.result(), Unknown), "answered twice"
+            self.late.put_nowait((submission_id, outcome))
+
+    async def receipts(self, receipts: Sequence[Receipt]) -> Sequence[Exception | None]:
+        self.received += receipts
         async with self.arrived:
             self.arrived.notify_all()
         await self.stores.wait()
         if self.trouble:
             raise self.trouble
-
-    def late_answer(self, submission_id: int, outcome: Outcome) -> None:
-        self.late.put_nowait((submission_id, outcome))
+        return [Unavailable("not this one") if one.upstream_id in self.bad else None for one in receipts]
 
     async def until(self, receipts: int) -> None:
         """Return once so many receipts came in."""
         async with asyncio.timeout(PATIENCE_S), self.arrived:
-            await self.arrived.wait_for(lambda: len(self.receipts) >= receipts)
+            await self.arrived.wait_for(lambda: len(self.received) >= receipts)
 
 
 SETTINGS: dict[str, Any] = {
@@ -175,7 +191,7 @@ async def up(connector: SmppConnector, carrier: Carrier) -> Peer:
 async def test_what_the_carrier_takes_is_taken_with_its_id(carrier: Carrier, upstream: Upstream) -> None:
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
-        (outcome,) = connector.submit([part()])
+        (outcome,) = upstream.submit(connector, [part()])
         submit = await peer.next(SubmitSm)
         answer = SubmitSmResp(submit.sequence, message_id="AbC-1")
         peer.send(answer)
@@ -208,7 +224,7 @@ async def test_what_the_carrier_refuses_is_refused_for_its_reason(
 ) -> None:
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
-        (outcome,) = connector.submit([part()])
+        (outcome,) = upstream.submit(connector, [part()])
         submit = await peer.next(SubmitSm)
         peer.send(SubmitSmResp(submit.sequence, status, None))
         refused = await soon(outcome)
@@ -232,7 +248,7 @@ async def test_a_delivery_that_failed_at_once_is_told_with_the_networks_reason(
 ) -> None:
     async with running(carrier, upstream, **settings) as connector:
         peer = await up(connector, carrier)
-        (outcome,) = connector.submit([part()])
+        (outcome,) = upstream.submit(connector, [part()])
         submit = await peer.next(SubmitSm)
         tlvs = {int(Tlv.NETWORK_ERROR_CODE): code}
         peer.send(SubmitSmResp(submit.sequence, Status.ESME_RDELIVERYFAILURE, message_id="", tlvs=tlvs))
@@ -246,7 +262,7 @@ async def test_a_nack_is_a_refusal_and_a_broken_session_is_made_anew(
 ) -> None:
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
-        (outcome,) = connector.submit([part()])
+        (outcome,) = upstream.submit(connector, [part()])
         submit = await peer.next(SubmitSm)
         peer.send(GenericNack(submit.sequence, Status.ESME_RINVCMDLEN))
         refused = await soon(outcome)
@@ -258,7 +274,7 @@ async def test_a_nack_is_a_refusal_and_a_broken_session_is_made_anew(
 async def test_silence_is_unknown_and_a_late_answer_still_tells(carrier: Carrier, upstream: Upstream) -> None:
     async with running(carrier, upstream, answer_timeout_s=0.05, late_answer_s=60) as connector:
         peer = await up(connector, carrier)
-        (outcome,) = connector.submit([part(41)])
+        (outcome,) = upstream.submit(connector, [part(41)])
         submit = await peer.next(SubmitSm)
         assert await soon(outcome) == Unknown("timeout")
         answer = SubmitSmResp(submit.sequence, message_id="late")
@@ -272,7 +288,7 @@ async def test_a_link_that_dies_leaves_the_written_in_doubt_and_the_queued_unwri
 ) -> None:
     async with running(carrier, upstream, window=1) as connector:
         peer = await up(connector, carrier)
-        written, queued = (*connector.submit([part(1)]), *connector.submit([part(2)]))
+        written, queued = (*upstream.submit(connector, [part(1)]), *upstream.submit(connector, [part(2)]))
         await peer.next(SubmitSm)
         peer.drop()
         assert await soon(written) == Unknown("link_lost")
@@ -285,7 +301,7 @@ async def test_what_was_not_handed_to_the_socket_yet_is_certainly_unwritten(
 ) -> None:
     async with running(carrier, upstream) as connector:
         await up(connector, carrier)
-        (outcome,) = connector.submit([part()])
+        (outcome,) = upstream.submit(connector, [part()])
         connector._links[0].abort("test")  # within the same turn of the loop
         assert await soon(outcome) == Unwritten("test")
     assert carrier.heard(SubmitSm) == []
@@ -294,7 +310,7 @@ async def test_what_was_not_handed_to_the_socket_yet_is_certainly_unwritten(
 async def test_an_answer_that_is_cut_in_half_is_no_answer(carrier: Carrier, upstream: Upstream) -> None:
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
-        (outcome,) = connector.submit([part()])
+        (outcome,) = upstream.submit(connector, [part()])
         submit = await peer.next(SubmitSm)
         peer.write(wire.encode(SubmitSmResp(submit.sequence, message_id="half"))[:-3])
         peer.drop()
@@ -304,7 +320,7 @@ async def test_an_answer_that_is_cut_in_half_is_no_answer(carrier: Carrier, upst
 async def test_without_a_bind_nothing_is_written(carrier: Carrier, upstream: Upstream) -> None:
     connector = made(config(carrier), upstream)
     assert connector.room == 0
-    assert [await soon(outcome) for outcome in connector.submit([part(), part()])] == [
+    assert [await soon(outcome) for outcome in upstream.submit(connector, [part(1), part(2)])] == [
         Unwritten("not_bound")
     ] * 2
 
@@ -313,7 +329,7 @@ async def test_an_answer_for_nobody_harms_nobody(carrier: Carrier, upstream: Ups
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
         peer.send(SubmitSmResp(999, message_id="whose"), GenericNack(998, 0))
-        (outcome,) = connector.submit([part()])
+        (outcome,) = upstream.submit(connector, [part()])
         submit = await peer.next(SubmitSm)
         peer.send(SubmitSmResp(submit.sequence, message_id="ours"))
         taken = await soon(outcome)
@@ -324,7 +340,7 @@ async def test_an_answer_for_nobody_harms_nobody(carrier: Carrier, upstream: Ups
 async def test_answers_in_any_order_reach_their_own(carrier: Carrier, upstream: Upstream) -> None:
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
-        outcomes = [connector.submit([part(number)])[0] for number in range(3)]
+        outcomes = [upstream.submit(connector, [part(number)])[0] for number in range(3)]
         submits = [await peer.next(SubmitSm) for _ in range(3)]
         peer.send(*(SubmitSmResp(one.sequence, message_id=str(one.sequence)) for one in reversed(submits)))
         taken = [await soon(outcome) for outcome in outcomes]
@@ -339,8 +355,8 @@ async def test_a_long_message_goes_in_order_over_one_bind(carrier: Carrier, upst
     async with running(carrier, upstream, binds=3, window=1) as connector:
         peers = [await up(connector, carrier) for _ in range(3)]
         carrier.answers_submits = True
-        outcomes = connector.submit(
-            [part(n, part=n, parts=3, reference=200, text=one) for n, one in enumerate(parts, 1)]
+        outcomes = upstream.submit(
+            connector, [part(n, part=n, parts=3, reference=200, text=one) for n, one in enumerate(parts, 1)]
         )
         assert all(isinstance(one, Taken) for one in await soon(asyncio.gather(*outcomes)))
         assert len(peers) == 3
@@ -355,7 +371,7 @@ async def test_the_window_is_kept(carrier: Carrier, upstream: Upstream) -> None:
     async with running(carrier, upstream, window=2) as connector:
         peer = await up(connector, carrier)
         assert connector.room == 2
-        outcomes = [one for n in (1, 2, 3) for one in connector.submit([part(n)])]
+        outcomes = [one for n in (1, 2, 3) for one in upstream.submit(connector, [part(n)])]
         assert connector.room == 0
         first = await peer.next(SubmitSm)
         await peer.next(SubmitSm)
@@ -377,7 +393,7 @@ async def test_a_part_is_written_when_the_one_before_it_was_taken(
 ) -> None:
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
-        outcomes = connector.submit([part(n, part=n, parts=3) for n in (1, 2, 3)])
+        outcomes = upstream.submit(connector, [part(n, part=n, parts=3) for n in (1, 2, 3)])
         for number in (1, 2, 3):
             request = await peer.next(SubmitSm)
             peer.send(EnquireLink(number))
@@ -392,7 +408,7 @@ async def test_behind_a_part_that_is_refused_for_good_nothing_is_sent(
 ) -> None:
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
-        outcomes = connector.submit([part(n, part=n, parts=3) for n in (1, 2, 3)])
+        outcomes = upstream.submit(connector, [part(n, part=n, parts=3) for n in (1, 2, 3)])
         first = await peer.next(SubmitSm)
         peer.send(SubmitSmResp(first.sequence, message_id="1"))
         second = await peer.next(SubmitSm)
@@ -415,7 +431,7 @@ async def test_the_rate_limits_the_room_and_gives_it_back(carrier: Carrier, upst
     async with running(carrier, upstream, rate_per_s=20) as connector:
         await up(connector, carrier)
         assert connector.room == 2, "a tenth of a second's worth"
-        outcomes = [one for n in (1, 2, 3) for one in connector.submit([part(n)])]
+        outcomes = [one for n in (1, 2, 3) for one in upstream.submit(connector, [part(n)])]
         assert connector.room == 0
         await soon(connector.wait_room())
         assert all(isinstance(one, Taken) for one in await soon(asyncio.gather(*outcomes)))
@@ -427,7 +443,7 @@ async def test_what_cannot_be_written_is_refused_and_nothing_leaves(
 ) -> None:
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
-        outcomes = connector.submit([part(n, part=n, parts=2, sender=sender) for n in (1, 2)])
+        outcomes = upstream.submit(connector, [part(n, part=n, parts=2, sender=sender) for n in (1, 2)])
         for outcome in outcomes:
             refused = await soon(outcome)
             assert isinstance(refused, Refused) and refused.next is Next.GIVE_UP
@@ -450,7 +466,7 @@ async def test_a_receipt_is_acknowledged_only_after_it_is_stored(
         assert peer.has_nothing, "not stored, not acknowledged"
         upstream.stores.set()
         assert await peer.next(DeliverSmResp) == DeliverSmResp(5, Status.ESME_ROK)
-    (stored,) = upstream.receipts
+    (stored,) = upstream.received
     assert (stored.upstream_id, stored.state, stored.recipient) == ("5", State.DELIVERED, "380501234567")
     assert stored.raw == wire.encode(receipt(5))
     assert stored.done_at == datetime(2026, 5, 17, 11, 59, tzinfo=UTC)
@@ -470,6 +486,17 @@ async def test_a_receipt_that_could_not_be_stored_is_asked_for_again(
         assert await peer.next(DeliverSmResp) == DeliverSmResp(6, Status.ESME_ROK)
 
 
+async def test_of_receipts_that_come_together_only_what_is_not_stored_is_asked_for_again(
+    carrier: Carrier, upstream: Upstream
+) -> None:
+    async with running(carrier, upstream) as connector:
+        peer = await up(connector, carrier)
+        upstream.bad = {"6"}
+        peer.send(receipt(5), receipt(6), receipt(7))
+        answers = [await peer.next(DeliverSmResp) for _ in range(3)]
+    assert {one.sequence: one.status for one in answers} == {5: 0, 6: Status.ESME_RX_T_APPN, 7: 0}
+
+
 async def test_a_receipt_in_a_data_sm_with_nothing_but_tlvs_is_taken(
     carrier: Carrier, upstream: Upstream
 ) -> None:
@@ -484,7 +511,7 @@ async def test_a_receipt_in_a_data_sm_with_nothing_but_tlvs_is_taken(
             )
         )
         assert await peer.next(wire.DataSmResp) == wire.DataSmResp(5)
-    (stored,) = upstream.receipts
+    (stored,) = upstream.received
     assert (stored.upstream_id, stored.word, stored.state) == ("x1", "UNDELIV", State.UNDELIVERABLE)
 
 
@@ -497,7 +524,7 @@ async def test_a_carrier_with_two_tongues_is_counted(carrier: Carrier, upstream:
         for _ in range(2):
             await peer.next(DeliverSmResp)
         assert connector.binds().counts["receipts_that_disagree"] == 1
-    assert [one.word for one in upstream.receipts] == ["DELIVRD", "DELIVRD"]
+    assert [one.word for one in upstream.received] == ["DELIVRD", "DELIVRD"]
 
 
 async def test_a_burst_of_receipts_is_stored_together(carrier: Carrier, upstream: Upstream) -> None:
@@ -556,7 +583,7 @@ async def test_a_subscribers_message_is_acknowledged_and_is_no_receipt(
         peer = await up(connector, carrier)
         peer.send(receipt(5, esm_class=0))
         assert await peer.next(DeliverSmResp) == DeliverSmResp(5)
-    assert upstream.receipts == []
+    assert upstream.received == []
 
 
 # -- keeping the binds up ---------------------------------------------------------------------------------------------
@@ -569,7 +596,7 @@ async def test_a_link_that_drops_is_made_again(carrier: Carrier, upstream: Upstr
             peer.drop()
             await until(lambda: not connector.bound.is_set())
         peer = await up(connector, carrier)
-        (outcome,) = connector.submit([part()])
+        (outcome,) = upstream.submit(connector, [part()])
         submit = await peer.next(SubmitSm)
         peer.send(SubmitSmResp(submit.sequence, message_id="1"))
         assert isinstance(await soon(outcome), Taken)
@@ -606,7 +633,7 @@ async def test_when_the_carrier_unbinds_mid_window_the_unanswered_are_in_doubt(
 ) -> None:
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
-        answered, doubtful = (*connector.submit([part(1)]), *connector.submit([part(2)]))
+        answered, doubtful = (*upstream.submit(connector, [part(1)]), *upstream.submit(connector, [part(2)]))
         first = await peer.next(SubmitSm)
         await peer.next(SubmitSm)
         peer.send(SubmitSmResp(first.sequence, message_id="1"), Unbind(77))
@@ -640,7 +667,7 @@ async def test_the_receiver_binds_before_the_transmitter(carrier: Carrier, upstr
         receiver, transmitter = await carrier.peer(), await carrier.peer()
         await soon(connector.bound.wait())
         assert carrier.binds == [BindReceiver, BindReceiver, BindTransmitter]
-        (outcome,) = connector.submit([part()])
+        (outcome,) = upstream.submit(connector, [part()])
         submit = await transmitter.next(SubmitSm)
         receiver.send(receipt(1))
         await receiver.next(DeliverSmResp)
@@ -654,7 +681,7 @@ async def test_several_binds_share_the_load(carrier: Carrier, upstream: Upstream
         await until(lambda: connector.binds().up == 2)
         assert connector.room == 6
         for number in range(4):
-            connector.submit([part(number)])
+            upstream.submit(connector, [part(number)])
         for peer in peers:
             await peer.next(SubmitSm)
             await peer.next(SubmitSm)
@@ -684,7 +711,7 @@ async def test_a_session_over_tls(
         settings = {"tls_ca_file": str(cert)}
     async with Carrier(context) as carrier, running(carrier, upstream, tls=True, **settings) as connector:
         peer = await up(connector, carrier)
-        (outcome,) = connector.submit([part()])
+        (outcome,) = upstream.submit(connector, [part()])
         submit = await peer.next(SubmitSm)
         peer.send(SubmitSmResp(submit.sequence, message_id="1"))
         assert isinstance(await soon(outcome), Taken)
@@ -707,13 +734,13 @@ async def test_a_carrier_whose_certificate_is_not_trusted_gets_no_password(
 async def test_closing_waits_for_answers_and_unbinds(carrier: Carrier, upstream: Upstream) -> None:
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
-        (outcome,) = connector.submit([part()])
+        (outcome,) = upstream.submit(connector, [part()])
         submit = await peer.next(SubmitSm)
         closing = asyncio.create_task(connector.close(drain_within_s=PATIENCE_S))
         peer.send(receipt(9))
         await peer.next(DeliverSmResp)
         assert connector.room == 0
-        assert [await soon(one) for one in connector.submit([part()])] == [Unwritten("closing")]
+        assert [await soon(one) for one in upstream.submit(connector, [part(2)])] == [Unwritten("closing")]
         assert carrier.heard(Unbind) == []
         peer.send(SubmitSmResp(submit.sequence, message_id="1"))
         await soon(closing)
@@ -728,7 +755,7 @@ async def test_a_session_that_is_lost_while_closing_is_not_made_again(
     async with running(carrier, upstream, binds=2) as connector:
         peers = [await carrier.peer() for _ in range(2)]
         await until(lambda: connector.binds().up == 2)
-        (outcome,) = connector.submit([part()])
+        (outcome,) = upstream.submit(connector, [part()])
         await until(lambda: not all(peer.has_nothing for peer in peers))
         busy, idle = sorted(peers, key=lambda peer: peer.has_nothing)
         closing = asyncio.create_task(connector.close(drain_within_s=PATIENCE_S))
@@ -749,7 +776,7 @@ async def test_what_is_unanswered_when_closing_takes_too_long_is_in_doubt(
 ) -> None:
     async with running(carrier, upstream, window=1) as connector:
         peer = await up(connector, carrier)
-        written, queued = (*connector.submit([part(1)]), *connector.submit([part(2)]))
+        written, queued = (*upstream.submit(connector, [part(1)]), *upstream.submit(connector, [part(2)]))
         await peer.next(SubmitSm)
         await soon(connector.close(drain_within_s=0.02))
         assert await soon(written) == Unknown("link_lost")
@@ -771,7 +798,7 @@ async def test_a_connector_that_is_killed_leaves_no_promise_open(
     connector = made(config(carrier), upstream)
     run = asyncio.create_task(connector.run())
     peer = await up(connector, carrier)
-    (outcome,) = connector.submit([part()])
+    (outcome,) = upstream.submit(connector, [part()])
     await peer.next(SubmitSm)
     run.cancel()
     await asyncio.wait([run], timeout=PATIENCE_S)
@@ -803,10 +830,15 @@ def test_a_ca_file_that_is_not_there_names_its_setting(tmp_path: Path) -> None:
 
 
 async def refused_with(
-    peer: Peer, connector: SmppConnector, status: int, *, tlvs: dict[int, bytes] | None = None
+    peer: Peer,
+    connector: SmppConnector,
+    status: int,
+    *,
+    upstream: Upstream,
+    tlvs: dict[int, bytes] | None = None,
 ) -> Outcome:
     """One submission, answered with a status."""
-    (outcome,) = connector.submit([part()])
+    (outcome,) = upstream.submit(connector, [part()])
     submit = await peer.next(SubmitSm)
     message_id = None if status else "id"
     peer.send(SubmitSmResp(submit.sequence, status, message_id, tlvs=tlvs or {}))
@@ -818,7 +850,9 @@ async def test_full_queues_of_many_recipients_are_the_carriers_own(
 ) -> None:
     async with running(carrier, upstream, rate_per_s=100_000) as connector:
         peer = await up(connector, carrier)
-        said = [await refused_with(peer, connector, Status.ESME_RMSGQFUL) for _ in range(11)]
+        said = [
+            await refused_with(peer, connector, Status.ESME_RMSGQFUL, upstream=upstream) for _ in range(11)
+        ]
         assert [one.next for one in said if isinstance(one, Refused)] == [Next.RETRY] * 10 + [Next.THROTTLE]
         assert connector.status().rate_per_s == 50_000
 
@@ -829,16 +863,16 @@ async def test_a_refused_account_is_not_asked_again_for_every_message(
     async with running(carrier, upstream) as connector:
         peer = await up(connector, carrier)
         assert connector.room > 0
-        await refused_with(peer, connector, Status.ESME_RPROHIBITED)
+        await refused_with(peer, connector, Status.ESME_RPROHIBITED, upstream=upstream)
         assert connector.room == 0 and connector.binds().up == 1
 
 
 async def test_a_congested_peer_is_submitted_to_more_slowly(carrier: Carrier, upstream: Upstream) -> None:
     async with running(carrier, upstream, rate_per_s=1000) as connector:
         peer = await up(connector, carrier)
-        await refused_with(peer, connector, 0, tlvs={int(Tlv.CONGESTION_STATE): b"\x50"})
+        await refused_with(peer, connector, 0, upstream=upstream, tlvs={int(Tlv.CONGESTION_STATE): b"\x50"})
         assert connector.status().rate_per_s == 1000
-        await refused_with(peer, connector, 0, tlvs={int(Tlv.CONGESTION_STATE): b"\x64"})
+        await refused_with(peer, connector, 0, upstream=upstream, tlvs={int(Tlv.CONGESTION_STATE): b"\x64"})
         assert connector.status().rate_per_s == 500
 
 
@@ -851,7 +885,7 @@ async def test_a_refused_form_of_the_validity_is_changed_once(
     async with running(carrier, upstream, validity_form=form) as connector:
         peer = await up(connector, carrier)
         for _ in range(3):
-            refused = await refused_with(peer, connector, Status.ESME_RINVEXPIRY)
+            refused = await refused_with(peer, connector, Status.ESME_RINVEXPIRY, upstream=upstream)
             assert isinstance(refused, Refused) and refused.next is Next.RETRY and refused.retries.most == 1
     first, *rest = [one.validity_period for one in carrier.heard(SubmitSm)]
     assert first != other and rest == [other, other]
@@ -863,5 +897,5 @@ async def test_a_carrier_that_is_told_no_validity_is_told_none_after_a_refusal_e
     async with running(carrier, upstream, validity_form="none") as connector:
         peer = await up(connector, carrier)
         for _ in range(2):
-            await refused_with(peer, connector, Status.ESME_RINVEXPIRY)
+            await refused_with(peer, connector, Status.ESME_RINVEXPIRY, upstream=upstream)
     assert [one.validity_period for one in carrier.heard(SubmitSm)] == ["", ""]

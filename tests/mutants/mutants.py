@@ -160,7 +160,7 @@ MUTANTS = (
         (
             (
                 "        self._storing.add(stored)\n",
-                "        link.acknowledge(delivered.pdu, Status.ESME_ROK)\n        self._storing.add(stored)\n",
+                "        link.acknowledge(held[0][0], Status.ESME_ROK)\n        self._storing.add(stored)\n",
             ),
         ),
         ("conformance/test_connector.py",),

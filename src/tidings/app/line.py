@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
+from itertools import islice
 
 import structlog
 
@@ -55,23 +58,32 @@ class Line:
         self._flights: dict[int, Flight] = {}
         self._answers: deque[Answer] = deque()
         self._answered = asyncio.Event()
-        self._receipts: Batcher[Incoming, None] = Batcher(self._receive, max_weight=MAX_BATCH)
+        self._receipts: Batcher[list[Incoming], list[Exception | None]] = Batcher(
+            self._store, max_weight=MAX_BATCH, weigh=len
+        )
 
-    def receipt(self, receipt: Receipt) -> asyncio.Future[None]:
-        """Store a receipt; done after the commit. Raises Unavailable."""
-        named, now = receipt.upstream_id, self._clock.now()
-        if not named:
-            return self._receipts.ask(Incoming(receipt, now, []))
-        suspects = partial(self._connector.suspect_keys, named)
-        return self._receipts.ask(Incoming(receipt, now, self._connector.lookup_keys(named), suspects))
+    def receipts(self, receipts: Sequence[Receipt]) -> asyncio.Future[list[Exception | None]]:
+        """Store receipts that came together; done after the commit. Raises Unavailable."""
+        now = self._clock.now()
+        return self._receipts.ask([self._incoming(one, now) for one in receipts])
 
     def share(self, among: int) -> None:
         """So many couriers use this carrier account."""
         self._connector.share(among)
 
-    def late_answer(self, submission_id: int, outcome: Outcome) -> None:
-        """An answer after its submission was given up as unknown."""
-        self._note(submission_id, outcome, forget=True)
+    def answered(self, submission_id: int, outcome: Outcome) -> None:
+        """Queue an answer to be recorded. An unknown one may still be followed by a late one."""
+        flight = self._flights.get(submission_id)
+        if flight is None:
+            return
+        if not _may_change(outcome):
+            del self._flights[submission_id]
+        elif len(self._flights) > MAX_LATE:
+            del self._flights[next(iter(self._flights))]
+        taken = isinstance(outcome, Taken) and outcome.upstream_id
+        key = self._connector.stored_key(taken) if taken else None
+        self._answers.append(Answer(flight, outcome, self._clock.now(), key))
+        self._answered.set()
 
     def use(self, connector: Connector) -> None:
         """The connector of this line; it was made with the line as its upstream."""
@@ -117,16 +129,11 @@ class Line:
                 await self._sleep_until_woken()
 
     def _write(self, handover: Handover) -> None:
-        """Give one message's parts to the connector, and note each answer when it comes."""
+        """Give one message's parts to the connector; `answered` hears what came of each."""
         for flight, part in zip(handover.flights, handover.parts, strict=True):
             self._flights[part.submission_id] = flight
-        futures = self._connector.submit(handover.parts)
+        self._connector.submit(handover.parts)
         reach(Point.DISPATCH_SUBMITTED)
-        for part, future in zip(handover.parts, futures, strict=True):
-            future.add_done_callback(partial(self._answered_by, part.submission_id))
-
-    def _answered_by(self, submission_id: int, future: "asyncio.Future[Outcome]") -> None:
-        self._note(submission_id, future.result())
 
     async def _take(self, room: int) -> list[Handover]:
         """A claim, once begun, is finished: what a stop keeps from being written goes back to the queue."""
@@ -148,21 +155,27 @@ class Line:
             async with asyncio.timeout(self._poll_s):
                 await self.wake.wait()
 
-    def _note(self, submission_id: int, outcome: Outcome, *, forget: bool = False) -> None:
-        """Queue an answer to be recorded. An unknown one may still be followed by a late one."""
-        flight = self._flights.get(submission_id)
-        if flight is None:
-            return
-        if forget or not _may_change(outcome):
-            del self._flights[submission_id]
-        elif len(self._flights) > MAX_LATE:
-            del self._flights[next(iter(self._flights))]
-        taken = isinstance(outcome, Taken) and outcome.upstream_id
-        key = (
-            self._connector.stored_key(outcome.upstream_id) if isinstance(outcome, Taken) and taken else None
-        )
-        self._answers.append(Answer(flight, outcome, self._clock.now(), key))
-        self._answered.set()
+    def _incoming(self, receipt: Receipt, now: datetime) -> Incoming:
+        named = receipt.upstream_id
+        if not named:
+            return Incoming(receipt, now, [])
+        suspects = partial(self._connector.suspect_keys, named)
+        return Incoming(receipt, now, self._connector.lookup_keys(named), suspects)
+
+    async def _store(self, groups: list[list[Incoming]]) -> list[list[Exception | None]]:
+        """Groups of receipts in one transaction; for each receipt what went wrong, if anything did."""
+        told = iter(await self._store_all([one for group in groups for one in group]))
+        return [list(islice(told, len(group))) for group in groups]
+
+    async def _store_all(self, batch: list[Incoming]) -> list[Exception | None]:
+        """One bad receipt must not fail its neighbours: then each alone, unless all would meet the same end."""
+        try:
+            await self._receive(batch)
+        except Exception as error:
+            if len(batch) == 1 or isinstance(error, Unavailable):
+                return [error] * len(batch)
+            return [told for one in batch for told in await self._store_all([one])]
+        return [None] * len(batch)
 
     async def _record(self) -> None:
         """Answers are recorded in the order they came; while the database is away they wait."""

@@ -1,6 +1,5 @@
 """What the flows need of the outside: a clock and connectors. Of the database: `flows.transaction`."""
 
-import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -61,8 +60,8 @@ class Connector(Protocol):
         """Return once `room` is above zero."""
         ...
 
-    def submit(self, parts: Sequence[Outgoing]) -> list[asyncio.Future[Outcome]]:
-        """Write the parts of one message, in order, on one bind; a future each, which never raises.
+    def submit(self, parts: Sequence[Outgoing]) -> None:
+        """Write the parts of one message, in order, on one bind; `Upstream.answered` hears what came of each.
 
         A part is written when the one before it was taken. If one is refused for good, the rest are Unwritten with
         the cause PART_REFUSED. The intent must be committed before the call. Never blocks.
@@ -104,13 +103,17 @@ class Connector(Protocol):
 class Upstream(Protocol):
     """What a connector tells us."""
 
-    def receipt(self, receipt: Receipt) -> Awaitable[None]:
-        """Store a receipt. Done after the commit: only then may the connector acknowledge it.
+    def answered(self, submission_id: int, outcome: Outcome) -> None:
+        """What came of a submission: once for each, perhaps before `submit` returns. Never blocks, never raises.
 
-        Raises Unavailable if it could not be stored; the connector then asks its peer to send it again.
+        Once more if it was Unknown and an answer came after all, on a living session.
         """
         ...
 
-    def late_answer(self, submission_id: int, outcome: Outcome) -> None:
-        """An answer that came after its submission's future was resolved Unknown, on a living session."""
+    def receipts(self, receipts: Sequence[Receipt]) -> Awaitable[Sequence[Exception | None]]:
+        """Store receipts that came together. Done after the commit: only then may they be acknowledged.
+
+        For each None, or why it could not be stored: the connector then asks its peer to send that one again, and
+        all of them if this raises (Unavailable).
+        """
         ...

@@ -16,7 +16,7 @@ from tidings.connectors.smpp.compose import compose
 from tidings.connectors.smpp.config import OTHER_FORM, SmppConfig
 from tidings.connectors.smpp.events import Answered, Bound, Delivered, Event, Lost, Overdue, Stray
 from tidings.connectors.smpp.intake import Intake
-from tidings.connectors.smpp.link import Link, Submission
+from tidings.connectors.smpp.link import Link
 from tidings.connectors.smpp.pace import Pace
 from tidings.connectors.smpp.pdu import GenericNack, SubmitSm, SubmitSmResp
 from tidings.connectors.smpp.receipt_text import VALUE_CHARS_MAX
@@ -29,6 +29,8 @@ from tidings.flows.ports import PART_REFUSED, Binds, Clock, Outgoing, Upstream
 
 _SESSION_BROKEN = (Status.ESME_RINVCMDLEN, Status.ESME_RINVBNDSTS)
 """Answers to a submission that say the session itself is out of step: a new one is needed."""
+
+CANNOT_BE_ENCODED = Refused(Reason.BAD_CONTENT, Next.GIVE_UP, "cannot be encoded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class SmppConnector:
         self._pace = Pace(config.rate_per_s, now=self._loop.time())
         self._links: list[Link] = []  # those whose session is up
         self._keepers: list[asyncio.Task[None]] = []
+        self._behind: dict[int, tuple[Link, list[tuple[SubmitSm, int]]]] = {}  # parts, by the one before them
         self._wants_room: list[asyncio.Future[None]] = []
         self._wakes: asyncio.TimerHandle | None = None  # when the pace has a token again
         self._idle: asyncio.Future[None] | None = None  # somebody waits for the last answer
@@ -98,25 +101,27 @@ class SmppConnector:
             self._wake_by_pace()
             await waiter
 
-    def submit(self, parts: Sequence[Outgoing]) -> list[asyncio.Future[Outcome]]:
-        """Write the parts of one message on one bind, each when the one before it was taken; a future each.
+    def submit(self, parts: Sequence[Outgoing]) -> None:
+        """Write the parts of one message on one bind, each when the one before it was taken.
 
-        The futures never raise. A part that is refused for good leaves the rest Unwritten (PART_REFUSED): fragments
-        of a message that cannot arrive whole cost money and puzzle people.
+        A part that is refused for good leaves the rest Unwritten (PART_REFUSED): fragments of a message that cannot
+        arrive whole cost money and puzzle people.
         """
-        promises: list[asyncio.Future[Outcome]] = [self._loop.create_future() for _ in parts]
         link = self._least_busy()
         if link is None:
-            return _all(promises, Unwritten("closing" if self._closing else "not_bound"))
+            self._tell_all(parts, Unwritten("closing" if self._closing else "not_bound"))
+            return
         try:
             now = self._clock.now()
             form = self._validity_form
-            messages = [compose(part, self._config, now=now, validity_form=form) for part in parts]
+            messages = [
+                (compose(part, self._config, now=now, validity_form=form), part.submission_id)
+                for part in parts
+            ]
         except ValueError:
-            return _all(promises, Refused(Reason.BAD_CONTENT, Next.GIVE_UP, "cannot be encoded"))
-        submissions = [Submission(part.submission_id, one) for part, one in zip(parts, promises, strict=True)]
-        self._enqueue(link, list(zip(messages, submissions, strict=True)))
-        return promises
+            self._tell_all(parts, CANNOT_BE_ENCODED)
+            return
+        self._enqueue(link, messages)
 
     def stored_key(self, upstream_id: str) -> str:
         """The key to store a submission under, from the id in its answer."""
@@ -186,41 +191,39 @@ class SmppConnector:
 
     # -- what links report ---------------------------------------------------------------------------------------
 
-    def happened(self, link: Link, event: Event[Submission]) -> None:
-        """Something of a session."""
-        match event:
-            case Answered(submission, answer, raw, late):
-                self._congestion(answer)
-                self._answered(submission, self._outcome(answer, raw), late=late)
-                if answer.status in _SESSION_BROKEN:
-                    link.unbind()
-            case Delivered():
-                self._intake.take(link, event)
-            case Overdue(submission):
-                self._counts["unanswered"] += 1
-                _resolve(submission, Unknown("timeout"))
-            case Bound():
-                self._came_up(link)
-            case Stray(command_id, status, sequence):
-                self._counts["stray"] += 1
-                self._log.warning(
-                    "smpp_stray_pdu",
-                    pdu=command_name(command_id),
-                    status=status_name(status),
-                    sequence=sequence,
-                )
-            case _:
-                pass
+    def happened(self, link: Link, events: Sequence[Event[int]]) -> None:
+        """What came together of a session."""
+        delivered: list[Delivered] = []
+        for event in events:
+            match event:
+                case Answered(submission_id, answer, raw, late):
+                    self._congestion(answer)
+                    self._answered(submission_id, self._outcome(answer, raw), late=late)
+                    if answer.status in _SESSION_BROKEN:
+                        link.unbind()
+                case Delivered():
+                    delivered.append(event)
+                case Overdue(submission_id):
+                    self._counts["unanswered"] += 1
+                    self._tell(submission_id, Unknown("timeout"))
+                case Bound():
+                    self._came_up(link)
+                case Stray():
+                    self._stray(event)
+                case _:
+                    pass
+        if delivered:
+            self._intake.take(link, delivered)
         self._moved(link)
 
-    def ended(self, link: Link, cause: str, lost: list[Lost[Submission]]) -> None:
-        """A session is over: every promise it held is kept now."""
+    def ended(self, link: Link, cause: str, lost: list[Lost[int]]) -> None:
+        """A session is over: what it held is told now."""
         if link in self._links:
             self._links.remove(link)
         for one in lost:
-            _resolve(one.token, Unknown("link_lost") if one.written else Unwritten(cause))
+            self._tell(one.token, Unknown("link_lost") if one.written else Unwritten(cause))
         while link.queue:
-            _resolve(link.queue.popleft()[1], Unwritten(cause))
+            self._tell(link.queue.popleft()[1], Unwritten(cause))
         self._counts["unanswered"] += sum(one.written for one in lost)
         self._set_bound()
         self._moved(None)
@@ -232,34 +235,45 @@ class SmppConnector:
         able = [] if self._closing else [link for link in self._links if link.bound and link.terms.submits]
         return max(able, key=lambda link: link.free - len(link.queue), default=None)
 
-    def _enqueue(self, link: Link, parts: list[tuple[SubmitSm, Submission]]) -> None:
+    def _enqueue(self, link: Link, parts: list[tuple[SubmitSm, int]]) -> None:
         """Queue the first of the parts; the others follow it."""
-        first, rest = parts[0], parts[1:]
-        if rest:
-            first[1].outcome.add_done_callback(lambda done: self._follow(link, rest, done.result()))
+        first = parts[0]
+        if len(parts) > 1:
+            self._behind[first[1]] = link, parts[1:]
         link.queue.append(first)
         self._counts["submitted"] += 1
         self._pump(link)
 
-    def _follow(self, link: Link, rest: list[tuple[SubmitSm, Submission]], before: Outcome) -> None:
+    def _tell(self, submission_id: int, outcome: Outcome) -> None:
+        """What came of a submission, and so of the parts behind it."""
+        self._upstream.answered(submission_id, outcome)
+        if submission_id in self._behind:
+            link, rest = self._behind.pop(submission_id)
+            self._follow(link, rest, outcome)
+
+    def _tell_all(self, parts: Sequence[Outgoing], outcome: Outcome) -> None:
+        for part in parts:
+            self._upstream.answered(part.submission_id, outcome)
+
+    def _follow(self, link: Link, rest: list[tuple[SubmitSm, int]], before: Outcome) -> None:
         """What comes of the parts behind one whose outcome is known."""
         if isinstance(before, Taken | Unknown) and link in self._links and not self._closing:
             self._enqueue(link, rest)
             return
         refused = isinstance(before, Refused) and before.next is Next.GIVE_UP
         cause = PART_REFUSED if refused else "closing" if self._closing else "part_waits"
-        for _, submission in rest:
-            _resolve(submission, Unwritten(cause))
+        for _, submission_id in rest:
+            self._upstream.answered(submission_id, Unwritten(cause))
 
     def _pump(self, link: Link) -> None:
         """Write of a bind's queue what its window and the pace let through."""
         now = self._loop.time()
         while link.queue and link.free and self._pace.take(now):
-            message, submission = link.queue.popleft()
+            message, submission_id = link.queue.popleft()
             try:
-                link.submit(message, submission)
+                link.submit(message, submission_id)
             except ValueError:
-                _resolve(submission, Refused(Reason.BAD_CONTENT, Next.GIVE_UP, "cannot be encoded"))
+                self._tell(submission_id, CANNOT_BE_ENCODED)
         if link.queue:
             self._wake_by_pace()
 
@@ -278,18 +292,24 @@ class SmppConnector:
             self._validity_form = OTHER_FORM[self._config.validity_form]
         return refusal
 
+    def _stray(self, stray: Stray) -> None:
+        self._counts["stray"] += 1
+        self._log.warning(
+            "smpp_stray_pdu",
+            pdu=command_name(stray.command_id),
+            status=status_name(stray.status),
+            sequence=stray.sequence,
+        )
+
     def _congestion(self, answer: SubmitSmResp | GenericNack) -> None:
         told = answer.tlvs.get(Tlv.CONGESTION_STATE) if isinstance(answer, SubmitSmResp) else None
         if told:
             self._pace.congested(told[0], self._loop.time())
 
-    def _answered(self, submission: Submission, outcome: Outcome, *, late: bool) -> None:
-        outcome = self._paced(outcome, self._loop.time())
+    def _answered(self, submission_id: int, outcome: Outcome, *, late: bool) -> None:
         if late:
             self._counts["late"] += 1
-            self._upstream.late_answer(submission.submission_id, outcome)
-        else:
-            _resolve(submission, outcome)
+        self._tell(submission_id, self._paced(outcome, self._loop.time()))
 
     def _paced(self, outcome: Outcome, now: float) -> Outcome:
         """Let the pace hear of an answer; what is refused as often as only too much can be, is too much."""
@@ -370,24 +390,13 @@ class SmppConnector:
             await asyncio.wait([self._idle], timeout=within_s)
         for link in self._links:
             while link.queue:
-                _resolve(link.queue.popleft()[1], Unwritten("closing"))
+                self._tell(link.queue.popleft()[1], Unwritten("closing"))
 
     def _alarm(self, event: str, detail: str) -> None:
         """Somebody must look at the settings or the account. Said once, not for every message."""
         if (event, detail) not in self._alarmed:
             self._alarmed.add((event, detail))
             self._log.error(event, detail=detail)
-
-
-def _resolve(submission: Submission, outcome: Outcome) -> None:
-    if not submission.outcome.done():  # the caller may have given it up
-        submission.outcome.set_result(outcome)
-
-
-def _all(promises: list[asyncio.Future[Outcome]], outcome: Outcome) -> list[asyncio.Future[Outcome]]:
-    for promise in promises:
-        promise.set_result(outcome)
-    return promises
 
 
 def tls_context(config: SmppConfig) -> ssl.SSLContext | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from structlog.typing import FilteringBoundLogger as Log
@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger as Log
 from tidings.connectors.smpp.codes import Status
 from tidings.connectors.smpp.events import Delivered
 from tidings.connectors.smpp.link import Link
+from tidings.connectors.smpp.pdu import DataSm, DeliverSm
 from tidings.connectors.smpp.receipts import Reading, disagrees, read_receipt
 from tidings.domain.errors import Unavailable
 from tidings.domain.number import mask
@@ -19,12 +20,17 @@ from tidings.flows.ports import Clock, Upstream
 IN_HAND_MAX = 2000
 """Receipts being stored at one time. Beyond that the peers are not read from until half of them are done."""
 
+Held = list[tuple[DeliverSm | DataSm, Receipt]]
+"""Receipts that wait for their commit, and the PDUs to acknowledge then."""
+
+Stored = asyncio.Future[Sequence[Exception | None]]
+
 
 class Intake:
     """The receiving side of one connector, for all its sessions.
 
     `listen` is called with False when there is too much in hand, with True when there is room again; `settled`
-    after each receipt. An answer of ESME_RX_T_APPN makes the carrier bring a receipt again: a permanent error
+    after receipts were answered. An answer of ESME_RX_T_APPN makes the carrier bring a receipt again: a permanent error
     would lose it, and no answer would block all that come behind it.
     """
 
@@ -39,6 +45,7 @@ class Intake:
         settled: Callable[[], None],
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.in_hand = 0  # receipts that are being stored
         self.listening = True
         self._upstream = upstream
         self._reading = reading
@@ -46,64 +53,74 @@ class Intake:
         self._log = log
         self._listen = listen
         self._settled = settled
-        self._storing: set[asyncio.Future[None]] = set()
+        self._storing: set[Stored] = set()
 
-    @property
-    def in_hand(self) -> int:
-        """Receipts that are being stored."""
-        return len(self._storing)
-
-    def take(self, link: Link, delivered: Delivered) -> None:
-        """A message of the peer: acknowledged now if it is no receipt, else when it is stored."""
-        receipt = read_receipt(delivered.pdu, delivered.raw, self._reading, now=self._clock.now())
-        if receipt is None:
-            self._not_a_receipt(link, delivered)
-            return
-        self.counts["receipts_that_disagree"] += disagrees(delivered.pdu, receipt.word)
-        try:
-            stored = asyncio.ensure_future(self._upstream.receipt(receipt))
-        except Unavailable:
-            self._put_off(link, delivered)
-            return
-        self._storing.add(stored)
-        stored.add_done_callback(partial(self._stored, link, delivered, receipt))
-        if self.listening and len(self._storing) >= IN_HAND_MAX:
-            self.listening = False
-            self._listen(False)
+    def take(self, link: Link, delivered: Sequence[Delivered]) -> None:
+        """Messages of a peer that came together: acknowledged now if they are no receipts, else when stored."""
+        now = self._clock.now()
+        held: Held = []
+        for one in delivered:
+            receipt = read_receipt(one.pdu, one.raw, self._reading, now=now)
+            if receipt is None:
+                self._not_a_receipt(link, one)
+            else:
+                self.counts["receipts_that_disagree"] += disagrees(one.pdu, receipt.word)
+                held.append((one.pdu, receipt))
+        if held:
+            self._store(link, held)
 
     def cancel(self) -> None:
         """Give up what is not stored yet: unanswered, the carrier brings it again."""
         for stored in list(self._storing):
             stored.cancel()
 
-    def _stored(
-        self, link: Link, delivered: Delivered, receipt: Receipt, stored: asyncio.Future[None]
-    ) -> None:
+    def _store(self, link: Link, held: Held) -> None:
+        try:
+            storing = self._upstream.receipts([receipt for _, receipt in held])
+        except Unavailable:
+            self._put_off(link, [message for message, _ in held])
+            return
+        stored = asyncio.ensure_future(storing)
+        self._storing.add(stored)
+        self.in_hand += len(held)
+        stored.add_done_callback(partial(self._stored, link, held))
+        if self.listening and self.in_hand >= IN_HAND_MAX:
+            self.listening = False
+            self._listen(False)
+
+    def _stored(self, link: Link, held: Held, stored: Stored) -> None:
         self._storing.discard(stored)
+        self.in_hand -= len(held)
         if not stored.cancelled():
-            wrong = stored.exception()
-            if wrong is None:
-                self.counts["receipts"] += 1
-                link.acknowledge(delivered.pdu, Status.ESME_ROK)
-            else:
-                if not isinstance(wrong, Unavailable):  # a defect of ours must not lose the receipt
-                    self._log.error(
-                        "smpp_receipt_not_stored",
-                        upstream_id=receipt.upstream_id,
-                        word=receipt.word,
-                        exc_info=wrong,
-                    )
-                self._put_off(link, delivered)
+            failed = stored.exception()
+            self._answer(link, held, stored.result() if failed is None else [failed] * len(held))
         self._listen_again()
         self._settled()
 
-    def _put_off(self, link: Link, delivered: Delivered) -> None:
-        """The carrier brings it again."""
-        self.counts["receipts_put_off"] += 1
-        link.acknowledge(delivered.pdu, Status.ESME_RX_T_APPN)
+    def _answer(self, link: Link, held: Held, told: Sequence[BaseException | None]) -> None:
+        """Acknowledge what is stored, and only that."""
+        for (message, receipt), wrong in zip(held, told, strict=True):
+            if wrong is None:
+                self.counts["receipts"] += 1
+                link.acknowledge(message, Status.ESME_ROK)
+                continue
+            if not isinstance(wrong, Unavailable):  # a defect of ours must not lose the receipt
+                self._log.error(
+                    "smpp_receipt_not_stored",
+                    upstream_id=receipt.upstream_id,
+                    word=receipt.word,
+                    exc_info=wrong,
+                )
+            self._put_off(link, [message])
+
+    def _put_off(self, link: Link, messages: Sequence[DeliverSm | DataSm]) -> None:
+        """The carrier brings them again."""
+        self.counts["receipts_put_off"] += len(messages)
+        for message in messages:
+            link.acknowledge(message, Status.ESME_RX_T_APPN)
 
     def _listen_again(self) -> None:
-        if not self.listening and len(self._storing) <= IN_HAND_MAX // 2:
+        if not self.listening and self.in_hand <= IN_HAND_MAX // 2:
             self.listening = True
             self._listen(True)
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Protocol, cast
@@ -10,27 +11,18 @@ from typing import Protocol, cast
 from tidings.connectors.smpp.events import BindRefused, Bound, Closed, Event, Lost
 from tidings.connectors.smpp.pdu import DataSm, DeliverSm, SubmitSm
 from tidings.connectors.smpp.session import Bind, Phase, Session, Timers
-from tidings.domain.outcome import Outcome
 
 KEEPALIVE_S = 30
 
 
-@dataclass(slots=True, eq=False)
-class Submission:
-    """One part on its way: what the caller knows it by, and the promise it waits on."""
-
-    submission_id: int
-    outcome: asyncio.Future[Outcome]
-
-
 class Owner(Protocol):
-    """Who a link reports to."""
+    """Who a link reports to. It knows submissions by their ids."""
 
-    def happened(self, link: "Link", event: Event[Submission]) -> None:
-        """Something of the session: anything but Closed."""
+    def happened(self, link: "Link", events: Sequence[Event[int]]) -> None:
+        """What came together of the session: anything but Closed."""
         ...
 
-    def ended(self, link: "Link", cause: str, lost: list[Lost[Submission]]) -> None:
+    def ended(self, link: "Link", cause: str, lost: list[Lost[int]]) -> None:
         """The session is over, once; `lost` are the submissions without an answer."""
         ...
 
@@ -51,16 +43,14 @@ class Link(asyncio.Protocol):
 
     def __init__(self, terms: Terms, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self.terms = terms
-        self.queue: deque[tuple[SubmitSm, Submission]] = (
-            deque()
-        )  # accepted, waiting for the window or the pace
+        self.queue: deque[tuple[SubmitSm, int]] = deque()  # accepted, waiting for the window or the pace
         self.over = loop.create_future()  # resolves when the connection is gone
         self.bound_at: float | None = None
         self.refused: int | None = None  # the status of a refused bind
         self.cause = ""  # why the session ended
         self._owner = owner
         self._loop = loop
-        self._session: Session[Submission] = Session(terms.timers, now=loop.time())
+        self._session: Session[int] = Session(terms.timers, now=loop.time())
         self._transport: asyncio.Transport | None = None
         self._flushing = False
         self._timer: asyncio.TimerHandle | None = None
@@ -88,9 +78,9 @@ class Link(asyncio.Protocol):
             return 0
         return max(0, self.terms.window - self._session.in_flight)
 
-    def submit(self, message: SubmitSm, submission: Submission) -> None:
+    def submit(self, message: SubmitSm, submission_id: int) -> None:
         """Write a submission with this turn of the loop. Raises ValueError if it does not fit the wire."""
-        self._session.submit(message, submission, now=self._loop.time())
+        self._session.submit(message, submission_id, now=self._loop.time())
         self._flush_soon()
 
     def acknowledge(self, message: DeliverSm | DataSm, status: int) -> None:
@@ -148,12 +138,23 @@ class Link(asyncio.Protocol):
 
     # -- the session's time and octets -------------------------------------------------------------------------
 
-    def _handle(self, events: list[Event[Submission]]) -> None:
+    def _handle(self, events: list[Event[int]]) -> None:
+        """Tell the owner, and end if the last of the events is the end."""
+        last = events[-1] if events else None
+        if isinstance(last, Closed):
+            events = events[:-1]
+        if self.bound_at is None:
+            self._note_bind(events)
+        if events:
+            self._owner.happened(self, events)
+        if isinstance(last, Closed):
+            self._end(last.cause)
+        else:
+            self._flush_soon()
+
+    def _note_bind(self, events: list[Event[int]]) -> None:
         for event in events:
             match event:
-                case Closed(cause):
-                    self._end(cause)
-                    return
                 case Bound():
                     self.bound_at = self._loop.time()
                     self.terms.up.set()
@@ -161,8 +162,6 @@ class Link(asyncio.Protocol):
                     self.refused = status
                 case _:
                     pass
-            self._owner.happened(self, event)
-        self._flush_soon()
 
     def _flush_soon(self) -> None:
         """Write once for all that this turn of the loop brings."""
