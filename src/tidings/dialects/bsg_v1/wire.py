@@ -108,5 +108,5 @@ def number(units: Units) -> Raw:
 
 def stamp(moment: datetime) -> str:
     """`YYYY-MM-DD hh:mm:ss` in UTC: one known client fails on fractions and on zones."""
-    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    return utc.isoformat(" ", "seconds")[:19]
+    text = encode(moment if moment.tzinfo is UTC else moment.astimezone(UTC)).decode()
+    return f"{text[1:11]} {text[12:20]}"  # a quarter of what isoformat() takes

@@ -5,6 +5,7 @@ The status words are the seven of the vendor's status page; the codes and their 
 """
 
 from enum import IntEnum, unique
+from functools import lru_cache
 
 from tidings.domain.bucket import Bucket, bucket
 from tidings.domain.errors import Fault
@@ -105,6 +106,7 @@ STATUS: dict[Bucket, str] = {
 }
 
 
+@lru_cache(maxsize=1024)
 def status_word(standing: Standing) -> str:
     """The status a customer of this API reads; a task's counters count exactly these words."""
     return STATUS[bucket(standing)]
