@@ -26,8 +26,10 @@ from tidings.flows.answers import Answer, RecordAnswers
 from tidings.flows.catalog import CatalogCache
 from tidings.flows.close import Close
 from tidings.flows.dispatch import Dispatch, Waits
+from tidings.flows.hear import Hear
 from tidings.flows.ports import Outgoing
 from tidings.flows.receive import EVERY_PART, Incoming, Receive
+from tidings.flows.recent import Recent
 from tidings.flows.records import Flight
 from tidings.store.admin import Admin
 from tidings.store.database import PostgresDatabase
@@ -195,15 +197,31 @@ class World:
         stored = outcome.upstream_id if isinstance(outcome, Taken) else None
         return Answer(flight, outcome, self.clock.now(), stored)
 
-    async def record(self, answers: list[Answer]) -> None:
-        await RecordAnswers(
+    def recorder(self) -> RecordAnswers:
+        return RecordAnswers(
             self.database,
             clock=self.clock,
             connector_id=self.connector_id,
             waits=WAITS,
             catalog=CatalogCache(),
             reading=self.reading,
-        )(answers)
+        )
+
+    def receiver(self) -> Receive:
+        return Receive(self.database, clock=self.clock, connector_id=self.connector_id, reading=self.reading)
+
+    def hearer(self, recent: Recent | None = None) -> Hear:
+        """What a courier hears; without `recent` one that remembers nothing."""
+        return Hear(
+            self.database,
+            clock=self.clock,
+            record=self.recorder(),
+            receive=self.receiver(),
+            recent=recent or Recent(),
+        )
+
+    async def record(self, answers: list[Answer]) -> None:
+        await self.hearer()(answers, [])
 
     async def says(self, message_id: int, word: str, err: str | None = None, part: int | None = None) -> None:
         """The carrier sends a receipt for each part of a message that it took, or for one part."""
@@ -229,13 +247,13 @@ class World:
             untrusted=said.untrusted,
         )
 
-    async def receive(self, receipts: Sequence[Receipt]) -> None:
-        incoming = [
+    def incoming(self, receipts: Sequence[Receipt]) -> list[Incoming]:
+        return [
             Incoming(one, self.clock.now(), [one.upstream_id] if one.upstream_id else []) for one in receipts
         ]
-        await Receive(self.database, clock=self.clock, connector_id=self.connector_id, reading=self.reading)(
-            incoming
-        )
+
+    async def receive(self, receipts: Sequence[Receipt]) -> None:
+        await self.hearer()([], self.incoming(receipts))
 
     async def deliver_all(self) -> None:
         """Hand over all that is due and let every message of it be delivered."""

@@ -26,7 +26,7 @@ def line_of(world):
     line = Line(
         "x",
         dispatch=None,
-        record=None,
+        hear=world.hearer(),
         receive=Receive(world.database, clock=world.clock, connector_id=world.connector_id),
         clock=world.clock,
         claim_limit=10,

@@ -283,7 +283,7 @@ async def test_a_stop_while_the_database_goes_away(world):
     line = Line(
         "x",
         dispatch=world.dispatcher(),
-        record=None,
+        hear=world.hearer(),
         receive=Receive(world.database, clock=world.clock, connector_id=world.connector_id),
         clock=world.clock,
         claim_limit=10,

@@ -25,8 +25,10 @@ from tidings.flows.callbacks import LEASE, Callbacks
 from tidings.flows.catalog import CatalogCache
 from tidings.flows.close import Close
 from tidings.flows.dispatch import Dispatch
+from tidings.flows.hear import Hear
 from tidings.flows.points import Point
 from tidings.flows.receive import EVERY_PART, Incoming, Receive
+from tidings.flows.recent import Recent
 from tidings.flows.reports import WINDOW
 from tidings.store import invariants
 
@@ -206,14 +208,7 @@ class Life:
                 if flight.connector_id == connector_id
             ]
             if answers:
-                await RecordAnswers(
-                    self.world.database,
-                    clock=self.world.clock,
-                    connector_id=connector_id,
-                    waits=WAITS,
-                    catalog=self.catalog,
-                    reading=EVERY_PART,
-                )(answers)
+                await self._hearer(courier, connector_id)(answers, [])
 
     async def dispatch(self) -> None:
         """Hand over and record what the carrier says."""
@@ -245,12 +240,32 @@ class Life:
             batch = [one for one in self.carrier.unacknowledged if one[0] == connector_id][:most]
             if batch:
                 now = self.world.clock.now()
-                await self._receive(connector_id)(
-                    [Incoming(one, now, [one.upstream_id or ""]) for _, one in batch]
+                # Whichever of them the carrier tells: it may have handed over the message, or not.
+                courier = self.couriers[len(self.carrier.acknowledged) % len(self.couriers)]
+                await self._hearer(courier, connector_id)(
+                    [], [Incoming(one, now, [one.upstream_id or ""]) for _, one in batch]
                 )
                 self.carrier.acknowledged += [one for _, one in batch]
                 for one in batch:
                     self.carrier.unacknowledged.remove(one)
+
+    def _hearer(self, courier: Courier, connector_id: int) -> Hear:
+        record = RecordAnswers(
+            self.world.database,
+            clock=self.world.clock,
+            connector_id=connector_id,
+            waits=WAITS,
+            catalog=self.catalog,
+            reading=EVERY_PART,
+        )
+        recent = courier.memories.setdefault(connector_id, Recent(most=3))
+        return Hear(
+            self.world.database,
+            clock=self.world.clock,
+            record=record,
+            receive=self._receive(connector_id),
+            recent=recent,
+        )
 
     def _receive(self, connector_id: int) -> Receive:
         return Receive(self.world.database, clock=self.world.clock, connector_id=connector_id)

@@ -12,6 +12,7 @@ from tidings.domain.reason import Reason
 from tidings.domain.receipt import Receipt
 from tidings.flows.points import Point
 from tidings.flows.ports import Outgoing
+from tidings.flows.recent import Recent
 from tidings.flows.records import Flight
 from tidings.store.flights import become_courier
 
@@ -50,10 +51,11 @@ class Courier:
         self._connection = connection
         self.number = 0
         self.unanswered: list[tuple[Flight, Outcome]] = []
+        self.memories: dict[int, Recent] = {}  # by connector
 
     async def start_anew(self) -> None:
         """It died, and another one is here."""
-        self.unanswered = []
+        self.unanswered, self.memories = [], {}
         await self.lose_its_number()
 
     async def lose_its_number(self) -> None:

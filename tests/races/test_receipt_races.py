@@ -1,5 +1,6 @@
 """Receipts and what they meet on their way: each other, the answer, the decision; and two pulls."""
 
+import pytest
 from gates import race
 from test_sending_races import sent
 
@@ -8,6 +9,7 @@ from tidings.domain.outcome import Taken, Unknown
 from tidings.domain.status import State
 from tidings.flows.points import Point
 from tidings.flows.receive import Receive
+from tidings.store.invariants import check
 
 
 async def pull(world, limit):
@@ -23,26 +25,55 @@ async def test_two_pulls_share_no_report_and_none_waits_for_the_other(ring):
     assert len(first) == 1
 
 
-async def test_two_receipts_for_one_message_are_heard_one_after_the_other(ring):
+async def test_two_receipts_for_one_message_are_heard_one_after_the_other_under_lock(ring):
     for reference, words in (("a", ("DELIVRD", "UNDELIV")), ("b", ("UNDELIV", "DELIVRD"))):
         [message_id] = await sent(ring, reference)
         await ring.dispatch()
         [(upstream_id, part)] = ring.carrier.known[message_id]
-        one, two = (ring.receive([ring.receipt(upstream_id, part, word)]) for word in words)
+        one, two = (locked(ring, ring.receipt(upstream_id, part, word)) for word in words)
         _, _, waited = await race(ring, one, two, at=Point.RECEIVE_WRITTEN)
         assert (await ring.message(message_id)).standing.state is State.DELIVERED and waited
         log = await ring.gateway.timeline(ring.account_id, message_id)
         assert [line.word for line in log if line.kind == "receipt"] == list(words)
 
 
-async def test_one_receipt_that_comes_on_two_binds_at_once_is_heard_once(ring):
+@pytest.mark.parametrize("words", [("DELIVRD", "UNDELIV"), ("UNDELIV", "DELIVRD")])
+async def test_of_two_receipts_for_one_message_the_one_that_was_overtaken_is_weighed_again(ring, words):
+    [message_id] = await sent(ring, "a")
+    await ring.dispatch()
+    [(upstream_id, part)] = ring.carrier.known[message_id]
+    one, two = (ring.receive([ring.receipt(upstream_id, part, word)]) for word in words)
+    _, _, waited = await race(ring, one, two, at=Point.HEARD_FOLDED)
+    assert (await ring.message(message_id)).standing.state is State.DELIVERED and not waited
+    log = await ring.gateway.timeline(ring.account_id, message_id)
+    assert [line.word for line in log if line.kind == "receipt"] == list(reversed(words))
+    assert await check(ring.sql) == []
+
+
+@pytest.mark.parametrize("at", [Point.HEARD_FOLDED, Point.HEARD_WRITTEN])
+async def test_one_receipt_that_comes_on_two_binds_at_once_is_heard_once(ring, at):
     [message_id] = await sent(ring, "a")
     await ring.dispatch()
     [(upstream_id, part)] = ring.carrier.known[message_id]
     receipt = ring.receipt(upstream_id, part, "DELIVRD")
-    await race(ring, ring.receive([receipt]), ring.receive([receipt]), at=Point.RECEIVE_WRITTEN)
+    await race(ring, ring.receive([receipt]), ring.receive([receipt]), at=at)
     log = await ring.gateway.timeline(ring.account_id, message_id)
     assert len([line for line in log if line.kind == "receipt"]) == 1
+
+
+async def test_one_receipt_that_comes_on_two_binds_at_once_is_heard_once_under_lock(ring):
+    [message_id] = await sent(ring, "a")
+    await ring.dispatch()
+    [(upstream_id, part)] = ring.carrier.known[message_id]
+    receipt = ring.receipt(upstream_id, part, "DELIVRD")
+    await race(ring, locked(ring, receipt), locked(ring, receipt), at=Point.RECEIVE_WRITTEN)
+    log = await ring.gateway.timeline(ring.account_id, message_id)
+    assert len([line for line in log if line.kind == "receipt"]) == 1
+
+
+def locked(world, receipt):
+    """What becomes of a receipt that is no usual one."""
+    return world.receiver()(world.incoming([receipt]))
 
 
 async def handed_over(world):
@@ -66,13 +97,25 @@ async def test_a_receipt_that_cannot_see_the_answer_yet_is_found_by_the_next_ret
     message_id, flight, part = await handed_over(ring)
     await race(
         ring,
-        ring.record([ring.answer(flight, Taken("up1"))]),
+        ring.recorder()([ring.answer(flight, Taken("up1"))]),
         ring.receive([ring.receipt("up1", part, "DELIVRD")]),
         at=Point.ANSWERS_WRITTEN,
     )
     ring.clock.advance(1)
     await Receive(ring.database, clock=ring.clock, connector_id=ring.connector_id).retry_orphans()
     assert (await ring.message(message_id)).standing.state is State.DELIVERED
+
+
+async def test_a_receipt_that_waits_since_the_answer_was_folded_is_heard_with_it(ring):
+    message_id, flight, part = await handed_over(ring)
+    await race(
+        ring,
+        ring.record([ring.answer(flight, Taken("up1"))]),
+        ring.receive([ring.receipt("up1", part, "DELIVRD")]),
+        at=Point.HEARD_FOLDED,
+    )
+    assert (await ring.message(message_id)).standing.state is State.DELIVERED
+    assert await ring.sql.fetchval("select count(*) from orphan") == 0
 
 
 async def doubted(world):

@@ -110,12 +110,26 @@ async def test_who_buries_a_courier_leaves_what_is_being_answered_alone(ring):
     message_id, flight = await lost(ring)
     _, found, waited = await race(
         ring,
-        ring.record([ring.answer(flight, TakenUp("up1"))]),
+        ring.recorder()([ring.answer(flight, TakenUp("up1"))]),
         ring.close_flow().recover(),
         at=Point.ANSWERS_WRITTEN,
     )
     assert found == 0 and not waited
     assert (await ring.message(message_id)).standing.state is State.SENT
+
+
+async def test_an_answer_that_was_folded_as_its_courier_was_buried_is_weighed_again(ring):
+    message_id, flight = await lost(ring)
+    _, found, _ = await race(
+        ring,
+        ring.record([ring.answer(flight, TakenUp("up1"))]),
+        ring.close_flow().recover(),
+        at=Point.HEARD_FOLDED,
+    )
+    assert found == 1
+    assert (await ring.message(message_id)).standing.state is State.SENT
+    log = await ring.gateway.timeline(ring.account_id, message_id)
+    assert [line.kind for line in log] == ["accepted", "written", "doubt", "answered"]
 
 
 async def test_a_timeout_noticed_after_the_second_try_says_nothing_of_that_one(ring):

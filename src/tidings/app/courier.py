@@ -17,8 +17,10 @@ from tidings.flows.answers import RecordAnswers
 from tidings.flows.catalog import CatalogCache
 from tidings.flows.close import Close
 from tidings.flows.dispatch import Dispatch, Waits
+from tidings.flows.hear import Hear
 from tidings.flows.ports import Binds, Clock
 from tidings.flows.receive import PartsReceipted, Reading, Receive
+from tidings.flows.recent import Recent
 from tidings.store.admin import Admin
 from tidings.store.database import PostgresDatabase
 from tidings.store.flights import become_courier, hold_courier
@@ -187,11 +189,13 @@ class Courier:
             catalog=self._catalog,
             reading=reading,
         )
+        receive = Receive(self._database, clock=self._clock, connector_id=connector_id, reading=reading)
+        hear = Hear(self._database, clock=self._clock, record=record, receive=receive, recent=Recent())
         line = Line(
             row["name"],
             dispatch=dispatch,
-            record=record,
-            receive=Receive(self._database, clock=self._clock, connector_id=connector_id, reading=reading),
+            hear=hear,
+            receive=receive,
             clock=self._clock,
             claim_limit=self._config.courier.claim_limit,
             poll_s=self._config.courier.poll_s,

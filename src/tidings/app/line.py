@@ -13,9 +13,10 @@ import structlog
 from tidings.domain.errors import Unavailable
 from tidings.domain.outcome import Outcome, Taken, Unknown, Unwritten
 from tidings.domain.receipt import Receipt
-from tidings.flows.answers import Answer, RecordAnswers
+from tidings.flows.answers import Answer
 from tidings.flows.batcher import Batcher
 from tidings.flows.dispatch import Dispatch, Handover
+from tidings.flows.hear import Hear
 from tidings.flows.points import Point, reach
 from tidings.flows.ports import Binds, Clock, Connector
 from tidings.flows.receive import Incoming, Receive
@@ -25,6 +26,10 @@ PAUSE_S = 1.0
 """How long a step waits when the database is away."""
 
 MAX_BATCH = 1_000
+
+APART_S = 0.01
+"""In a busy time what a carrier says is written down this much apart: a write costs as much as forty messages in it."""
+
 MAX_LATE = 10_000
 """Submissions without an answer that are still remembered for a late one."""
 
@@ -39,7 +44,7 @@ class Line:
         name: str,
         *,
         dispatch: Dispatch,
-        record: RecordAnswers,
+        hear: Hear,
         receive: Receive,
         clock: Clock,
         claim_limit: int,
@@ -48,7 +53,7 @@ class Line:
         self.name = name
         self.wake = asyncio.Event()
         self._dispatch = dispatch
-        self._record_answers = record
+        self._hear = hear
         self._receive = receive
         self._clock = clock
         self._claim_limit = claim_limit
@@ -59,7 +64,7 @@ class Line:
         self._answers: deque[Answer] = deque()
         self._answered = asyncio.Event()
         self._receipts: Batcher[list[Incoming], list[Exception | None]] = Batcher(
-            self._store, max_weight=MAX_BATCH, weigh=len
+            self._store, max_weight=MAX_BATCH, weigh=len, apart_s=APART_S
         )
 
     def receipts(self, receipts: Sequence[Receipt]) -> asyncio.Future[list[Exception | None]]:
@@ -163,42 +168,50 @@ class Line:
         return Incoming(receipt, now, self._connector.lookup_keys(named), suspects)
 
     async def _store(self, groups: list[list[Incoming]]) -> list[list[Exception | None]]:
-        """Groups of receipts in one transaction; for each receipt what went wrong, if anything did."""
-        told = iter(await self._store_all([one for group in groups for one in group]))
+        """Groups of receipts, with the answers that came before them; for each receipt what went wrong, if anything.
+
+        Answers are kept until they are recorded, whatever happens.
+        """
+        answers = [self._answers.popleft() for _ in range(min(len(self._answers), MAX_BATCH))]
+        try:
+            told = iter(await self._store_all(answers, [one for group in groups for one in group]))
+        except BaseException:
+            self._answers.extendleft(reversed(answers))
+            raise
         return [list(islice(told, len(group))) for group in groups]
 
-    async def _store_all(self, batch: list[Incoming]) -> list[Exception | None]:
+    async def _store_all(self, answers: list[Answer], batch: list[Incoming]) -> list[Exception | None]:
         """One bad receipt must not fail its neighbours: then each alone, unless all would meet the same end."""
         try:
-            await self._receive(batch)
+            await self._hear(answers, batch)
+        except Unavailable:
+            raise
         except Exception as error:
-            if len(batch) == 1 or isinstance(error, Unavailable):
-                return [error] * len(batch)
-            return [told for one in batch for told in await self._store_all([one])]
+            if not batch:
+                raise
+            await self._hear(answers, [])
+            if len(batch) == 1:
+                return [error]
+            return [told for one in batch for told in await self._store_all([], [one])]
         return [None] * len(batch)
 
     async def _record(self) -> None:
-        """Answers are recorded in the order they came; while the database is away they wait."""
+        """Answers are recorded in the order they came, with the receipts of that time; again until it is done."""
         while True:
             await self._answered.wait()
             self._answered.clear()
             while self._answers:
-                batch = [self._answers.popleft() for _ in range(min(len(self._answers), MAX_BATCH))]
-                await self._record_batch(batch)
-            if self._stopping and not self._answers:
+                try:
+                    await self._receipts.put([])
+                except Unavailable as away:
+                    log.warning(
+                        "record_failed", connector=self.name, waiting=len(self._answers), why=str(away)
+                    )
+                    if self._stopping:
+                        return  # what is not recorded is recovered as in doubt
+                    await asyncio.sleep(PAUSE_S)
+            if self._stopping:
                 return
-
-    async def _record_batch(self, batch: list[Answer]) -> None:
-        """Again until it is done: recording twice does no harm."""
-        while True:
-            try:
-                await self._record_answers(batch)
-                return
-            except Unavailable as away:
-                log.warning("record_failed", connector=self.name, waiting=len(batch), why=str(away))
-                if self._stopping:
-                    return  # what is not recorded is recovered as in doubt
-                await asyncio.sleep(PAUSE_S)
 
     async def _retry_orphans(self) -> None:
         while True:

@@ -65,7 +65,7 @@ class RecordAnswers:
         self._catalog = catalog
         self._reading = reading
 
-    async def __call__(self, answers: list[Answer]) -> list[None]:
+    async def __call__(self, answers: Sequence[Answer]) -> None:
         """Write it down, and what follows. Doing it twice does no harm."""
         now = self._clock.now()
         async with self._database.transaction() as tx:
@@ -75,7 +75,6 @@ class RecordAnswers:
         await pause(Point.ANSWERS_COMMITTED)
         doubts = [one.flight for one in answers if isinstance(one.outcome, Unknown)]
         await look_for_receipts(self._database, doubts, now=now)
-        return [None] * len(answers)
 
     async def _record(self, tx: DispatchTx, answers: Sequence[Answer], *, now: datetime) -> None:
         certain = [one for one in answers if not isinstance(one.outcome, Unknown)]
@@ -91,14 +90,14 @@ class RecordAnswers:
         log: Log = {}
         again = []
         for one in known:
-            part, lines = _part(one, held), log.setdefault(one.flight.key, [])
+            part, lines = part_of(one, held), log.setdefault(one.flight.key, [])
             if not was_in_doubt[one.flight] and not isinstance(one.outcome, Unwritten):
                 lines += as_written(one.flight, part)
-            evidence = _evidence(one, part, next_route=reroutes.get(one.flight))
+            evidence = evidence_of(one, part, next_route=reroutes.get(one.flight))
             lines.append((evidence, None))
             if evidence.claim is State.QUEUED:
                 again.append(one)
-        taken = [_match(one) for one in known if isinstance(one.outcome, Taken) and one.stored_key]
+        taken = [match_of(one) for one in known if isinstance(one.outcome, Taken) and one.stored_key]
         await tx.add_submissions(taken)
         await self._apply_early_receipts(tx, taken, held, log)
         await fold(tx, log, now=now, held=held)
@@ -156,7 +155,7 @@ class RecordAnswers:
         self, tx: DispatchTx, answers: Sequence[Answer], held: Mapping[Key, Held], *, now: datetime
     ) -> None:
         """Put back what was certainly not taken and may be tried again."""
-        parts = [(one, _part(one, held)) for one in answers]
+        parts = [(one, part_of(one, held)) for one in answers]
         waiting = [(one.flight, now + _wait(one, part)) for one, part in parts if part.state is State.QUEUED]
         await queue_parts(tx, waiting, held)
 
@@ -230,7 +229,7 @@ def _in_turns(answers: Sequence[Answer]) -> list[list[Answer]]:
     return turns
 
 
-def _part(answer: Answer, held: Mapping[Key, Held]) -> Part:
+def part_of(answer: Answer, held: Mapping[Key, Held]) -> Part:
     """The part that an answer is about, as it stands."""
     flight = answer.flight
     return held[flight.key].delivery.attempts[flight.attempt - 1].parts[flight.part - 1]
@@ -238,7 +237,7 @@ def _part(answer: Answer, held: Mapping[Key, Held]) -> Part:
 
 def _blames_the_route(answer: Answer, held: Mapping[Key, Held]) -> bool:
     """A refusal for good that another route may not share, or that a part was spared because of one."""
-    outcome, part = answer.outcome, _part(answer, held)
+    outcome, part = answer.outcome, part_of(answer, held)
     if isinstance(outcome, Unwritten) and outcome.cause == PART_REFUSED:
         parts = held[answer.flight.key].delivery.attempts[answer.flight.attempt - 1].parts
         return any(one.reason is not None and routing.is_the_routes(one.reason) for one in parts)
@@ -266,7 +265,8 @@ def _is_last(outcome: Refused, part: Part) -> bool:
     )
 
 
-def _match(answer: Answer) -> Match:
+def match_of(answer: Answer) -> Match:
+    """What receipts will name, of a submission that was taken."""
     flight = answer.flight
     assert answer.stored_key is not None
     return Match(
@@ -282,7 +282,7 @@ def _match(answer: Answer) -> Match:
     )
 
 
-def _evidence(answer: Answer, part: Part, *, next_route: routing.Route | None) -> Evidence:
+def evidence_of(answer: Answer, part: Part, *, next_route: routing.Route | None) -> Evidence:
     """What an answer says of its part; the first of two copies, or one that was held, is not tried again by itself."""
     evidence = _claim(answer, part, goes_on=next_route is not None)
     if evidence.kind in {Kind.REQUEUED, Kind.DROPPED}:

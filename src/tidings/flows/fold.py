@@ -4,7 +4,6 @@ In one transaction, under the deliveries' locks: the evidence is appended, the d
 holds settled, reports and callbacks owed. Whoever learns something about messages calls this and nothing else.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -15,7 +14,16 @@ from tidings.domain.lifecycle import SETTLE_AFTER, Delivery, apply
 from tidings.domain.message import Standing
 from tidings.domain.money import Units
 from tidings.domain.status import FINAL, State
-from tidings.flows.records import HANDED_OVER, CounterMove, Held, Key, MoneyMove, OwedCallback, OwedReport
+from tidings.flows.records import (
+    HANDED_OVER,
+    CounterMove,
+    Folded,
+    Held,
+    Key,
+    MoneyMove,
+    OwedCallback,
+    OwedReport,
+)
 from tidings.flows.transaction import FoldTx
 
 MAX_REPORTS = 3
@@ -25,47 +33,36 @@ Log = Mapping[Key, Sequence[tuple[Evidence, bytes | None]]]
 """What was learnt, in order, per message: evidence and, for receipts, a fingerprint."""
 
 
-class Moves:
-    """What a batch of folded messages moves, gathered so that each table is written once."""
-
-    def __init__(self) -> None:
-        self.evidence: list[tuple[Key, int, Evidence]] = []
-        self.counters: dict[Key, CounterMove] = {}
-        self.money: dict[int, MoneyMove] = defaultdict(MoneyMove)
-        self.reports: list[OwedReport] = []
-        self.callbacks: list[OwedCallback] = []
-        self.settle_timers: list[tuple[Key, datetime]] = []
-
-
 async def fold(
-    tx: FoldTx, log: Log, *, now: datetime, held: dict[Key, Held] | None = None
-) -> dict[Key, Held]:
+    tx: FoldTx, log: Log, *, now: datetime, held: Mapping[Key, Held] | None = None
+) -> Mapping[Key, Held]:
     """Fold evidence into the messages it is about; their deliveries as they stand then.
 
     `held`: what the caller has under lock already, these messages among it.
     """
     if not log:
         return {}
-    held = held if held is not None else await tx.lock_deliveries(log)
-    touched = {key: held[key] for key in log if key in held}
-    moves = Moves()
-    for key, row in touched.items():
-        for evidence, fingerprint in log[key]:
-            _fold_one(row, (evidence, fingerprint), moves=moves, now=now)
-    for key, places in (await tx.add_evidence(moves.evidence)).items():
-        held[key].evidence += places
-    await tx.save_deliveries(list(touched.values()))
-    await tx.owe_reports(moves.reports)
-    await tx.owe_callbacks(moves.callbacks)
-    await tx.set_settle_timers(moves.settle_timers)
-    await tx.move_counters(moves.counters)
-    await tx.move_money(moves.money, now)
-    return touched
+    folded = folding(log, held if held is not None else await tx.lock_deliveries(log), now=now)
+    await tx.write(folded)
+    return folded.rows
 
 
-def _fold_one(row: Held, learnt: tuple[Evidence, bytes | None], *, moves: Moves, now: datetime) -> None:
+def folding(log: Log, held: Mapping[Key, Held], *, now: datetime) -> Folded:
+    """Fold evidence into deliveries, in place; what is to be written then."""
+    folded = Folded(now)
+    for key, learnt in log.items():
+        row = held.get(key)
+        if row is not None and learnt:
+            folded.rows[key], folded.was[key] = row, row.delivery.version
+            for evidence, fingerprint in learnt:
+                _fold_one(row, evidence, fingerprint, moves=folded, now=now)
+    return folded
+
+
+def _fold_one(
+    row: Held, evidence: Evidence, fingerprint: bytes | None, *, moves: Folded, now: datetime
+) -> None:
     """One piece of evidence into one message."""
-    evidence, fingerprint = learnt
     delivery = row.delivery
     key = (delivery.account_id, delivery.message_id)
     shown_before, handed_over_before = shown_price(row), delivery.sent_at is not None
@@ -74,9 +71,10 @@ def _fold_one(row: Held, learnt: tuple[Evidence, bytes | None], *, moves: Moves,
     moves.evidence.append((key, delivery.version, evidence))
     if fingerprint is not None:
         row.fingerprints.append(fingerprint)
+        moves.fingerprints.setdefault(key, []).append(fingerprint)
     taken_now = delivery.sent_at is not None and not handed_over_before  # may be of a part that came late
     if delivery.final and (applied.changed or taken_now):
-        _settle(row, moves.money[delivery.account_id], evidence)
+        _settle(row, moves.money.setdefault(delivery.account_id, MoneyMove()), evidence)
     if delivery.final and applied.changed and _is_owed(applied.before, delivery, reports=row.reports):
         row.reports += 1
         evidence.report = row.reports
@@ -95,7 +93,7 @@ def _fold_one(row: Held, learnt: tuple[Evidence, bytes | None], *, moves: Moves,
         move.price += shown_price(row) - shown_before
 
 
-def _owe_callback(row: Held, number: int, *, moves: Moves, now: datetime) -> None:
+def _owe_callback(row: Held, number: int, *, moves: Folded, now: datetime) -> None:
     """Have the customer's server told, if there is one."""
     if row.callback_lane is not None:
         delivery = row.delivery

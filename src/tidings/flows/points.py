@@ -19,6 +19,8 @@ class Point(StrEnum):
     DISPATCH_SUBMITTED = "dispatch:submitted"  # bytes have left, no answer is recorded
     ANSWERS_WRITTEN = "answers:written"
     ANSWERS_COMMITTED = "answers:committed"
+    HEARD_FOLDED = "heard:folded"  # answers and receipts folded on the ground of memory, nothing written
+    HEARD_WRITTEN = "heard:written"  # and committed; nobody was acknowledged
     RECEIVE_MATCHED = "receive:matched"  # receipts found their messages, nothing written
     RECEIVE_WRITTEN = "receive:written"
     RECEIVE_COMMITTED = "receive:committed"  # the carrier has no acknowledgement yet

@@ -89,10 +89,10 @@ class Receive:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._connector_id = connector_id
-        self._reading = reading
+        self.connector_id = connector_id
+        self.reading = reading
 
-    async def __call__(self, batch: list[Incoming]) -> list[None]:
+    async def __call__(self, batch: Sequence[Incoming]) -> None:
         """Store a batch of receipts and what follows from them."""
         now = self._clock.now()
         async with self._database.transaction() as tx:
@@ -105,7 +105,6 @@ class Receive:
             await pause(Point.RECEIVE_WRITTEN)
         await pause(Point.RECEIVE_COMMITTED)
         await self._look_again(homeless)
-        return [None] * len(batch)
 
     async def _look_again(self, homeless: Sequence[Incoming]) -> None:
         """An answer that was recorded while these became orphans could not see them, nor they it."""
@@ -121,7 +120,7 @@ class Receive:
         """Try orphans again that are due; how many found their submission."""
         now = self._clock.now()
         async with self._database.transaction() as tx:
-            due = await tx.orphans_due(self._connector_id, now=now, limit=limit)
+            due = await tx.orphans_due(self.connector_id, now=now, limit=limit)
             _, homeless = await self._place(tx, [], due, now=now)
             await tx.retry_orphans([(one, _next_retry(one, now)) for one in homeless])
             await pause(Point.ORPHANS_WRITTEN)
@@ -135,7 +134,7 @@ class Receive:
         """
         now = self._clock.now()
         async with self._database.transaction() as tx:
-            orphan = await tx.orphan(self._connector_id, orphan_id)
+            orphan = await tx.orphan(self.connector_id, orphan_id)
             if orphan is None:
                 return False
             recipient = (await tx.addressees([key]))[key].recipient
@@ -148,7 +147,7 @@ class Receive:
             if its.state in PRE and not its.resent_after:
                 raise Misconfigured(f"no answer, and no doubt, is known of that part of message {key[1]} yet")
             match = Match(
-                connector_id=self._connector_id,
+                connector_id=self.connector_id,
                 upstream_key=orphan.upstream_keys[0] if orphan.upstream_keys else "",
                 account_id=key[0],
                 message_id=key[1],
@@ -166,7 +165,7 @@ class Receive:
     async def _waiting(self, tx: ReceiveTx, batch: Sequence[Incoming]) -> list[Orphan]:
         """The orphans under the ids of these receipts."""
         keys = sorted({key for one in batch for key in one.lookup_keys})
-        return await tx.orphans_named(self._connector_id, keys) if keys else []
+        return await tx.orphans_named(self.connector_id, keys) if keys else []
 
     async def _place(
         self, tx: ReceiveTx, batch: Sequence[Incoming], waiting: Sequence[Orphan], *, now: datetime
@@ -214,7 +213,7 @@ class Receive:
         homeless = [one for one, claim in zip(batch, claims, strict=True) if claim is None]
         tails = sorted({one.receipt.recipient[-TAIL:] for one in homeless} - {""})
         found: dict[str, list[Unanswered]] = defaultdict(list)
-        for one in await tx.unanswered_to(self._connector_id, tails) if tails else []:
+        for one in await tx.unanswered_to(self.connector_id, tails) if tails else []:
             found[one.flight.recipient[-TAIL:]].append(one)
         return found
 
@@ -227,11 +226,11 @@ class Receive:
         for index, keys in suspects.items() if by_key else ():
             claims[index] = _suspected(batch[index], keys, by_key)
         forms = Counter(claim.suspect_form for claim in claims if claim and claim.suspect_form)
-        await tx.count_suspects(self._connector_id, forms)
+        await tx.count_suspects(self.connector_id, forms)
 
     async def _stored(self, tx: ReceiveTx, keys: set[str]) -> dict[str, list[Match]]:
         by_key: dict[str, list[Match]] = defaultdict(list)
-        for match in await tx.matches(self._connector_id, sorted(keys)) if keys else []:
+        for match in await tx.matches(self.connector_id, sorted(keys)) if keys else []:
             by_key[match.upstream_key].append(match)
         return by_key
 
@@ -261,7 +260,7 @@ class Receive:
                 continue
             key = claim.match.key
             evidence, fingerprint = receipt_evidence(
-                one.receipt, claim.match, at=one.at, delivery=held[key].delivery, reading=self._reading
+                one.receipt, claim.match, at=one.at, delivery=held[key].delivery, reading=self.reading
             )
             evidence.suspect_form = claim.suspect_form
             evidence.matched_by = "doubt" if claim.flight else claim.matched_by
@@ -275,7 +274,7 @@ class Receive:
 
     def _orphan(self, one: Incoming) -> Orphan:
         return Orphan(
-            connector_id=self._connector_id,
+            connector_id=self.connector_id,
             id=0,
             upstream_keys=one.lookup_keys,
             suspect_keys=one.suspects(),

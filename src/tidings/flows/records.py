@@ -39,6 +39,10 @@ class KeysTaken(Exception):
     """A customer's own key is in use already; nothing was written."""
 
 
+class Overtaken(Exception):
+    """Somebody else has written since what a write is based on was read; nothing was written."""
+
+
 class KnownCaller(msgspec.Struct, frozen=True):
     """A caller and what proves it."""
 
@@ -110,7 +114,6 @@ class Held(msgspec.Struct):
     charged: Units
     reports: int
     counted_task: int | None
-    evidence: bytes  # where its evidence is; `FoldTx.add_evidence` tells what is to be added
     fingerprints: list[bytes]  # of the receipts it had
     callback_lane: int | None  # where its callbacks queue; None: nobody is called back
     callback_each: bool  # also when it was handed over, not only at its end
@@ -271,6 +274,26 @@ class OwedCallback(msgspec.Struct, frozen=True):
     message_id: int
     number: int
     follows: bool = False  # an earlier one of its message may be in hand when this one could be told
+
+
+class Folded(msgspec.Struct):
+    """What folding evidence into deliveries changed, and all that moves with it: written in one statement."""
+
+    at: datetime
+    rows: dict[Key, Held] = {}  # as they stand now
+    was: dict[
+        Key, int
+    ] = {}  # the version each was folded from: what else has been written since is not overwritten
+    evidence: list[tuple[Key, int, Evidence]] = []  # with the number in its message's log
+    fingerprints: dict[Key, list[bytes]] = {}  # of the receipts among it
+    counters: dict[Key, CounterMove] = {}  # by (account id, task id)
+    money: dict[int, MoneyMove] = {}  # by account
+    reports: list[OwedReport] = []
+    callbacks: list[OwedCallback] = []
+    settle_timers: list[tuple[Key, datetime]] = []
+    ended: list[Flight] = []  # submissions whose answer was waited for until now
+    taken: list[Match] = []  # what receipts will name
+    unheard: list[tuple[int, str]] = []  # (connector id, upstream key): no receipt under these may be waiting
 
 
 class DueCallback(msgspec.Struct, frozen=True):

@@ -26,9 +26,9 @@ from tidings.flows.records import (
     CallbackTold,
     Catalog,
     Content,
-    CounterMove,
     DueCallback,
     Flight,
+    Folded,
     Funds,
     Held,
     Key,
@@ -40,8 +40,6 @@ from tidings.flows.records import (
     NewMessage,
     NewTask,
     Orphan,
-    OwedCallback,
-    OwedReport,
     OwnKey,
     Unanswered,
     Waiting,
@@ -55,32 +53,8 @@ class FoldTx(Protocol):
         """The deliveries, locked in one order until the transaction ends."""
         ...
 
-    async def save_deliveries(self, rows: Sequence[Held]) -> None:
-        """Write what `lock_deliveries` gave and the fold changed."""
-        ...
-
-    async def add_evidence(self, rows: Sequence[tuple[Key, int, Evidence]]) -> dict[Key, bytes]:
-        """Append evidence: key, seq, evidence. What to add to each delivery's `evidence`, to find it again."""
-        ...
-
-    async def move_counters(self, moves: dict[Key, CounterMove]) -> None:
-        """Move counters of tasks, by (account id, task id)."""
-        ...
-
-    async def move_money(self, moves: dict[int, MoneyMove], at: datetime) -> None:
-        """Move balances and write the ledger, by account."""
-        ...
-
-    async def owe_reports(self, rows: Sequence[OwedReport]) -> None:
-        """Write the reports."""
-        ...
-
-    async def owe_callbacks(self, rows: Sequence[OwedCallback]) -> None:
-        """Write the callbacks, and wake who makes them."""
-        ...
-
-    async def set_settle_timers(self, rows: Sequence[tuple[Key, datetime]]) -> None:
-        """Look at these messages again at these times."""
+    async def write(self, folded: Folded) -> None:
+        """Write it all. Raises Overtaken: then the transaction must not be committed."""
         ...
 
 
@@ -101,6 +75,10 @@ class AcceptTx(FoldTx, CatalogTx, Protocol):
 
     async def lock_accounts(self, account_ids: Iterable[int]) -> tuple[dict[int, Funds], int]:
         """The accounts, locked until the transaction ends, and the catalog's version."""
+        ...
+
+    async def move_money(self, moves: dict[int, MoneyMove], at: datetime) -> None:
+        """Move balances and write the ledger, by account."""
         ...
 
     async def keys_taken(self, keys: Sequence[tuple[int, str, str]]) -> set[tuple[int, str, str]]:
@@ -273,6 +251,14 @@ class CloseTx(DispatchTx, Protocol):
 class ReadTx(Protocol):
     """Questions that change nothing."""
 
+    async def deliveries(self, keys: Iterable[Key]) -> dict[Key, Held]:
+        """The deliveries as they stand, of which others may write at any time."""
+        ...
+
+    async def matches(self, connector_id: int, keys: Sequence[str]) -> list[Match]:
+        """Submissions under these keys, newest first."""
+        ...
+
     async def accounts_waiting(
         self, connector_id: int, after: Mapping[int, int], *, now: datetime, limit: int
     ) -> dict[int, list[int]]:
@@ -428,6 +414,10 @@ class Database(Protocol):
 
     def accepting(self) -> AbstractAsyncContextManager[AcceptTx]:
         """The same, for orders."""
+        ...
+
+    def at_once(self) -> AbstractAsyncContextManager[FoldTx]:
+        """A connection for one statement, which is a transaction of its own. Raises Unavailable."""
         ...
 
     def reading(self) -> AbstractAsyncContextManager[ReadTx]:

@@ -1,6 +1,6 @@
 """Accounts, their credentials and their money."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import asyncpg
@@ -20,7 +20,7 @@ MOVE_MONEY = """
 with moved as (
     update account set balance = balance + delta
     from unnest($1::integer[], $2::bigint[]) as t (id, delta)
-    where account.id = t.id and delta <> 0)
+    where account.id = t.id)
 insert into ledger (account_id, at, kind, amount, messages)
 select account_id, $3, kind, amount, messages
 from unnest($4::integer[], $5::ledger_kind[], $6::bigint[], $7::integer[]) as t (account_id, kind, amount, messages)"""
@@ -54,20 +54,9 @@ class AccountRows(Rows):
 
     async def move_money(self, moves: dict[int, MoneyMove], at: datetime) -> None:
         """Move balances and write the ledger, by account."""
-        deltas = [(account_id, move.release - move.hold) for account_id, move in sorted(moves.items())]
-        if not any(delta for _, delta in deltas) and not any(move.charge for move in moves.values()):
-            return
-        entries = [
-            (account_id, kind, amount, messages)
-            for account_id, move in sorted(moves.items())
-            for kind, amount, messages in (
-                ("hold", move.hold, move.held_messages),
-                ("charge", move.charge, move.charged_messages),
-                ("release", move.release, move.released_messages),
-            )
-            if amount
-        ]
-        await self._connection.execute(MOVE_MONEY, *columns(deltas, 2), at, *columns(entries, 4))
+        deltas, entries = balance_moves(moves), ledger_entries(moves)
+        if entries:
+            await self._connection.execute(MOVE_MONEY, *columns(deltas, 2), at, *columns(entries, 4))
 
     async def callers_by_hash(self, hashes: list[bytes]) -> list[KnownCaller]:
         """Who these hashed keys belong to; revoked ones and closed accounts are left out."""
@@ -85,6 +74,26 @@ class AccountRows(Rows):
         """What the account has now."""
         row = await self._connection.fetchrow(BALANCE, account_id)
         return Balance(row["balance"], row["credit_limit"], row["currency"])
+
+
+def balance_moves(moves: Mapping[int, MoneyMove]) -> list[tuple[int, int]]:
+    """By how much each account's balance moves; those that do."""
+    deltas = [(account_id, move.release - move.hold) for account_id, move in sorted(moves.items())]
+    return [one for one in deltas if one[1]]
+
+
+def ledger_entries(moves: Mapping[int, MoneyMove]) -> list[tuple[int, str, int, int]]:
+    """Account id, kind, amount and messages of each line in the ledger."""
+    return [
+        (account_id, kind, amount, messages)
+        for account_id, move in sorted(moves.items())
+        for kind, amount, messages in (
+            ("hold", move.hold, move.held_messages),
+            ("charge", move.charge, move.charged_messages),
+            ("release", move.release, move.released_messages),
+        )
+        if amount
+    ]
 
 
 def account_of(row: asyncpg.Record) -> Account:

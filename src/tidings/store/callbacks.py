@@ -2,24 +2,38 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from tidings.flows.records import CallbackNote, CallbackTold, DueCallback, LaneKey, OwedCallback
 from tidings.store.rows import Rows, columns, fields, table
+from tidings.store.sheet import Column, Sheet
 
 NAME = fields(
     "account_id integer", "lane integer", "due_at timestamptz", "message_id bigint", "number smallint"
 )
 """What names a row, in the order of its key."""
 
-OWED = (*NAME, *fields("follows boolean"))
 TOLD = (*NAME, *fields("status smallint"))
 
+OWED_COLUMNS = (
+    Column("account_id", "integer", attrgetter("account_id")),
+    Column("lane", "integer", attrgetter("lane")),
+    Column("owed_at", "timestamptz", attrgetter("owed_at")),
+    Column("message_id", "bigint", attrgetter("message_id")),
+    Column("number", "smallint", attrgetter("number")),
+    Column("follows", "boolean", attrgetter("follows")),
+)
+"""Of an OwedCallback: it is due at once."""
+
+OWED = """insert into callback (account_id, lane, due_at, message_id, number, follows, owed_at)
+    select account_id, lane, owed_at, message_id, number, follows, owed_at from {rows}"""
+
+_OWED: Sheet[OwedCallback] = Sheet(*OWED_COLUMNS)
+
 # One notification a transaction, at its commit.
-OWE = """
-with owed as (
-    insert into callback (account_id, lane, due_at, message_id, number, follows, owed_at)
-    select account_id, lane, due_at, message_id, number, follows, due_at from {new} as n)
+OWE = f"""
+with owed as ({OWED.format(rows=_OWED.source)})
 select pg_notify('tidings_callbacks', '')"""
 
 WAKE = "select pg_notify('tidings_callbacks', '')"
@@ -153,8 +167,7 @@ class CallbackRows(Rows):
     async def owe_callbacks(self, rows: Sequence[OwedCallback]) -> None:
         """Write the callbacks, and wake who makes them."""
         if rows:
-            new, values = table([_owed(row) for row in rows], OWED)
-            await self._connection.execute(OWE.format(new=new), *values)
+            await self._connection.execute(OWE, *_OWED.arguments(rows))
 
     async def callback_lanes(self, after: LaneKey, *, limit: int) -> list[tuple[LaneKey, datetime]]:
         """Lanes in which something waits, in order, after one; with the earliest due time of each."""
@@ -222,11 +235,6 @@ class CallbackRows(Rows):
         done = _count(await self._connection.execute(TRY_AGAIN, account, message_id, now))
         await self._connection.execute(WAKE)
         return done
-
-
-def _owed(one: OwedCallback) -> tuple[object, ...]:
-    """What names its row: it is due at once."""
-    return (one.account_id, one.lane, one.owed_at, one.message_id, one.number, one.follows)
 
 
 def _row(one: DueCallback) -> tuple[object, ...]:

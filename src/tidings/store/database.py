@@ -10,8 +10,9 @@ from tidings.domain.errors import Unavailable
 from tidings.store.accounts import AccountRows
 from tidings.store.callbacks import CallbackRows
 from tidings.store.catalog import CatalogRows
-from tidings.store.deliveries import DeliveryRows
+from tidings.store.evidence import EvidenceRows
 from tidings.store.flights import FlightRows
+from tidings.store.folded import FoldedRows
 from tidings.store.lookups import LookupRows
 from tidings.store.orders import OrderRows
 from tidings.store.orphans import OrphanRows
@@ -64,15 +65,20 @@ READING = {
 them costs ten times as much as answering them: each names three partitioned tables."""
 
 
+AT_ONCE = {**READING, "enable_hashjoin": "off", "enable_mergejoin": "off"}
+"""What is written in one statement that needs no second look: new orders, and what was learnt of messages. From row to
+row, by key: the only way that is right whatever the sizes are."""
+
 TAKERS = 2
-"""Connections that orders are written by: a second one for when the first has just been lost."""
+"""Connections for these: a second one for when the first has just been lost, or for another connector's."""
 
 
 class Tx(
     AccountRows,
     CatalogRows,
-    DeliveryRows,
+    EvidenceRows,
     FlightRows,
+    FoldedRows,
     LookupRows,
     OrderRows,
     CallbackRows,
@@ -102,7 +108,7 @@ class PostgresDatabase:
         """Connect. Raises Unavailable."""
         self._writers = await self._pool(max_size=self._pool_size, min_size=1, session=WRITING)
         self._readers = await self._pool(max_size=READERS, min_size=0, session=READING)
-        self._takers = await self._pool(max_size=TAKERS, min_size=0, session=READING)
+        self._takers = await self._pool(max_size=TAKERS, min_size=0, session=AT_ONCE)
 
     async def _pool(self, *, max_size: int, min_size: int, session: dict[str, str]) -> asyncpg.Pool:
         try:
@@ -138,6 +144,16 @@ class PostgresDatabase:
         """The same for orders: no statement leaves the planner a choice, so each is planned once."""
         async with self._transaction(self._takers) as tx:
             yield tx
+
+    @asynccontextmanager
+    async def at_once(self) -> AsyncIterator[Tx]:
+        """A connection for one statement that is a transaction of its own. Raises Unavailable."""
+        assert self._takers is not None, "open() first"
+        try:
+            async with self._takers.acquire() as connection:
+                yield Tx(connection)
+        except LOST as error:
+            raise Unavailable(f"the database went away: {type(error).__name__}") from error
 
     @asynccontextmanager
     async def _transaction(self, pool: asyncpg.Pool | None) -> AsyncIterator[Tx]:

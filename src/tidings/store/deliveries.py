@@ -1,7 +1,6 @@
-"""Deliveries and their evidence: read under lock, written back set by set."""
+"""Deliveries: read, and read under lock. They are written in store/folded.py."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -14,116 +13,32 @@ from tidings.domain.part import Part
 from tidings.domain.reason import Reason
 from tidings.domain.settlement import Plan
 from tidings.domain.status import Confirmation, Stage, State
-from tidings.flows.records import CounterMove, Held, Key, OwedReport
-from tidings.store.evidence import EvidenceRows
-from tidings.store.rows import columns, fields, insertion, table
+from tidings.flows.records import Held, Key
+from tidings.store.rows import Rows, columns
 
-SAVED = fields(
-    "version integer",
-    "state delivery_state",
-    "reason text",
-    "stage delivery_stage",
-    "confirmation delivery_confirmation",
-    "inferred boolean",
-    "network_error integer",
-    "flags text",
-    "first_written_at timestamptz",
-    "sent_at timestamptz",
-    "delivered_at timestamptz",
-    "done_at timestamptz",
-    "report_at timestamptz",
-    "read_at timestamptz",
-    "negative_at timestamptz",
-    "held bigint",
-    "charged bigint",
-    "reports smallint",
-    "attempts json",
-    "evidence bytea",
-    "fingerprints bytea",
-)
-"""What folding changes, in this order. The last two only grow."""
+FOLDED = """d.account_id, d.message_id, d.version, d.state::text as state, d.reason, d.stage::text as stage,
+       d.confirmation::text as confirmation, d.inferred, d.network_error, array_to_string(d.flags, ',') as flags,
+       d.first_written_at, d.sent_at, d.delivered_at, d.done_at, d.report_at, d.read_at, d.negative_at, d.held,
+       d.charged, d.reports, d.attempts, d.fingerprints, d.price, d.counted_task, d.callback_lane, d.callback_each"""
 
-GROWING = 2
-
-SPELT = {
-    "flags": "array_to_string(d.flags, ',')",
-    "state": "d.state::text",
-    "stage": "d.stage::text",
-    "confirmation": "d.confirmation::text",
-}
-FOLDED = f"""d.account_id, d.message_id,
-       {", ".join(f"{SPELT.get(name, 'd.' + name)} as {name}" for name, _ in SAVED)},
-       d.price, d.counted_task, d.callback_lane, d.callback_each"""
-
-KEYS = fields("account_id integer", "message_id bigint")
-
-# Each in its turn, so that two that want the same lock them in the same order.
-LOCK_DELIVERIES = f"""
+DELIVERIES = f"""
 select d.*, a.plan
-from {{wanted}} as wanted
+from unnest($1::integer[], $2::bigint[]) as wanted (account_id, message_id)
 cross join lateral (
     select {FOLDED} from delivery d
     where d.account_id = wanted.account_id and d.message_id = wanted.message_id
-    for no key update) as d
+    {{locking}}) as d
 join account a on a.id = d.account_id"""
 
-SAVE_DELIVERIES = """
-update delivery d set {changes}
-from {news} as n
-where d.account_id = n.account_id and d.message_id = n.message_id and d.version < n.version"""
-
-CHANGE = {
-    "flags": "flags = string_to_array(n.flags, ',')",
-    "evidence": "evidence = d.evidence || n.evidence",
-    "fingerprints": "fingerprints = coalesce(d.fingerprints, '') || n.fingerprints",
-}
-
-MOVE_COUNTERS = """
-update task_counter c set
-    handed_over = c.handed_over + n.handed_over, waiting = c.waiting + n.waiting, sent = c.sent + n.sent,
-    delivered = c.delivered + n.delivered, expired = c.expired + n.expired,
-    undeliverable = c.undeliverable + n.undeliverable, rejected = c.rejected + n.rejected,
-    unknown = c.unknown + n.unknown, price = c.price + n.price
-from unnest($1::integer[], $2::bigint[], $3::integer[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
-            $8::integer[], $9::integer[], $10::integer[], $11::bigint[])
-     as n (account_id, task_id, handed_over, waiting, sent, delivered, expired, undeliverable, rejected, unknown,
-           price)
-where c.account_id = n.account_id and c.task_id = n.task_id"""
-
-LOCK_COUNTERS = """
-select c.task_id from unnest($1::integer[], $2::bigint[]) as wanted (account_id, task_id)
-join task_counter c using (account_id, task_id)
-order by c.account_id, c.task_id for no key update of c"""
-
-REPORT = fields(
-    "account_id integer",
-    "message_id bigint",
-    "number smallint",
-    "state delivery_state",
-    "reason text",
-    "stage delivery_stage",
-    "confirmation delivery_confirmation",
-    "inferred boolean",
-    "network_error integer",
-    "sent_at timestamptz",
-    "done_at timestamptz",
-    "price bigint",
-    "report_at timestamptz",
-    "owed_at timestamptz",
-)
-
-SET_SETTLE_TIMERS = """
-insert into timer (account_id, message_id, kind, due_at)
-select account_id, message_id, 'settle', due_at
-from unnest($1::integer[], $2::bigint[], $3::timestamptz[]) as t (account_id, message_id, due_at)"""
+# Each in its turn, so that two that want the same lock them in the same order.
+LOCK_DELIVERIES = DELIVERIES.format(locking="for no key update")
+READ_DELIVERIES = DELIVERIES.format(locking="offset 0")
 
 FINGERPRINT = 8
 """Octets of one."""
 
 PLANS = {str(one): one for one in Plan}
 NO_FLAGS: frozenset[Flag] = frozenset()
-
-BUCKETS = ("waiting", "sent", "delivered", "expired", "undeliverable", "rejected", "unknown")
 
 _decode_attempts = msgspec.json.Decoder(list[Attempt]).decode
 _encode = msgspec.json.Encoder().encode
@@ -165,69 +80,31 @@ def _standing_of(
     )
 
 
-class DeliveryRows(EvidenceRows):
-    """Statements on status, evidence and what moves with them."""
-
-    def __init__(self, connection: asyncpg.Connection) -> None:
-        super().__init__(connection)
-        self._locked: dict[Key, tuple[Any, ...]] = {}  # as they are stored
+class DeliveryRows(Rows):
+    """Statements on deliveries."""
 
     async def lock_deliveries(self, keys: Iterable[Key]) -> dict[Key, Held]:
         """The deliveries, locked in one order until the transaction ends."""
+        return await self._deliveries(LOCK_DELIVERIES, keys)
+
+    async def deliveries(self, keys: Iterable[Key]) -> dict[Key, Held]:
+        """The deliveries as they stand, of which others may write at any time."""
+        return await self._deliveries(READ_DELIVERIES, keys)
+
+    async def _deliveries(self, statement: str, keys: Iterable[Key]) -> dict[Key, Held]:
         wanted = sorted(set(keys))
         if not wanted:
             return {}
-        selection, values = table(wanted, KEYS)
-        rows = await self._connection.fetch(LOCK_DELIVERIES.format(wanted=selection), *values)
-        for row in rows:
-            self._locked[row[0], row[1]] = row[2 : 2 + len(SAVED)]
+        rows = await self._connection.fetch(statement, *columns(wanted, 2))
         return {(row[0], row[1]): held_of(row) for row in rows}
 
-    async def save_deliveries(self, rows: Sequence[Held]) -> None:
-        """Write what `lock_deliveries` gave and the fold changed: only the columns that any of them changed."""
-        if not rows:
-            return
-        keys = [(row.delivery.account_id, row.delivery.message_id) for row in rows]
-        news = [_saved(row) for row in rows]
-        changed = _changes([self._locked[key] for key in keys], news)
-        changes = [SAVED[index] for index, _ in changed]
-        flat = list(zip(*zip(*keys, strict=True), *(column for _, column in changed), strict=True))
-        selection, values = table(flat, (*KEYS, *changes))
-        changing = ", ".join(CHANGE.get(name, f"{name} = n.{name}") for name, _ in changes)
-        await self._connection.execute(SAVE_DELIVERIES.format(changes=changing, news=selection), *values)
-        self._locked.update(zip(keys, news, strict=True))
 
-    async def move_counters(self, moves: dict[Key, CounterMove]) -> None:
-        """Move counters of tasks, by (account id, task id)."""
-        rows = [
-            (*task, move.handed_over, *(move.buckets.get(name, 0) for name in BUCKETS), move.price)  # type: ignore[call-overload]
-            for task, move in sorted(moves.items())
-        ]
-        rows = [row for row in rows if any(row[2:])]
-        if rows:
-            await self._connection.execute(LOCK_COUNTERS, *columns([row[:2] for row in rows], 2))
-            await self._connection.execute(MOVE_COUNTERS, *columns(rows, 11))
-
-    async def owe_reports(self, rows: Sequence[OwedReport]) -> None:
-        """Write the reports."""
-        if rows:
-            statement, values = insertion("report", [_owed(row) for row in rows], REPORT)
-            await self._connection.execute(statement, *values)
-
-    async def set_settle_timers(self, rows: Sequence[tuple[Key, datetime]]) -> None:
-        """Look at these messages again at these times."""
-        if rows:
-            flat = [(*key, due_at) for key, due_at in rows]
-            await self._connection.execute(SET_SETTLE_TIMERS, *columns(flat, 3))
-
-
-def held_of(row: asyncpg.Record) -> Held:
+def held_of(row: Sequence[Any]) -> Held:
     """The delivery, and the money that moves with it, from a row of FOLDED and its account's plan."""
     (
         account_id, message_id, version, state, reason, stage, confirmation, inferred, network_error, flags,
         first_written_at, sent_at, delivered_at, done_at, report_at, read_at, negative_at, held, charged, reports,
-        attempts, evidence, fingerprints, price, counted_task, callback_lane,
-        callback_each, plan,
+        attempts, fingerprints, price, counted_task, callback_lane, callback_each, plan,
     ) = row  # fmt: skip
     delivery = Delivery(
         account_id=account_id,
@@ -254,41 +131,12 @@ def held_of(row: asyncpg.Record) -> Held:
         counted_task=counted_task,
         callback_lane=callback_lane,
         callback_each=callback_each,
-        evidence=evidence,
         fingerprints=_fingerprints(fingerprints) if fingerprints else [],
     )
 
 
 def _fingerprints(joined: bytes) -> list[bytes]:
     return [joined[start : start + FINGERPRINT] for start in range(0, len(joined), FINGERPRINT)]
-
-
-def _saved(row: Held) -> tuple[Any, ...]:
-    """The values of SAVED."""
-    delivery, standing = row.delivery, row.delivery.standing
-    return (
-        delivery.version,
-        standing.state,
-        standing.reason,
-        standing.stage,
-        standing.confirmation,
-        standing.inferred,
-        standing.network_error,
-        ",".join(sorted(delivery.flags)) if delivery.flags else None,
-        delivery.first_written_at,
-        delivery.sent_at,
-        delivery.delivered_at,
-        delivery.done_at,
-        delivery.report_at,
-        delivery.read_at,
-        delivery.negative_at,
-        row.held,
-        row.charged,
-        row.reports,
-        spell_attempts(delivery.attempts),
-        row.evidence,
-        b"".join(row.fingerprints) or None,
-    )
 
 
 def spell_attempts(attempts: list[Attempt]) -> str:
@@ -310,38 +158,3 @@ def _trimmed(values: list[Any], defaults: Sequence[Any]) -> list[Any]:
     while kept and values[kept - 1] == defaults[kept - 1]:
         kept -= 1
     return values[:kept]
-
-
-def _changes(olds: Sequence[Sequence[Any]], news: Sequence[Sequence[Any]]) -> list[tuple[int, Sequence[Any]]]:
-    """The columns of SAVED in which any row is another one now: index and values, of those that grow what is added."""
-    changed: list[tuple[int, Sequence[Any]]] = []
-    pairs = zip(zip(*olds, strict=True), zip(*news, strict=True), strict=True)
-    for index, (before, after) in enumerate(pairs):
-        if before == after:
-            continue
-        grows = index >= len(SAVED) - GROWING
-        changed.append((index, list(map(_added, before, after)) if grows else after))
-    return changed
-
-
-def _added(before: bytes | None, after: bytes | None) -> bytes:
-    return (after or b"")[len(before or b"") :]
-
-
-def _standing(one: Standing) -> tuple[object, ...]:
-    return (one.state, one.reason, one.stage, one.confirmation, one.inferred, one.network_error)
-
-
-def _owed(row: OwedReport) -> tuple[object, ...]:
-    delivery = row.delivery
-    return (
-        row.account_id,
-        row.message_id,
-        row.number,
-        *_standing(delivery.standing),
-        delivery.sent_at or row.owed_at,
-        delivery.done_at,
-        row.price,
-        delivery.report_at,
-        row.owed_at,
-    )

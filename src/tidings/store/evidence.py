@@ -25,10 +25,6 @@ PACK_MOST = 256
 COMPRESSION = 1
 """zlib's fastest: receipts shrink to a ninth, in 2 us each. More effort gains 5 %."""
 
-ADD_PACKS = """
-insert into evidence (account_id, message_id, seq, body)
-select * from unnest($1::integer[], $2::bigint[], $3::integer[], $4::bytea[])"""
-
 PACKS = """
 select e.account_id, e.message_id, e.seq, e.body
 from unnest($1::integer[], $2::bigint[], $3::integer[]) as wanted (account_id, message_id, seq)
@@ -78,13 +74,6 @@ read = msgspec.msgpack.Decoder(Evidence).decode
 
 class EvidenceRows(Rows):
     """Statements on evidence."""
-
-    async def add_evidence(self, rows: Sequence[Noted]) -> dict[Key, bytes]:
-        """Append evidence; per message the places where it is now, to be added to those its delivery knows."""
-        packs, places = pack(rows)
-        if packs:
-            await self._connection.execute(ADD_PACKS, *columns(packs, 4))
-        return places
 
     async def log_of(self, account_id: int, message_id: int) -> list[Evidence]:
         """A message's evidence, oldest first."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 import asyncpg
 import msgspec
@@ -10,17 +11,25 @@ from tidings.domain.order import TrafficClass
 from tidings.flows.ports import Binds
 from tidings.flows.receive import TAIL
 from tidings.flows.records import Flight, Key, Match, Unanswered
-from tidings.store.rows import Rows, columns, fields, insertion, table
+from tidings.store.rows import Rows, columns
+from tidings.store.sheet import Column, Sheet
 
 COURIER_LOCK = 0x7D1
 """The first key of the advisory locks that living couriers hold; the second is their number."""
 
-NATURAL = fields(
-    "connector_id integer", "message_id bigint", "attempt smallint", "part smallint", "try smallint"
+NATURAL_COLUMNS = (
+    Column("connector_id", "integer", attrgetter("connector_id")),
+    Column("message_id", "bigint", attrgetter("message_id")),
+    Column("attempt", "smallint", attrgetter("attempt")),
+    Column("part", "smallint", attrgetter("part")),
+    Column("try", "smallint", attrgetter("try_no")),
 )
+"""What names a Flight."""
 
-END = """
-delete from in_flight f using {ended} as t
+_NAMED: Sheet[Flight] = Sheet(*NATURAL_COLUMNS)
+
+END = f"""
+delete from in_flight f using (select * from {_NAMED.source} offset 0) as t
 where f.connector_id = t.connector_id and f.message_id = t.message_id and f.attempt = t.attempt
   and f.part = t.part and f.try = t.try
 returning f.connector_id, f.message_id, f.attempt, f.part, f.try, f.doubt_since is not null as in_doubt"""
@@ -80,17 +89,25 @@ where message_id = any($1::bigint[]) and doubt_since is null"""
 FIRST_EXPIRY = """
 select min(expires_at) from in_flight where doubt_since is null or decide_at is not null"""
 
-SUBMISSION = fields(
-    "connector_id integer",
-    "upstream_key text",
-    "account_id integer",
-    "message_id bigint",
-    "attempt smallint",
-    "part smallint",
-    "try smallint",
-    "recipient text",
-    "written_at timestamptz",
+SUBMISSION_COLUMNS = (
+    Column("connector_id", "integer", attrgetter("connector_id")),
+    Column("upstream_key", "text", attrgetter("upstream_key")),
+    Column("account_id", "integer", attrgetter("account_id")),
+    Column("message_id", "bigint", attrgetter("message_id")),
+    Column("attempt", "smallint", attrgetter("attempt")),
+    Column("part", "smallint", attrgetter("part")),
+    Column("try", "smallint", attrgetter("try_no")),
+    Column("recipient", "text", attrgetter("recipient")),
+    Column("written_at", "timestamptz", attrgetter("written_at")),
 )
+"""Of a Match."""
+
+_TAKEN: Sheet[Match] = Sheet(*SUBMISSION_COLUMNS)
+
+ADD_SUBMISSIONS = f"""
+insert into submission (connector_id, upstream_key, account_id, message_id, attempt, part, try, recipient, written_at)
+select connector_id, upstream_key, account_id, message_id, attempt, part, try, recipient, written_at
+from {_TAKEN.source}"""
 
 MATCHES = """
 select connector_id, upstream_key, account_id, message_id, attempt, part, try, recipient, written_at
@@ -136,8 +153,7 @@ class FlightRows(Rows):
         if not rows:
             return {}
         by_key = {_natural(row): row for row in rows}
-        selection, values = table(list(by_key), NATURAL)
-        ended = await self._connection.fetch(END.format(ended=selection), *values)
+        ended = await self._connection.fetch(END, *_NAMED.arguments(list(by_key.values())))
         return {by_key[tuple(row)[:5]]: row["in_doubt"] for row in ended}
 
     async def unanswered(self, keys: Iterable[Key]) -> set[Key]:
@@ -185,22 +201,7 @@ class FlightRows(Rows):
     async def add_submissions(self, rows: Sequence[Match]) -> None:
         """Submissions that were taken, under the key their receipts will name."""
         if rows:
-            flat = [
-                (
-                    row.connector_id,
-                    row.upstream_key,
-                    row.account_id,
-                    row.message_id,
-                    row.attempt,
-                    row.part,
-                    row.try_no,
-                    row.recipient,
-                    row.written_at,
-                )
-                for row in rows
-            ]
-            statement, values = insertion("submission", flat, SUBMISSION)
-            await self._connection.execute(statement, *values)
+            await self._connection.execute(ADD_SUBMISSIONS, *_TAKEN.arguments(rows))
 
     async def matches(self, connector_id: int, keys: Sequence[str]) -> list[Match]:
         """Submissions under these keys, newest first."""

@@ -1,6 +1,6 @@
 """Every message told again from its evidence: does it end where its row says, by legal steps, for the right money?"""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from operator import itemgetter
 
@@ -18,7 +18,7 @@ from tidings.store.evidence import Unreadable, fetch_packs, pack_names, read, un
 BATCH = 1_000
 
 DELIVERIES = f"""
-select {FOLDED}, a.plan
+select {FOLDED}, a.plan, d.evidence
 from delivery d join account a on a.id = d.account_id
 where (d.account_id, d.message_id) > ($1, $2) and d.message_id >= $3
 order by d.account_id, d.message_id limit {BATCH}"""
@@ -47,8 +47,10 @@ async def replays(connection: asyncpg.Connection, *, from_id: int = 0) -> AsyncI
     """Every message from an id on that has something wrong with it, in batches of BATCH."""
     after = (-1, 0)
     while rows := await connection.fetch(DELIVERIES, *after, from_id):
-        held = [held_of(row) for row in rows]
-        logs = await _logs(connection, held)
+        held = [held_of(tuple(row)[:-1]) for row in rows]
+        logs = await _logs(
+            connection, {_key(one): row["evidence"] for one, row in zip(held, rows, strict=True)}
+        )
         for one in held:
             told = _tell(one, logs[_key(one)])
             if told.folded or told.submitted or told.billed:
@@ -56,9 +58,9 @@ async def replays(connection: asyncpg.Connection, *, from_id: int = 0) -> AsyncI
         after = _key(held[-1])
 
 
-async def _logs(connection: asyncpg.Connection, held: list[Held]) -> dict[Key, list[Said]]:
+async def _logs(connection: asyncpg.Connection, places: Mapping[Key, bytes]) -> dict[Key, list[Said]]:
     """What is said of each message, in order; as number 0 what stands in a pack that its delivery does not know."""
-    names = {_key(one): set(pack_names(_key(one), one.evidence)) for one in held}
+    names = {key: set(pack_names(key, its)) for key, its in places.items()}
     logs: dict[Key, list[Said]] = {key: [] for key in names}
     for one in await fetch_packs(connection, set().union(*names.values())):
         with suppress(Unreadable):  # what it should say is missing then

@@ -49,6 +49,10 @@ class Sheet(Generic[Row]):
         )
         self.source = f"unnest({arrays}) as sheet ({', '.join(column.name for column in columns)})"
 
+    def at(self, first: int) -> "Sheet[Row]":
+        """The same in a statement where its first parameter has this number."""
+        return Sheet(*self._columns, first=first)
+
     def arguments(self, rows: Sequence[Row]) -> list[object]:
         """The parameters that say these rows: what separates values, how many rows, and the columns."""
         columns = [column.texts(rows) for column in self._columns]
