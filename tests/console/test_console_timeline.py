@@ -1,11 +1,11 @@
 """A message's page tells what happened, who said it, and which status it led to."""
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from console_visitor import NUMBER, TEXT, look, send
+from msgspec.structs import replace
 
 from tidings.console import cards, moments, words
 from tidings.console.timeline import FIRST, LAST, MAX_RAW, timeline

@@ -1,8 +1,8 @@
 """What ties a connector to the flows."""
 
 import asyncio
-import dataclasses
 
+from msgspec import structs
 from test_main_job import send
 
 from tidings.app.line import Line
@@ -45,7 +45,7 @@ async def test_a_receipt_that_cannot_be_stored_does_not_keep_its_neighbours_from
         for message_id in message_ids
         for upstream_id, part in world.carrier.known[message_id]
     ]
-    bad = dataclasses.replace(first, upstream_id="a NUL\0", recipient="380970000000")
+    bad = structs.replace(first, upstream_id="a NUL\0", recipient="380970000000")
     async with asyncio.timeout(10):
         told = await line_of(world).receipts([first, bad, last])
     assert [one is None for one in told] == [True, False, True]

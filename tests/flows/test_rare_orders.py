@@ -1,10 +1,10 @@
 """Orders of events that are rare and happen: each once told a customer something false, or got stuck."""
 
 import asyncio
-import dataclasses
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 from test_hand_over import many
 from test_late_answers import BUSY, THROTTLED, WRONG, resent
 from test_main_job import send
@@ -87,7 +87,7 @@ async def test_an_intermediate_failure_and_the_final_one(world):
     await world.dispatch()
     [(upstream_id, part)] = world.carrier.known[answer.rows[0].id]
     final = world.receipt(upstream_id, part, "UNDELIV", "027")
-    halfway = dataclasses.replace(final, state=State.ENROUTE, intermediate=True, raw=b"other")
+    halfway = structs.replace(final, state=State.ENROUTE, intermediate=True, raw=b"other")
     await world.receive([halfway])
     assert (await standing(world, answer.rows[0].id)).state is State.ENROUTE
     await world.receive([final])
@@ -221,8 +221,8 @@ async def test_second_unwritten_after_the_first_was_taken(world):
 async def test_receipts_without_an_id_are_all_kept(world):
     await send(world, "380972000001")
     [(_, part)] = await world.take()
-    one = dataclasses.replace(world.receipt("", part, "DELIVRD"), upstream_id=None, raw=b"one")
-    two = dataclasses.replace(one, raw=b"two", text="other text")
+    one = structs.replace(world.receipt("", part, "DELIVRD"), upstream_id=None, raw=b"one")
+    two = structs.replace(one, raw=b"two", text="other text")
     await world.receive([one])
     await world.receive([two])
     assert await world.sql.fetchval("select count(*) from orphan") == 2

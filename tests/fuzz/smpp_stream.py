@@ -3,9 +3,17 @@
 from datetime import UTC, datetime
 
 from tidings.connectors.smpp.codes import RESPONSE
-from tidings.connectors.smpp.events import Answered, Closed, Delivered, Event
+from tidings.connectors.smpp.events import Answered, Closed, Delivered, Event, Took
 from tidings.connectors.smpp.frames import PDU_OCTETS_MAX, Framer
-from tidings.connectors.smpp.pdu import BindTransceiver, BindTransceiverResp, SubmitSm, decode, encode
+from tidings.connectors.smpp.ordinary_receipts import OrdinaryReceipts
+from tidings.connectors.smpp.pdu import (
+    BindTransceiver,
+    BindTransceiverResp,
+    SubmitSm,
+    body_of,
+    decode,
+    encode,
+)
 from tidings.connectors.smpp.receipts import Reading, read_receipt
 from tidings.connectors.smpp.session import Phase, Session, Timers
 from tidings.connectors.smpp.words import ReceiptClass, Trust
@@ -13,6 +21,7 @@ from tidings.domain.status import State
 
 NOW = datetime(2026, 5, 17, tzinfo=UTC)
 CARRIER = Reading(Trust(ReceiptClass.CARRIER, err_is_map=True), guess=True)
+ORDINARY = OrdinaryReceipts(CARRIER)
 
 
 def bound_session(submissions: int = 3) -> Session[int]:
@@ -21,7 +30,7 @@ def bound_session(submissions: int = 3) -> Session[int]:
     session.bind(BindTransceiver(), now=0)
     session.receive(encode(BindTransceiverResp(1)), now=0)
     for token in range(submissions):
-        session.submit(SubmitSm(), token, now=0)
+        session.submit(body_of(SubmitSm()), token, now=0)
     session.take()
     return session
 
@@ -37,9 +46,10 @@ def hear(chunks: list[bytes]) -> tuple[list[Event[int]], bytes]:
         events += session.receive(chunk, now=0)
         assert session._framer.held < PDU_OCTETS_MAX
     for event in [one for one in events if isinstance(one, Delivered)]:
-        receipt = read_receipt(event.pdu, event.raw, CARRIER, now=NOW)
+        receipt = read_receipt(event.pdu(), event.raw, CARRIER, now=NOW)
+        assert ORDINARY.read(event.raw, now=NOW) in (None, receipt)
         assert receipt is None or receipt.state is not State.DELIVERED, "no handset vouched for it"
-        events += session.acknowledge(event.pdu)
+        events += session.acknowledge(event)
     written = session.take()
     check(session, events, written)
     return events, written
@@ -47,7 +57,7 @@ def hear(chunks: list[bytes]) -> tuple[list[Event[int]], bytes]:
 
 def check(session: Session[int], events: list[Event[int]], written: bytes) -> None:
     """One fate for each submission; only whole answers on the wire; closed once, if at all."""
-    told = [event.token for event in events if isinstance(event, Answered)]
+    told = [event.token for event in events if isinstance(event, Took | Answered)]
     lost = [one.token for one in session.lose()]
     assert sorted(told + lost) == [0, 1, 2]
     closed = [event for event in events if isinstance(event, Closed)]

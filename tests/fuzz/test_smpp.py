@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from smpp_stream import hear
 
 from tidings.connectors.smpp import pdu as wire
-from tidings.connectors.smpp.events import Answered, Closed, Delivered
+from tidings.connectors.smpp.events import Answered, Closed, Delivered, Took
 from tidings.connectors.smpp.pdu import DeliverSm, SubmitSmResp, encode
 
 numbers = st.integers(0, 6)
@@ -28,7 +28,11 @@ frames = st.one_of(
         lambda number, esm_class, text: encode(DeliverSm(number, esm_class=esm_class, short_message=text)),
         numbers,
         st.sampled_from([0, 4, 0x20, 0x24, 0x44, 8]),
-        body | st.just(b"id:1 stat:DELIVRD err:000 done date:2605171130 text:id:2"),
+        body
+        | st.just(
+            b"id:1 sub:001 dlvrd:001 submit date:2605171130 done date:2605171130 stat:DELIVRD err:000 text:hi"
+        )
+        | st.just(b"id:1 stat:DELIVRD err:000 done date:2605171130 text:id:2"),
     ),
 )
 mangled = st.tuples(frames, st.integers(0, 200), st.integers(0, 255)).map(
@@ -63,6 +67,8 @@ SM = b"\0\x01\x01380501234567\0\x05\x00Tidings\0\x04\x00\x00\0\0\x00\x00\x00\x00
 ODDITIES = {
     "a refusal without a body": (raw(0x80000004, 0x0B, 2), Answered),
     "a refusal with an id": (raw(0x80000004, 0x58, 2, b"\0"), Answered),
+    "a submission that is taken": (raw(0x80000004, 0, 2, b"1a2b\0"), Took),
+    "a submission that is taken, with a TLV": (raw(0x80000004, 0, 2, b"1a2b\0\x04\x28\0\x01\x00"), Answered),
     "an id without its NUL": (raw(0x80000004, 0, 2, b"1a2b"), Answered),
     "an id that is longer than allowed": (raw(0x80000004, 0, 2, b"x" * 200 + b"\0"), Answered),
     "a nack that answers a submission": (raw(0x80000000, 0x03, 2), Answered),

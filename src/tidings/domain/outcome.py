@@ -1,7 +1,8 @@
 """What a carrier's answer to one submission means. A connector gives exactly one of these per submission."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from tidings.domain.reason import Reason
 
@@ -15,8 +16,7 @@ class Next(StrEnum):
     HOLD = "hold"  # not this message's fault: the bind or the account; keep it queued
 
 
-@dataclass(frozen=True, slots=True)
-class Retries:
+class Retries(msgspec.Struct, frozen=True, gc=False):
     """How often a refusal that may pass is tried again, and when: each wait is twice the one before it."""
 
     most: int  # of one part; its refusals are counted together, whatever they were for
@@ -32,16 +32,14 @@ RETRIES = Retries(most=4, first_s=30, longest_s=240)
 """What is usual."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True, gc=False):
     """The next hop took responsibility. Says nothing of delivery."""
 
     upstream_id: str  # exactly as given; may be empty on broken peers
     raw: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """Certainly not taken."""
 
     reason: Reason  # why it ends, if it ends there
@@ -51,15 +49,13 @@ class Refused:
     retries: Retries = RETRIES  # of a RETRY
 
 
-@dataclass(frozen=True, slots=True)
-class Unwritten:
+class Unwritten(msgspec.Struct, frozen=True, gc=False):
     """Never handed to the socket: certainly not sent, goes back to the queue without a mark."""
 
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(msgspec.Struct, frozen=True, gc=False):
     """Bytes left us and no answer came: it may or may not have been taken."""
 
     cause: str  # "timeout", "link_lost", ...

@@ -1,15 +1,15 @@
 """A delivery receipt, as a connector understood it: evidence, not yet a status."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+
+import msgspec
 
 from tidings.domain.reason import Reason
 from tidings.domain.status import Confirmation, State
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What one delivery receipt of a carrier says.
 
     `state` is what it claims for the part it names, already weighed by the connector's receipt class;

@@ -49,6 +49,10 @@ _ENCODE: dict[int, int | bytes] = {
     **{ord(char): code for code, char in enumerate(_BASIC) if code != _ESCAPE},
     **{ord(char): bytes((_ESCAPE, code)) for code, char in _EXTENSION.items()},
 }
+_NO_SEPTET = 0xFF
+_FROM_ASCII = bytes(
+    code if isinstance(code := _ENCODE.get(point), int) else _NO_SEPTET for point in range(256)
+)
 # An escape nobody can read shows as a space, a code with its high bit set is no septet at all.
 _DECODE = _BASIC.replace(chr(_ESCAPE), " ") + "\ufffd" * 128
 _ESCAPED = re.compile(rb"\x1b([^\x1b])", re.DOTALL)
@@ -104,6 +108,10 @@ def encode(text: str, alphabet: Alphabet) -> bytes:
     """
     if alphabet is Alphabet.UCS2:
         return _utf16(text)
+    if text.isascii():  # as most are: then a table does at once what else is done character by character
+        octets = text.encode("ascii").translate(_FROM_ASCII)
+        if _NO_SEPTET not in octets:
+            return octets
     return codecs.charmap_encode(text, "strict", _ENCODE)[0]
 
 

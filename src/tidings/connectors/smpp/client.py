@@ -4,21 +4,22 @@ import asyncio
 import ssl
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from random import Random
 
 import structlog
+from msgspec.structs import replace
 
 from tidings.connectors.smpp import ids, words
 from tidings.connectors.smpp.codes import Status, Tlv, command_name, status_name
-from tidings.connectors.smpp.compose import compose
+from tidings.connectors.smpp.compose import Composer
 from tidings.connectors.smpp.config import OTHER_FORM, SmppConfig
-from tidings.connectors.smpp.events import Answered, Bound, Delivered, Event, Lost, Overdue, Stray
+from tidings.connectors.smpp.events import Answered, Bound, Delivered, Event, Lost, Overdue, Stray, Took
 from tidings.connectors.smpp.intake import Intake
 from tidings.connectors.smpp.link import Link
 from tidings.connectors.smpp.pace import Pace
-from tidings.connectors.smpp.pdu import GenericNack, SubmitSm, SubmitSmResp
+from tidings.connectors.smpp.pdu import GenericNack, SubmitSmResp
 from tidings.connectors.smpp.receipt_text import VALUE_CHARS_MAX
 from tidings.connectors.smpp.receipts import network_error
 from tidings.connectors.smpp.slot import slots
@@ -70,11 +71,11 @@ class SmppConnector:
             settled=lambda: self._moved(None),
         )
         self._rules, self._trust = config.rules(), config.reading().trust
-        self._validity_form = config.validity_form  # until the carrier refuses it
+        self._composer = Composer(config, clock)
         self._pace = Pace(config.rate_per_s, now=self._loop.time())
         self._links: list[Link] = []  # those whose session is up
         self._keepers: list[asyncio.Task[None]] = []
-        self._behind: dict[int, tuple[Link, list[tuple[SubmitSm, int]]]] = {}  # parts, by the one before them
+        self._behind: dict[int, tuple[Link, list[tuple[bytes, int]]]] = {}  # parts, by the one before them
         self._wants_room: list[asyncio.Future[None]] = []
         self._wakes: asyncio.TimerHandle | None = None  # when the pace has a token again
         self._idle: asyncio.Future[None] | None = None  # somebody waits for the last answer
@@ -112,16 +113,11 @@ class SmppConnector:
             self._tell_all(parts, Unwritten("closing" if self._closing else "not_bound"))
             return
         try:
-            now = self._clock.now()
-            form = self._validity_form
-            messages = [
-                (compose(part, self._config, now=now, validity_form=form), part.submission_id)
-                for part in parts
-            ]
+            bodies = [(self._composer.body(part), part.submission_id) for part in parts]
         except ValueError:
             self._tell_all(parts, CANNOT_BE_ENCODED)
             return
-        self._enqueue(link, messages)
+        self._enqueue(link, bodies)
 
     def stored_key(self, upstream_id: str) -> str:
         """The key to store a submission under, from the id in its answer."""
@@ -196,6 +192,8 @@ class SmppConnector:
         delivered: list[Delivered] = []
         for event in events:
             match event:
+                case Took(submission_id, upstream_id, raw):
+                    self._took(submission_id, upstream_id, raw)
                 case Answered(submission_id, answer, raw, late):
                     self._congestion(answer)
                     self._answered(submission_id, self._outcome(answer, raw), late=late)
@@ -235,7 +233,7 @@ class SmppConnector:
         able = [] if self._closing else [link for link in self._links if link.bound and link.terms.submits]
         return max(able, key=lambda link: link.free - len(link.queue), default=None)
 
-    def _enqueue(self, link: Link, parts: list[tuple[SubmitSm, int]]) -> None:
+    def _enqueue(self, link: Link, parts: list[tuple[bytes, int]]) -> None:
         """Queue the first of the parts; the others follow it."""
         first = parts[0]
         if len(parts) > 1:
@@ -255,7 +253,7 @@ class SmppConnector:
         for part in parts:
             self._upstream.answered(part.submission_id, outcome)
 
-    def _follow(self, link: Link, rest: list[tuple[SubmitSm, int]], before: Outcome) -> None:
+    def _follow(self, link: Link, rest: list[tuple[bytes, int]], before: Outcome) -> None:
         """What comes of the parts behind one whose outcome is known."""
         if isinstance(before, Taken | Unknown) and link in self._links and not self._closing:
             self._enqueue(link, rest)
@@ -269,11 +267,8 @@ class SmppConnector:
         """Write of a bind's queue what its window and the pace let through."""
         now = self._loop.time()
         while link.queue and link.free and self._pace.take(now):
-            message, submission_id = link.queue.popleft()
-            try:
-                link.submit(message, submission_id)
-            except ValueError:
-                self._tell(submission_id, CANNOT_BE_ENCODED)
+            body, submission_id = link.queue.popleft()
+            link.submit(body, submission_id, now=now)
         if link.queue:
             self._wake_by_pace()
 
@@ -289,8 +284,13 @@ class SmppConnector:
         if words.needs_operator(refusal):
             self._alarm("smpp_submission_refused", refusal.code)
         if answer.status == Status.ESME_RINVEXPIRY:
-            self._validity_form = OTHER_FORM[self._config.validity_form]
+            self._composer.validity_form = OTHER_FORM[self._config.validity_form]
         return refusal
+
+    def _took(self, submission_id: int, upstream_id: str, raw: bytes) -> None:
+        self._counts["taken"] += 1
+        self._pace.answered()
+        self._tell(submission_id, Taken(upstream_id, raw))
 
     def _stray(self, stray: Stray) -> None:
         self._counts["stray"] += 1

@@ -3,17 +3,21 @@
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+from msgspec import structs
+
 from tidings.connectors.smpp import address
 from tidings.connectors.smpp.codes import EsmClass
 from tidings.connectors.smpp.config import SmppConfig, ValidityForm
-from tidings.connectors.smpp.pdu import SubmitSm
+from tidings.connectors.smpp.pdu import SHORT_MESSAGE_OCTETS_MAX, SubmitSm, body_of
 from tidings.domain.text import Alphabet, encode
-from tidings.flows.ports import Outgoing
+from tidings.flows.ports import Clock, Outgoing
 
 RECEIPT_ALWAYS = 1
 """registered_delivery: a receipt of success or failure. Without it nobody could say what became of a message."""
 
 ADDRESS_OCTETS_MAX = 20
+AROUND_MAX = 4096
+"""Different surroundings of destination and text that a connector keeps."""
 
 _DATA_CODING = {
     (Alphabet.GSM7, False): 0x00,
@@ -37,7 +41,6 @@ def compose(
     for field in (source.digits, destination.digits):
         if len(field.encode("latin-1")) > ADDRESS_OCTETS_MAX or "\0" in field:
             raise ValueError("an address does not fit")
-    header = bytes((5, 0, 3, part.reference, part.parts, part.part)) if part.parts > 1 else b""
     return SubmitSm(
         service_type=config.service_type,
         source_addr_ton=source.ton,
@@ -46,12 +49,66 @@ def compose(
         dest_addr_ton=destination.ton,
         dest_addr_npi=destination.npi,
         destination_addr=destination.digits,
-        esm_class=int(EsmClass.UDHI) if header else 0,
+        esm_class=int(EsmClass.UDHI) if part.parts > 1 else 0,
         validity_period=_validity(part.validity_s, validity_form or config.validity_form, now),
         registered_delivery=RECEIPT_ALWAYS,
         data_coding=_DATA_CODING[part.alphabet, part.flash],
-        short_message=header + _octets(part, config.gsm_alphabet),
+        short_message=_message(part, config.gsm_alphabet),
     )
+
+
+class Composer:
+    """Makes parts into the bodies of one connector's submissions.
+
+    They hardly differ in anything but the destination and the text. So what stands around these two is composed once
+    for many, and kept.
+    """
+
+    def __init__(self, config: SmppConfig, clock: Clock) -> None:
+        self.validity_form = config.validity_form  # until the carrier refuses it
+        self._config = config
+        self._clock = clock
+        self._around: dict[_Kind, tuple[bytes, bytes]] = {}
+
+    def body(self, part: Outgoing) -> bytes:
+        """What stands behind the header of a part's submit_sm. Raises ValueError as `compose` does."""
+        now, recipient = self._clock.now(), part.recipient
+        if not (recipient.isdigit() and recipient.isascii() and len(recipient) <= ADDRESS_OCTETS_MAX):
+            return body_of(compose(part, self._config, now=now, validity_form=self.validity_form))
+        before, between = self._surroundings(part, now)
+        message = _message(part, self._config.gsm_alphabet)
+        if len(message) > SHORT_MESSAGE_OCTETS_MAX:
+            raise ValueError("the message does not fit")
+        return b"%b%b%b%c%b" % (before, recipient.encode(), between, len(message), message)
+
+    def _surroundings(self, part: Outgoing, now: datetime) -> tuple[bytes, bytes]:
+        """What stands before the destination, and what from there to the length of the message."""
+        validity = _validity(part.validity_s, self.validity_form, now)
+        kind = part.sender, part.alphabet, part.flash, part.parts > 1, validity
+        around = self._around.get(kind)
+        if around is None:
+            if len(self._around) >= AROUND_MAX:
+                self._around.clear()
+            composed = compose(part, self._config, now=now, validity_form=self.validity_form)
+            around = self._around[kind] = _around(composed)
+        return around
+
+
+_Kind = tuple[str, Alphabet, bool, bool, str]
+"""What a submission's surroundings depend on: sender, alphabet, flash, one of several parts, validity."""
+
+
+def _around(submit: SubmitSm) -> tuple[bytes, bytes]:
+    body = body_of(structs.replace(submit, short_message=b""))
+    at = len(submit.service_type) + len(submit.source_addr) + 6  # two NULs, types and plans
+    return body[:at], body[at + len(submit.destination_addr) : -1]
+
+
+def _message(part: Outgoing, gsm_alphabet: str) -> bytes:
+    """The text, behind a header if it is one part of several."""
+    if part.parts == 1:
+        return _octets(part, gsm_alphabet)
+    return bytes((5, 0, 3, part.reference, part.parts, part.part)) + _octets(part, gsm_alphabet)
 
 
 def _octets(part: Outgoing, gsm_alphabet: str) -> bytes:

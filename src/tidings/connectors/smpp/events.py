@@ -4,7 +4,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from tidings.connectors.smpp.pdu import DataSm, DeliverSm, GenericNack, SubmitSmResp
+from tidings.connectors.smpp.pdu import DataSm, DeliverSm, GenericNack, SubmitSmResp, decode
 
 Token = TypeVar("Token")
 
@@ -21,8 +21,16 @@ class BindRefused(msgspec.Struct, frozen=True):
     status: int
 
 
+class Took(msgspec.Struct, Generic[Token], frozen=True):
+    """The peer took a submission in time, and its answer says nothing more than the id."""
+
+    token: Token
+    upstream_id: str  # not empty
+    raw: bytes
+
+
 class Answered(msgspec.Struct, Generic[Token], frozen=True):
-    """The peer answered a submission. `late`: Overdue was reported for it before."""
+    """The peer answered a submission otherwise. `late`: Overdue was reported for it before."""
 
     token: Token
     answer: SubmitSmResp | GenericNack
@@ -39,8 +47,15 @@ class Overdue(msgspec.Struct, Generic[Token], frozen=True):
 class Delivered(msgspec.Struct, frozen=True):
     """The peer wants a receipt or a message taken. Answer it with `Session.acknowledge`, once it is stored."""
 
-    pdu: DeliverSm | DataSm
-    raw: bytes
+    command_id: int
+    sequence: int
+    raw: bytes  # a whole PDU, and one that can be read
+
+    def pdu(self) -> DeliverSm | DataSm:
+        """What it says. Read when asked for: ordinary receipts are read without it."""
+        pdu = decode(self.raw)
+        assert isinstance(pdu, DeliverSm | DataSm)
+        return pdu
 
 
 class Stray(msgspec.Struct, frozen=True):
@@ -61,7 +76,17 @@ class Closed(msgspec.Struct, frozen=True):
     cause: str
 
 
-Event = Bound | BindRefused | Answered[Token] | Overdue[Token] | Delivered | Stray | Leaving | Closed
+Event = (
+    Bound
+    | BindRefused
+    | Took[Token]
+    | Answered[Token]
+    | Overdue[Token]
+    | Delivered
+    | Stray
+    | Leaving
+    | Closed
+)
 
 
 class Lost(msgspec.Struct, Generic[Token], frozen=True):

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 
 from structlog.typing import FilteringBoundLogger as Log
@@ -10,7 +11,7 @@ from structlog.typing import FilteringBoundLogger as Log
 from tidings.connectors.smpp.codes import Status
 from tidings.connectors.smpp.events import Delivered
 from tidings.connectors.smpp.link import Link
-from tidings.connectors.smpp.pdu import DataSm, DeliverSm
+from tidings.connectors.smpp.ordinary_receipts import OrdinaryReceipts
 from tidings.connectors.smpp.receipts import Reading, disagrees, read_receipt
 from tidings.domain.errors import Unavailable
 from tidings.domain.number import mask
@@ -20,8 +21,8 @@ from tidings.flows.ports import Clock, Upstream
 IN_HAND_MAX = 2000
 """Receipts being stored at one time. Beyond that the peers are not read from until half of them are done."""
 
-Held = list[tuple[DeliverSm | DataSm, Receipt]]
-"""Receipts that wait for their commit, and the PDUs to acknowledge then."""
+Held = list[tuple[Delivered, Receipt]]
+"""Receipts that wait for their commit, and what is to be acknowledged then."""
 
 Stored = asyncio.Future[Sequence[Exception | None]]
 
@@ -49,6 +50,7 @@ class Intake:
         self.listening = True
         self._upstream = upstream
         self._reading = reading
+        self._ordinary = OrdinaryReceipts(reading)
         self._clock = clock
         self._log = log
         self._listen = listen
@@ -60,12 +62,11 @@ class Intake:
         now = self._clock.now()
         held: Held = []
         for one in delivered:
-            receipt = read_receipt(one.pdu, one.raw, self._reading, now=now)
+            receipt = self._ordinary.read(one.raw, now=now) or self._read(one, now)
             if receipt is None:
                 self._not_a_receipt(link, one)
             else:
-                self.counts["receipts_that_disagree"] += disagrees(one.pdu, receipt.word)
-                held.append((one.pdu, receipt))
+                held.append((one, receipt))
         if held:
             self._store(link, held)
 
@@ -74,11 +75,19 @@ class Intake:
         for stored in list(self._storing):
             stored.cancel()
 
+    def _read(self, delivered: Delivered, now: datetime) -> Receipt | None:
+        """A receipt of any form."""
+        pdu = delivered.pdu()
+        receipt = read_receipt(pdu, delivered.raw, self._reading, now=now)
+        if receipt is not None:
+            self.counts["receipts_that_disagree"] += disagrees(pdu, receipt.word)
+        return receipt
+
     def _store(self, link: Link, held: Held) -> None:
         try:
             storing = self._upstream.receipts([receipt for _, receipt in held])
         except Unavailable:
-            self._put_off(link, [message for message, _ in held])
+            self._put_off(link, [one for one, _ in held])
             return
         stored = asyncio.ensure_future(storing)
         self._storing.add(stored)
@@ -99,11 +108,13 @@ class Intake:
 
     def _answer(self, link: Link, held: Held, told: Sequence[BaseException | None]) -> None:
         """Acknowledge what is stored, and only that."""
-        for (message, receipt), wrong in zip(held, told, strict=True):
+        stored: list[Delivered] = []
+        failed: list[Delivered] = []
+        for (one, receipt), wrong in zip(held, told, strict=True):
             if wrong is None:
-                self.counts["receipts"] += 1
-                link.acknowledge(message, Status.ESME_ROK)
+                stored.append(one)
                 continue
+            failed.append(one)
             if not isinstance(wrong, Unavailable):  # a defect of ours must not lose the receipt
                 self._log.error(
                     "smpp_receipt_not_stored",
@@ -111,13 +122,15 @@ class Intake:
                     word=receipt.word,
                     exc_info=wrong,
                 )
-            self._put_off(link, [message])
+        self.counts["receipts"] += len(stored)
+        link.acknowledge(stored, Status.ESME_ROK)
+        if failed:
+            self._put_off(link, failed)
 
-    def _put_off(self, link: Link, messages: Sequence[DeliverSm | DataSm]) -> None:
+    def _put_off(self, link: Link, delivered: Sequence[Delivered]) -> None:
         """The carrier brings them again."""
-        self.counts["receipts_put_off"] += len(messages)
-        for message in messages:
-            link.acknowledge(message, Status.ESME_RX_T_APPN)
+        self.counts["receipts_put_off"] += len(delivered)
+        link.acknowledge(delivered, Status.ESME_RX_T_APPN)
 
     def _listen_again(self) -> None:
         if not self.listening and self.in_hand <= IN_HAND_MAX // 2:
@@ -125,7 +138,7 @@ class Intake:
             self._listen(True)
 
     def _not_a_receipt(self, link: Link, delivered: Delivered) -> None:
-        pdu = delivered.pdu
+        pdu = delivered.pdu()
         self.counts["not_receipts"] += 1
         self._log.info(
             "smpp_message_dropped",
@@ -134,4 +147,4 @@ class Intake:
             esm_class=pdu.esm_class,
             octets=len(delivered.raw),
         )
-        link.acknowledge(pdu, Status.ESME_ROK)
+        link.acknowledge([delivered], Status.ESME_ROK)

@@ -3,13 +3,12 @@
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Protocol, cast
 
-from tidings.connectors.smpp.events import BindRefused, Bound, Closed, Event, Lost
-from tidings.connectors.smpp.pdu import DataSm, DeliverSm, SubmitSm
+from tidings.connectors.smpp.events import BindRefused, Bound, Closed, Delivered, Event, Lost
 from tidings.connectors.smpp.session import Bind, Phase, Session, Timers
 
 KEEPALIVE_S = 30
@@ -43,7 +42,7 @@ class Link(asyncio.Protocol):
 
     def __init__(self, terms: Terms, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self.terms = terms
-        self.queue: deque[tuple[SubmitSm, int]] = deque()  # accepted, waiting for the window or the pace
+        self.queue: deque[tuple[bytes, int]] = deque()  # accepted, waiting for the window or the pace
         self.over = loop.create_future()  # resolves when the connection is gone
         self.bound_at: float | None = None
         self.refused: int | None = None  # the status of a refused bind
@@ -74,18 +73,22 @@ class Link(asyncio.Protocol):
     @property
     def free(self) -> int:
         """Places in the window, before what is queued."""
-        if not self.bound or self._choked or not self.terms.submits:
+        session, terms = self._session, self.terms
+        if session.phase is not Phase.BOUND or self._choked or not terms.submits:
             return 0
-        return max(0, self.terms.window - self._session.in_flight)
+        return max(0, terms.window - session.in_flight)
 
-    def submit(self, message: SubmitSm, submission_id: int) -> None:
-        """Write a submission with this turn of the loop. Raises ValueError if it does not fit the wire."""
-        self._session.submit(message, submission_id, now=self._loop.time())
+    def submit(self, body: bytes, submission_id: int, *, now: float) -> None:
+        """Write a submission with this turn of the loop. `body` is that of its submit_sm."""
+        self._session.submit(body, submission_id, now=now)
         self._flush_soon()
 
-    def acknowledge(self, message: DeliverSm | DataSm, status: int) -> None:
-        """Answer a message that was delivered; nothing happens if the session is over."""
-        self._handle(self._session.acknowledge(message, status))
+    def acknowledge(self, messages: Iterable[Delivered], status: int) -> None:
+        """Answer messages that were delivered; nothing happens if the session is over."""
+        events: list[Event[int]] = []
+        for message in messages:
+            events += self._session.acknowledge(message, status)
+        self._handle(events)
 
     def read(self, reading: bool) -> None:
         """Whether to take more octets from the peer: not reading is how it is told to wait."""

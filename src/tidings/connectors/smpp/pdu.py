@@ -330,8 +330,17 @@ def _read_tlvs(frame: bytes, at: int) -> dict[int, bytes]:
 
 def encode(pdu: AnyPdu) -> bytes:
     """The frame of a PDU. Raises ValueError if a field does not fit its place on the wire."""
-    body = pdu.body if isinstance(pdu, Other) else _write_body(LAYOUTS[pdu.command_id], pdu)
-    return _HEADER.pack(HEADER_OCTETS + len(body), pdu.command_id, pdu.status, pdu.sequence) + body
+    return frame(pdu.command_id, body_of(pdu), sequence=pdu.sequence, status=pdu.status)
+
+
+def body_of(pdu: AnyPdu) -> bytes:
+    """The octets behind the header. Raises ValueError as `encode` does."""
+    return pdu.body if isinstance(pdu, Other) else _write_body(LAYOUTS[pdu.command_id], pdu)
+
+
+def frame(command_id: int, body: bytes, *, sequence: int, status: int = 0) -> bytes:
+    """A header and the octets behind it."""
+    return _HEADER.pack(HEADER_OCTETS + len(body), command_id, status, sequence) + body
 
 
 def _write_body(layout: _Layout, pdu: Pdu) -> bytes:

@@ -30,7 +30,7 @@ _LABEL = re.compile(
     r"(id|sub|dlvrd|submit[ _]{0,3}date|done[ _]{0,3}date|stat(?:us)?|err(?:or)?|text)[ ]{0,3}:",
     re.IGNORECASE,
 )
-_AROUND = " \t\r\n;,"
+AROUND = " \t\r\n;,"
 _ASCII = methodcaller("decode", "ascii")
 _ONE_NAME = {"submitdate": "submit_date", "donedate": "done_date", "status": "stat", "error": "err"}
 _CENTURY = {10: ("20",), 12: ("20", ""), 14: ("",)}
@@ -59,7 +59,7 @@ def read(body: bytes) -> ReceiptText:
         return scan(body)
     id_, sub, dlvrd, submit_date, done_date, stat, err, text = map(_ASCII, usual.groups())
     return ReceiptText(
-        id_, stat, err, submit_date, done_date, sub, dlvrd, text.strip(_AROUND) or None, 8, True
+        id_, stat, err, submit_date, done_date, sub, dlvrd, text.strip(AROUND) or None, 8, True
     )
 
 
@@ -70,7 +70,7 @@ def scan(body: bytes) -> ReceiptText:
     values: dict[str, str] = {}
     for hit, (name, start, _) in enumerate(hits):
         stop = len(text) if name == "text" or hit + 1 == len(hits) else hits[hit + 1][2]
-        values.setdefault(name, text[start:stop].strip(_AROUND))
+        values.setdefault(name, text[start:stop].strip(AROUND))
     told = {name: value for name, value in values.items() if 0 < len(value) <= VALUE_CHARS_MAX}
     id_leads = bool(hits) and hits[0][0] == "id" and hits[0][2] == 0
     return ReceiptText(**told, labels=len(values), id_leads=id_leads)

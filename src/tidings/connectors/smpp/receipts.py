@@ -44,8 +44,7 @@ def read_receipt(pdu: DeliverSm | DataSm, raw: bytes, reading: Reading, *, now: 
     word = _word(pdu, text)
     err = _err(pdu, text)
     said = words.claim(word, err, intermediate=intermediate, trust=reading.trust)
-    submitted_at = receipt_text.read_date(text.submit_date, now=now, offset_minutes=reading.offset_minutes)
-    done_at = receipt_text.read_date(text.done_date, now=now, offset_minutes=reading.offset_minutes)
+    submitted_at, done_at = times(text.submit_date, text.done_date, reading.offset_minutes, now=now)
     return Receipt(
         upstream_id=_id(pdu, text),
         state=said.state,
@@ -59,8 +58,8 @@ def read_receipt(pdu: DeliverSm | DataSm, raw: bytes, reading: Reading, *, now: 
         network_error=said.network_error,
         untrusted=said.untrusted,
         intermediate=intermediate,
-        done_at=_plausible(done_at, submitted_at, now),
-        submitted_at=_plausible(submitted_at, None, now),
+        done_at=done_at,
+        submitted_at=submitted_at,
         text=text.text,
     )
 
@@ -68,7 +67,12 @@ def read_receipt(pdu: DeliverSm | DataSm, raw: bytes, reading: Reading, *, now: 
 def disagrees(pdu: DeliverSm | DataSm, word: str) -> bool:
     """Whether the TLV names another state than the receipt's word, which is believed."""
     state = pdu.tlvs.get(Tlv.MESSAGE_STATE, b"")
-    told = MESSAGE_STATE.get(state[0]) if state else None
+    return bool(state) and contradicts(word, state[0])
+
+
+def contradicts(word: str, message_state: int) -> bool:
+    """Whether the two are different states; a number that nobody knows says nothing."""
+    told = MESSAGE_STATE.get(message_state)
     return told is not None and STATES.get(word.upper()) is not STATES[told]
 
 
@@ -120,6 +124,15 @@ def network_error(tlvs: Mapping[int, bytes]) -> str | None:
     if len(code) != 3:
         return None
     return code.decode("ascii") if code.isdigit() else str(int.from_bytes(code[1:], "big"))
+
+
+def times(
+    submit_date: str | None, done_date: str | None, offset_minutes: int, *, now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """When a receipt says its message was submitted and done, where that can be."""
+    submitted_at = receipt_text.read_date(submit_date, now=now, offset_minutes=offset_minutes)
+    done_at = receipt_text.read_date(done_date, now=now, offset_minutes=offset_minutes)
+    return _plausible(submitted_at, None, now), _plausible(done_at, submitted_at, now)
 
 
 def _plausible(time: datetime | None, after: datetime | None, now: datetime) -> datetime | None:

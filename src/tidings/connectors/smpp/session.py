@@ -24,6 +24,7 @@ from typing import Generic
 
 import msgspec
 
+from tidings.connectors.smpp import ordinary
 from tidings.connectors.smpp import pdu as wire
 from tidings.connectors.smpp.codes import RESPONSE, SEQUENCE_MAX, Command, Status, Tlv
 from tidings.connectors.smpp.events import (
@@ -38,6 +39,7 @@ from tidings.connectors.smpp.events import (
     Overdue,
     Stray,
     Token,
+    Took,
 )
 from tidings.connectors.smpp.frames import BadFrame, Framer
 from tidings.connectors.smpp.pdu import (
@@ -47,12 +49,15 @@ from tidings.connectors.smpp.pdu import (
     DeliverSm,
     GenericNack,
     Pdu,
-    SubmitSm,
     SubmitSmResp,
 )
 
 Bind = wire.BindReceiver | wire.BindTransmitter | wire.BindTransceiver
 BindResp = wire.BindReceiverResp | wire.BindTransmitterResp | wire.BindTransceiverResp
+
+
+_NO_ID = b"\0"
+"""The body of an answer to a message: its message_id is empty."""
 
 
 class Phase(Enum):
@@ -78,12 +83,8 @@ class Timers:
     unbind_s: float = 5  # for an unbind's answer, or for our acknowledgements when the peer leaves
 
 
-@dataclass(slots=True)
-class _Waiting(Generic[Token]):
-    """A submission without an answer."""
-
-    token: Token
-    since: float
+_Waiting = tuple[Token, float]
+"""A submission without an answer, and since when it waits."""
 
 
 class Session(Generic[Token]):
@@ -98,7 +99,7 @@ class Session(Generic[Token]):
         self._unwritten: dict[int, bytes] = {}  # submissions, kept apart so that they can be held back
         self._window: dict[int, _Waiting[Token]] = {}  # in the order of submission, so the oldest is first
         self._overdue: dict[int, _Waiting[Token]] = {}
-        self._owed: dict[tuple[int, type[Pdu]], int] = {}  # messages that wait for our answer, and how many
+        self._owed: dict[tuple[int, int], int] = {}  # messages that wait for our answer, and how many
         self._heard_at = now
         self._probed_at: float | None = None
         self._deadline = inf  # of the phase itself
@@ -122,15 +123,16 @@ class Session(Generic[Token]):
         """When `tick` has something to do, if nothing else happens before; inf = never."""
         if self.over:
             return inf
-        times = [self._deadline]
+        due = self._deadline
         if self.phase is Phase.BOUND:
-            times.append(self._next_probe())
-        for waiting, patience_s in (
-            (self._window, self._timers.answer_s),
-            (self._overdue, self._timers.late_s),
-        ):
-            times.extend(entry.since + patience_s for entry in list(waiting.values())[:1])
-        return min(times)
+            due = min(due, self._next_probe())
+        for _, since in self._window.values():
+            due = min(due, since + self._timers.answer_s)
+            break  # the first is the oldest
+        for _, since in self._overdue.values():
+            due = min(due, since + self._timers.late_s)
+            break
+        return due
 
     def bind(self, request: Bind, *, now: float) -> None:
         """Ask for a session; Bound or BindRefused follows."""
@@ -139,29 +141,29 @@ class Session(Generic[Token]):
         self._bind_sequence = self._next_sequence()
         self._send(msgspec.structs.replace(request, sequence=self._bind_sequence))
 
-    def submit(self, message: SubmitSm, token: Token, *, now: float) -> None:
-        """Put a submission into the outbox and the window. Raises ValueError if it does not fit the wire.
+    def submit(self, body: bytes, token: Token, *, now: float) -> None:
+        """Put a submission into the outbox and the window.
 
-        `message` needs no sequence number. The window's size is the client's to keep.
+        `body` is that of a submit_sm, the session adds its header. The window's size is the client's to keep.
         """
         assert self.phase is Phase.BOUND
         sequence = self._next_sequence()
-        self._unwritten[sequence] = wire.encode(msgspec.structs.replace(message, sequence=sequence))
-        self._window[sequence] = _Waiting(token, now)
+        self._unwritten[sequence] = wire.frame(Command.SUBMIT_SM, body, sequence=sequence)
+        self._window[sequence] = token, now
 
-    def acknowledge(self, message: DeliverSm | DataSm, status: int = Status.ESME_ROK) -> list[Event[Token]]:
+    def acknowledge(self, message: Delivered, status: int = Status.ESME_ROK) -> list[Event[Token]]:
         """Answer a message that was Delivered: status 0 = stored, ESME_RX_T_APPN = bring it again.
 
         Does nothing if the session is over or the message is answered already.
         """
-        key = (message.sequence, type(message))
+        key = message.command_id, message.sequence
         owed = 0 if self.over else self._owed.pop(key, 0)
         if not owed:
             return []
         if owed > 1:  # a careless peer has several of that number under way
             self._owed[key] = owed - 1
-        answer = wire.DataSmResp if isinstance(message, DataSm) else wire.DeliverSmResp
-        self._send(answer(message.sequence, status))
+        answer_id = message.command_id | RESPONSE
+        self._outbox.append(wire.frame(answer_id, _NO_ID, sequence=message.sequence, status=status))
         return self._leave_if_free() if self.phase is Phase.LEAVING else []
 
     def unbind(self, *, now: float) -> None:
@@ -191,7 +193,7 @@ class Session(Generic[Token]):
         Overdue ones are not among them: they were reported before.
         """
         self.phase = Phase.CLOSED
-        lost = [Lost(entry.token, number not in self._unwritten) for number, entry in self._window.items()]
+        lost = [Lost(token, number not in self._unwritten) for number, (token, _) in self._window.items()]
         self._window.clear()
         self._overdue.clear()
         return lost
@@ -206,6 +208,10 @@ class Session(Generic[Token]):
         try:
             for frame in self._framer.feed(chunk):
                 self.heard(now)
+                event = self._ordinary(frame)
+                if event is not None:
+                    events.append(event)
+                    continue
                 events += self._frame(frame, now)
                 if self.phase is Phase.CLOSED:
                     break
@@ -246,12 +252,23 @@ class Session(Generic[Token]):
         events = []
         for sequence in _older(self._window, self._timers.answer_s, now):
             entry = self._overdue[sequence] = self._window.pop(sequence)
-            events.append(Overdue(entry.token))
+            events.append(Overdue(entry[0]))
         for sequence in _older(self._overdue, self._timers.late_s, now):
             del self._overdue[sequence]
         return events
 
     # -- octets ------------------------------------------------------------------------------------------------
+
+    def _ordinary(self, frame: bytes) -> Event[Token] | None:
+        """What one of the two frames means that nearly all are; None if it is another one, or comes unexpectedly."""
+        if (upstream_id := ordinary.taken_id(frame)) is not None:
+            sequence = ordinary.sequence_of(frame)
+            if sequence in self._window and sequence not in self._unwritten:
+                token, _ = self._window.pop(sequence)
+                return Took(token, upstream_id, frame)
+        elif self.phase is Phase.BOUND and ordinary.is_deliver_sm(frame):
+            return self._owe(Command.DELIVER_SM, ordinary.sequence_of(frame), frame)
+        return None
 
     def _frame(self, frame: bytes, now: float) -> list[Event[Token]]:
         try:
@@ -289,17 +306,23 @@ class Session(Generic[Token]):
         if pdu.sequence in self._unwritten:  # nobody can answer what was never sent
             return Stray(pdu.command_id, pdu.status, pdu.sequence)
         if entry := self._window.pop(pdu.sequence, None):
-            return Answered(entry.token, pdu, frame, late=False)
+            return Answered(entry[0], pdu, frame, late=False)
         if entry := self._overdue.pop(pdu.sequence, None):
-            return Answered(entry.token, pdu, frame, late=True)
+            return Answered(entry[0], pdu, frame, late=True)
         return Stray(pdu.command_id, pdu.status, pdu.sequence)
 
     def _delivered(self, pdu: DeliverSm | DataSm, frame: bytes) -> list[Event[Token]]:
-        key = (pdu.sequence, type(pdu))
-        self._owed[key] = self._owed.get(key, 0) + 1
+        delivered = self._owe(pdu.command_id, pdu.sequence, frame)
         if self.phase in (Phase.OPEN, Phase.BINDING):
-            return [Stray(pdu.command_id, 0, pdu.sequence), *self.acknowledge(pdu, Status.ESME_RINVBNDSTS)]
-        return [Delivered(pdu, frame)]
+            stray = Stray(pdu.command_id, 0, pdu.sequence)
+            return [stray, *self.acknowledge(delivered, Status.ESME_RINVBNDSTS)]
+        return [delivered]
+
+    def _owe(self, command_id: int, sequence: int, frame: bytes) -> Delivered:
+        """A message of the peer, which is owed an answer from here on."""
+        key = command_id, sequence
+        self._owed[key] = self._owed.get(key, 0) + 1
+        return Delivered(command_id, sequence, frame)
 
     def _bind_answered(self, pdu: AnyPdu) -> list[Event[Token]]:
         if not isinstance(pdu, BindResp | GenericNack):
@@ -348,8 +371,8 @@ class Session(Generic[Token]):
 def _older(entries: Mapping[int, _Waiting[Token]], than_s: float, now: float) -> list[int]:
     """The sequence numbers of the entries that are at least so old; entries are in the order of their age."""
     old = []
-    for sequence, entry in entries.items():
-        if entry.since + than_s > now:
+    for sequence, (_, since) in entries.items():
+        if since + than_s > now:
             break
         old.append(sequence)
     return old
