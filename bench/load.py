@@ -69,6 +69,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio: connected."""
         self._transport = cast(asyncio.Transport, transport)
+
+    def begin(self) -> None:
+        """Send the first request."""
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -126,13 +129,21 @@ async def converse(
     port: int,
     connections: int,
     host: str = "127.0.0.1",
+    connected: Callable[[], None] = lambda: None,
 ) -> None:
-    """Keep `connections` busy until `next_request` has no more; each answer's body and seconds go to `answered`."""
+    """Keep `connections` busy until `next_request` has no more; each answer's body and seconds go to `answered`.
+
+    `connected` is called once all of them stand and before the first request: a server with a short queue for new
+    connections makes the client try again after a second, which is not what is measured.
+    """
     loop = asyncio.get_running_loop()
     made = [
         await loop.create_connection(lambda: Connection(next_request, answered), host, port)
         for _ in range(connections)
     ]
+    connected()
+    for _, connection in made:
+        connection.begin()
     await asyncio.gather(*(connection.done for _, connection in made))
 
 

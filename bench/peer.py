@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
 from bench.load import BadRun, converse
-from bench.processes import Meter
+from bench.processes import Meter, Usage
 from bench.results import Results, Sample
 from bench.sink import GIVE_UP_S, Sink
 from bench.sizes import Sizes
@@ -39,7 +39,7 @@ Kannel, whose dlr-url has escapes of its own:
     --peer 'http://127.0.0.1:13013/cgi-bin/sendsms?username=u&password=p&from={from}&to={to}&text={text}\
 &dlr-mask=3&dlr-url={callback}' \\
     --peer-callback '/dlr?ref={reference}&status=%d' --peer-final 'status=1[& ]' \\
-    --peer-success 'Accepted' --peer-pid $(pidof bearerbox) --peer-pid $(pidof smsbox)
+    --peer-success '^[03]: ' --peer-pid $(pidof bearerbox) --peer-pid $(pidof smsbox)
 
 Jasmin, which wants each callback answered with a word:
   python -m bench end_to_end_single \\
@@ -50,7 +50,7 @@ Jasmin, which wants each callback answered with a word:
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: those would hide the defaults, which add_arguments reads off the class
 class Peer:
     """How another gateway is spoken to."""
 
@@ -179,16 +179,17 @@ class PeerBench:
             if not self._success.search(body):
                 bad.append(bytes(body[:300]))
 
-        before = self._meter.read()
+        began: list[Usage] = []
         connections = min(count, self._sizes.connections)
         await converse(
             lambda: next(requests, None), answered,
             host=self._peer.host, port=self._peer.port, connections=connections,
+            connected=lambda: began.append(self._meter.read()),
         )  # fmt: skip
         if bad:
             raise BadRun(f"the other gateway answered {len(bad)} of {count} otherwise: {bad[:3]}")
         await self._sink.all_told(count, within_s=within_s)
-        usage = self._meter.read().minus(before)
+        usage = self._meter.read().minus(began[0])
         return Sample(count / usage.elapsed_s, count, usage)
 
     def _note(self, results: Results, done: Sample) -> None:

@@ -32,3 +32,15 @@ def test_another_gateway_without_a_word_for_success_is_refused_in_one_line(direc
     done = bench("--peer", "http://127.0.0.1:1/send?to={to}", directory=directory)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "--peer-success" in done.stderr
+
+
+def test_what_is_not_said_of_another_gateway_is_as_its_class_has_it():
+    check = (
+        "import argparse; from bench.peer import Peer, add_arguments, peer_of; parser = argparse.ArgumentParser();"
+        "add_arguments(parser); told = ['http://127.0.0.1:1/', 'ok'];"
+        "asked = parser.parse_args(['--peer', told[0], '--peer-success', told[1]]); assert peer_of(asked) == Peer(*told)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
