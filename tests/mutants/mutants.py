@@ -26,6 +26,7 @@ RECEIVE, CLOSE, FOLD = "flows/receive.py", "flows/close.py", "flows/fold.py"
 
 MAIN_JOB = "flows/test_main_job.py"
 SWEEP = "life/test_sweep.py"
+REMEMBERED = "races/test_remembered_accounts.py"
 SENDING, RECEIPTS = "races/test_sending_races.py", "races/test_receipt_races.py"
 
 TAKE_OFF = " " * 12 + (
@@ -216,6 +217,30 @@ MUTANTS = (
         "store/accounts.py",
         (("order by id for no key update", "order by id"),),
         (SENDING,),
+    ),
+    Mutant(
+        "money that another process has spent is spent again",
+        "store/orders.py",
+        ((" and (hold = 0 or balance + credit_limit >= hold)", ""),),
+        (REMEMBERED,),
+    ),
+    Mutant(
+        "a closed account goes on sending",
+        "store/orders.py",
+        (("where id = account_id and closed_at is null and", "where id = account_id and"),),
+        (REMEMBERED,),
+    ),
+    Mutant(
+        "an order is taken at a price of the past",
+        "store/orders.py",
+        (("coalesce({_VERSION} = (select version from catalog), true)", "coalesce({_VERSION} > 0, true)"),),
+        (REMEMBERED,),
+    ),
+    Mutant(
+        "somebody is refused by what is only remembered of his money",
+        ACCEPT,
+        (("judge.ledger.short or ", ""),),
+        (REMEMBERED,),
     ),
     Mutant(
         "who buries a courier does not mind who is just answering",

@@ -1,7 +1,8 @@
 """Take an order: judge each recipient, hold the money, and write it all in one commit before anybody is answered.
 
-Many orders share a transaction. The accounts are locked first and stay locked to the end, so that references,
-balances and ids need no second look: within an account, accepting is a line.
+Many orders share a transaction, which locks their accounts first: within an account, accepting is a line. As a rule
+the transaction is one statement. What it takes was judged by the accounts as the last one left them, and it ends
+itself if they have changed. Then they are locked, judged anew, and written.
 """
 
 import asyncio
@@ -9,8 +10,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from tidings.domain import number
-from tidings.domain.errors import Fault, Outdated, Refusal
+from tidings.domain.errors import Fault, Refusal
 from tidings.domain.order import Draft, OnFault, Order, Receipted
 from tidings.domain.text import Segments, segment
 from tidings.flows.batcher import Batcher
@@ -18,7 +21,7 @@ from tidings.flows.catalog import CatalogCache
 from tidings.flows.judge import RANK, Candidate, Judge, Ledger, Prepared, wanted_keys
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
-from tidings.flows.records import KeysTaken, NewMessage, NewTask
+from tidings.flows.records import Funds, KeysTaken, NotAsRemembered
 from tidings.flows.transaction import Database
 
 MOST_WAITING = 200_000
@@ -48,6 +51,7 @@ class Accept:
         self._ids = new_ids
         self._secret = id_secret
         self._catalog = CatalogCache()
+        self._funds: dict[int, Funds] = {}  # by account, as last seen
         self._batcher: Batcher[Prepared, Receipted] = Batcher(
             self._run, weigh=lambda one: len(one.rows), max_waiting=MOST_WAITING, patience_s=PATIENCE_S
         )
@@ -69,31 +73,52 @@ class Accept:
         await self._batcher.close()
 
     async def _run(self, batch: list[Prepared]) -> list[Receipted | Exception]:
-        """Nearly every key is new: which are taken is asked only once one of them has turned out to be."""
+        """Nearly always all is as it was last seen and every key new: what else may be is asked only then."""
+        try:
+            return await self._take_as_remembered(batch)
+        except KeysTaken:
+            return await self._take(batch, ask_for_keys=True)
+        except NotAsRemembered:
+            pass
         try:
             return await self._take(batch, ask_for_keys=False)
         except KeysTaken:
             return await self._take(batch, ask_for_keys=True)
 
+    async def _take_as_remembered(self, batch: list[Prepared]) -> list[Receipted | Exception]:
+        """By accounts and catalog as they were last seen; the one statement that writes it also confirms that.
+
+        Nobody is refused by memory alone. Raises NotAsRemembered or KeysTaken; then nothing was done.
+        """
+        catalog = self._catalog.remembered
+        accounts = {one.order.caller.account.id for one in batch}
+        if catalog is None or not accounts <= self._funds.keys():
+            raise NotAsRemembered
+        funds = {account_id: replace(self._funds[account_id]) for account_id in accounts}
+        judge = Judge(Ledger(funds, set()), catalog, secret=self._secret, now=self._clock.now())
+        answers = [judge.write(one, as_of=catalog.version) for one in batch]
+        if judge.ledger.short or judge.refused or not judge.new.tasks:
+            raise NotAsRemembered
+        judge.new.version = catalog.version
+        async with self._database.at_once() as tx:
+            self._funds |= await tx.add_orders(judge.new)
+        await pause(Point.ACCEPT_COMMITTED)
+        return answers
+
     async def _take(self, batch: list[Prepared], *, ask_for_keys: bool) -> list[Receipted | Exception]:
-        now = self._clock.now()
+        """With the accounts locked while we judge."""
         async with self._database.accepting() as tx:
             accounts = {one.order.caller.account.id for one in batch}
             funds, version = await tx.lock_accounts(accounts)
             catalog = await self._catalog.current(tx, version)
             taken = await tx.keys_taken(wanted_keys(batch)) if ask_for_keys else set()
-            judge = Judge(Ledger(funds, taken), catalog, secret=self._secret, now=now)
-            tasks: list[NewTask] = []
-            messages: list[NewMessage] = []
-            answers = [
-                judge.write(one, tasks, messages) if one.as_of in (None, version) else Outdated()
-                for one in batch
-            ]
-            await tx.add_orders(tasks, messages)
-            await tx.count_tasks(tasks)
-            await tx.move_money(judge.ledger.moves, now)
+            judge = Judge(Ledger(funds, taken), catalog, secret=self._secret, now=self._clock.now())
+            answers = [judge.write(one, as_of=version) for one in batch]
+            left = await tx.add_orders(judge.new)
+            await tx.add_refused([one for one in judge.new.messages if not one.connector_id])
             await pause(Point.ACCEPT_WRITTEN)
         await pause(Point.ACCEPT_COMMITTED)
+        self._funds |= left
         return answers
 
 

@@ -10,6 +10,11 @@ class CatalogCache:
     def __init__(self) -> None:
         self._catalog: Catalog | None = None
 
+    @property
+    def remembered(self) -> Catalog | None:
+        """The catalog as it was last used; whoever takes it has its version confirmed."""
+        return self._catalog
+
     async def current(self, tx: CatalogTx, version: int | None = None) -> Catalog:
         """The catalog of a version that was read in this transaction; without one it is asked for."""
         if version is None:

@@ -9,14 +9,14 @@ from typing import NamedTuple
 import msgspec
 
 from tidings.domain import ids, web_address
-from tidings.domain.errors import REASON, Fault, Refusal
+from tidings.domain.errors import REASON, Fault, Outdated, Refusal
 from tidings.domain.evidence import Evidence, Kind
 from tidings.domain.money import Units
 from tidings.domain.order import LANE, NO_EXTRAS, Account, Draft, Extras, OnFault, Order, Receipted, Taken
 from tidings.domain.routing import Offer
 from tidings.domain.status import Stage, State
 from tidings.domain.text import Segments
-from tidings.flows.records import Catalog, Funds, MoneyMove, NewMessage, NewTask
+from tidings.flows.records import Catalog, Funds, MoneyMove, NewMessage, NewOrders, NewTask
 
 RANK = {fault: rank for rank, fault in enumerate(Fault)}
 """Of several faults the one with the lowest rank is shown."""
@@ -59,11 +59,13 @@ class Ledger:
     funds: dict[int, Funds]
     taken: set[KeyTaken]
     moves: dict[int, MoneyMove] = field(default_factory=dict)
+    short: bool = False  # somebody had not enough
 
     def hold(self, account_id: int, price: Units) -> bool:
         """Hold money if there is enough."""
         funds = self.funds[account_id]
         if price and price > funds.available:
+            self.short = True
             return False
         if price:
             funds.balance -= price
@@ -98,27 +100,36 @@ class Judge:
 
     def __init__(self, ledger: Ledger, catalog: Catalog, *, secret: bytes, now: datetime) -> None:
         self.ledger = ledger
+        self.new = NewOrders(now, holds=ledger.moves)
+        self.refused = False  # of somebody's order, or of a message that is kept, nothing is sent
         self._catalog = catalog
         self._secret = secret
         self._now = now
         self._openings: dict[tuple[object, ...], Evidence] = {}
 
-    def write(
-        self, prepared: Prepared, tasks: list[NewTask], messages: list[NewMessage]
-    ) -> Receipted | Exception:
-        """Append the order's rows; its answer, or the Refusal that left nothing of it."""
+    def write(self, prepared: Prepared, *, as_of: int) -> Receipted | Exception:
+        """Append the order's rows to `new`; its answer, or the Refusal or Outdated that left nothing of it.
+
+        `as_of` is the version of the catalog by now.
+        """
+        try:
+            if prepared.as_of not in (None, as_of):
+                raise Outdated
+            return self._write(prepared)
+        except (Outdated, Refusal) as refusal:
+            self.refused = True
+            return refusal
+
+    def _write(self, prepared: Prepared) -> Receipted:
         order, task_id = prepared.order, prepared.first_id
         account = order.caller.account
         if self.ledger.funds[account.id].closed:
-            return Refusal(Fault.NO_CREDIT, detail="the account is closed")
-        try:
-            judged = self._judge_all(prepared)
-        except Refusal as refusal:
-            return refusal
+            raise Refusal(Fault.NO_CREDIT, detail="the account is closed")
+        judged = self._judge_all(prepared)
         kept = [one for one in judged if isinstance(one, _Judged)]
         task = self._task(order, task_id, len(kept))
         if kept:
-            tasks.append(task)
+            self.new.tasks.append(task)
         rows: list[Taken | Fault] = []
         next_id = task_id
         for one in judged:
@@ -127,7 +138,7 @@ class Judge:
                 continue
             next_id += 1
             message = self._message(one, order, task, next_id)
-            messages.append(message)
+            self.new.messages.append(message)
             rows.append(_taken(message, one.fault))
         return Receipted(task_id, task.bulk_key, self._now, account.currency, rows)
 
@@ -169,7 +180,10 @@ class Judge:
                     self.ledger.claim(account.id, draft)
                     return _Judged(row, None, price, billed, offer)
                 fault = Fault.NO_CREDIT
-        return _Judged(row, fault, 0, 0, NOWHERE) if order.on_fault is OnFault.RECORD else fault
+        if order.on_fault is not OnFault.RECORD:
+            return fault
+        self.refused = True
+        return _Judged(row, fault, 0, 0, NOWHERE)
 
     def _key_fault(self, draft: Draft, account_id: int) -> Fault | None:
         reference, message_key = draft.reference, draft.message_key

@@ -43,6 +43,10 @@ class Overtaken(Exception):
     """Somebody else has written since what a write is based on was read; nothing was written."""
 
 
+class NotAsRemembered(Exception):
+    """An account cannot pay, or is closed, or the catalog has moved on; nothing was written."""
+
+
 class KnownCaller(msgspec.Struct, frozen=True):
     """A caller and what proves it."""
 
@@ -102,6 +106,27 @@ class NewMessage(msgspec.Struct, frozen=True):
     counted: bool  # its task keeps counters
     callback_lane: int | None  # where its callbacks queue; None: nobody is called back
     callback_each: bool
+
+
+class MoneyMove(msgspec.Struct):
+    """How one account's money moves in one transaction."""
+
+    hold: Units = 0
+    charge: Units = 0
+    release: Units = 0
+    held_messages: int = 0
+    charged_messages: int = 0
+    released_messages: int = 0
+
+
+class NewOrders(msgspec.Struct):
+    """What one transaction takes in, at one time."""
+
+    at: datetime
+    tasks: list[NewTask] = []
+    messages: list[NewMessage] = []
+    holds: dict[int, MoneyMove] = {}  # by account
+    version: int | None = None  # of the catalog that must be in force; None: whichever
 
 
 class Held(msgspec.Struct):
@@ -227,17 +252,6 @@ class CounterMove(msgspec.Struct):
     handed_over: int = 0
     price: Units = 0
     buckets: dict[Bucket, int] = {}
-
-
-class MoneyMove(msgspec.Struct):
-    """How one account's money moves in one transaction."""
-
-    hold: Units = 0
-    charge: Units = 0
-    release: Units = 0
-    held_messages: int = 0
-    charged_messages: int = 0
-    released_messages: int = 0
 
 
 class OwedReport(msgspec.Struct, frozen=True):

@@ -38,7 +38,7 @@ from tidings.flows.records import (
     MoneyMove,
     Named,
     NewMessage,
-    NewTask,
+    NewOrders,
     Orphan,
     OwnKey,
     Unanswered,
@@ -85,15 +85,16 @@ class AcceptTx(FoldTx, CatalogTx, Protocol):
         """Which of (account id, kind, key) are used already."""
         ...
 
-    async def count_tasks(self, tasks: Sequence[NewTask]) -> None:
-        """Note the messages of new tasks in the numbers that lists of messages show."""
+    async def add_orders(self, new: NewOrders) -> dict[int, Funds]:
+        """Lock the accounts and write all of it: tasks, messages, what waits for connectors, and the held money.
+
+        One statement, which needs no transaction around it. Gives how the accounts stand then. Raises KeysTaken or
+        NotAsRemembered, and then a transaction around it must not be committed.
+        """
         ...
 
-    async def add_orders(self, tasks: Sequence[NewTask], messages: Sequence[NewMessage]) -> None:
-        """Write tasks, counters, messages, deliveries, evidence, keys and what waits for connectors.
-
-        Raises KeysTaken if a message's own key is in use: then the transaction must not be committed.
-        """
+    async def add_refused(self, messages: Sequence[NewMessage]) -> None:
+        """Write the reports and callbacks of messages that were refused as they were taken."""
         ...
 
 
@@ -416,7 +417,7 @@ class Database(Protocol):
         """The same, for orders."""
         ...
 
-    def at_once(self) -> AbstractAsyncContextManager[FoldTx]:
+    def at_once(self) -> AbstractAsyncContextManager[Tx]:
         """A connection for one statement, which is a transaction of its own. Raises Unavailable."""
         ...
 

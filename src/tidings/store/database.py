@@ -148,12 +148,8 @@ class PostgresDatabase:
     @asynccontextmanager
     async def at_once(self) -> AsyncIterator[Tx]:
         """A connection for one statement that is a transaction of its own. Raises Unavailable."""
-        assert self._takers is not None, "open() first"
-        try:
-            async with self._takers.acquire() as connection:
-                yield Tx(connection)
-        except LOST as error:
-            raise Unavailable(f"the database went away: {type(error).__name__}") from error
+        async with self._connection(self._takers) as tx:
+            yield tx
 
     @asynccontextmanager
     async def _transaction(self, pool: asyncpg.Pool | None) -> AsyncIterator[Tx]:
@@ -167,9 +163,14 @@ class PostgresDatabase:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Tx]:
         """A connection for one statement that only reads."""
-        assert self._readers is not None, "open() first"
+        async with self._connection(self._readers) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _connection(self, pool: asyncpg.Pool | None) -> AsyncIterator[Tx]:
+        assert pool is not None, "open() first"
         try:
-            async with self._readers.acquire() as connection:
+            async with pool.acquire() as connection:
                 yield Tx(connection)
         except LOST as error:
             raise Unavailable(f"the database went away: {type(error).__name__}") from error

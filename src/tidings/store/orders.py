@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
+import asyncpg
 import msgspec
 
 from tidings.domain.bucket import Bucket, bucket
@@ -11,7 +12,17 @@ from tidings.domain.evidence import Evidence
 from tidings.domain.lifecycle import begin
 from tidings.domain.message import Standing
 from tidings.domain.text import Alphabet
-from tidings.flows.records import Key, KeysTaken, NewMessage, NewTask, OwedCallback
+from tidings.flows.records import (
+    Funds,
+    Key,
+    KeysTaken,
+    MoneyMove,
+    NewMessage,
+    NewOrders,
+    NewTask,
+    NotAsRemembered,
+    OwedCallback,
+)
 from tidings.store.callbacks import CallbackRows
 from tidings.store.evidence import pack
 from tidings.store.rows import columns
@@ -21,10 +32,6 @@ KEYS_TAKEN = """
 select k.account_id, k.kind::text, k.key
 from unnest($1::integer[], $2::key_kind[], $3::text[]) as wanted (account_id, kind, key)
 join external_key k using (account_id, kind, key)"""
-
-ADD_COUNTERS = """
-insert into task_counter (account_id, task_id, waiting, rejected, undeliverable, price)
-select * from unnest($1::integer[], $2::bigint[], $3::integer[], $4::integer[], $5::integer[], $6::bigint[])"""
 
 ADD_OPENING_REPORTS = """
 insert into report (account_id, message_id, number, state, reason, stage, confirmation, inferred, sent_at, done_at,
@@ -99,23 +106,60 @@ _MESSAGES: Sheet[_Row] = Sheet(
     Column("evidence", "bytea", attrgetter("evidence")),
     first=_TASKS.end,
 )
-_NOW = f"${_MESSAGES.end}::timestamptz"
-_PACKS = ", ".join(
-    f"${number}::{kind}[]"
-    for number, kind in enumerate(("integer", "bigint", "integer", "bytea"), start=_MESSAGES.end + 1)
-)
+_PARAMETERS = iter(range(_MESSAGES.end, _MESSAGES.end + 40))
 
+
+def _parameters(*types: str) -> str:
+    """The next parameters, of these types."""
+    return ", ".join(f"${next(_PARAMETERS)}::{one}" for one in types)
+
+
+_NOW, _VERSION = _parameters("timestamptz"), _parameters("bigint")
+_BY_ACCOUNT = _parameters("integer[]", "bigint[]", "integer[]", "integer[]", "bigint[]", "bigint[]")
+_COUNTERS = _parameters("integer[]", "bigint[]", "integer[]", "integer[]", "integer[]", "bigint[]")
+_PACKS = _parameters("integer[]", "bigint[]", "integer[]", "bytea[]")
+_FED = _parameters("integer[]")
+
+NOT_AS_REMEMBERED = "TD001"
+"""The code by which the statement ends itself."""
+
+OWN_KEYS_ARE_UNIQUE = "external_key_pkey"
+
+# The accounts come first and everything else is made to depend on them: whoever else takes orders of one of them waits
+# there, holding nothing yet. One that is closed or cannot pay is not moved, and that ends the statement.
 ADD = f"""
-with new as materialized (
-    select *, coalesce(scheduled_for, {_NOW}) as due_at,
+with per_account as materialized (
+    select * from unnest({_BY_ACCOUNT}) as t (account_id, hold, held, messages, first_id, last_id)),
+moved as (
+    update account set balance = balance - hold from per_account
+    where id = account_id and closed_at is null and (hold = 0 or balance + credit_limit >= hold)
+    returning id, balance, credit_limit),
+allowed as materialized (
+    select insist((select count(*) from moved) = (select count(*) from per_account)
+                  and coalesce({_VERSION} = (select version from catalog), true), '{NOT_AS_REMEMBERED}')),
+new as materialized (
+    select sheet.*, coalesce(scheduled_for, {_NOW}) as due_at,
            coalesce(scheduled_for, {_NOW}) + validity_s * interval '1 second' as expires_at
-    from {_MESSAGES.source}),
+    from allowed cross join {_MESSAGES.source}),
+holds as (
+    insert into ledger (account_id, at, kind, amount, messages)
+    select account_id, {_NOW}, 'hold', hold, held from allowed cross join per_account where hold > 0),
+counts as (
+    insert into message_count as c (account_id, width, starts_at, messages, first_id, last_id)
+    select account_id, width, date_trunc(width, {_NOW}), messages, first_id, last_id
+    from allowed cross join per_account cross join (values ('day'), ('minute')) as t (width)
+    on conflict (account_id, width, starts_at) do update
+        set messages = c.messages + excluded.messages, first_id = least(c.first_id, excluded.first_id),
+            last_id = greatest(c.last_id, excluded.last_id)),
 tasks as (
     insert into task (account_id, id, total, dialect, source, test, bulk_key, own_bulk_key, name, validity_s,
                       created_at, scheduled_for)
     select account_id, id, total, dialect, source, test, bulk_key, own_bulk_key, name, validity_s,
            {_NOW}, scheduled_for
-    from {_TASKS.source}),
+    from allowed cross join {_TASKS.source}),
+counters as (
+    insert into task_counter (account_id, task_id, waiting, rejected, undeliverable, price)
+    select counted.* from allowed cross join unnest({_COUNTERS}) as counted),
 messages as (
     insert into message (account_id, id, task_id, reference, message_key, recipient, sender, text, parts, ucs2,
                          flash, traffic_class, price, country, created_at, scheduled_for, expires_at, extras)
@@ -133,18 +177,17 @@ keys as (
     insert into external_key (account_id, kind, key, message_id)
     select account_id, 'reference'::key_kind, reference, id from new where own_reference
     union all
-    select account_id, 'message', message_key, id from new where own_message_key
-    on conflict do nothing returning 1),
+    select account_id, 'message', message_key, id from new where own_message_key),
 waiting as (
     insert into outbox (connector_id, lane, due_at, message_id, part, attempt, account_id, parts, expires_at)
     select connector_id, lane, due_at, id, 0, 1, account_id, parts, expires_at
     from new where connector_id <> 0),
 packs as (
     insert into evidence (account_id, message_id, seq, body)
-    select * from unnest({_PACKS}))
-select (select count(*) from keys) as keys_added,
-       (select count(pg_notify('tidings_outbox', connector_id::text))
-        from (select distinct connector_id from new where connector_id <> 0) as fed) as connectors_woken"""
+    select pack.* from allowed cross join unnest({_PACKS}) as pack)
+select id, balance, credit_limit,
+       (select count(pg_notify('tidings_outbox', fed::text)) from unnest({_FED}) as fed) as connectors_woken
+from allowed cross join moved"""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -158,26 +201,58 @@ class OrderRows(CallbackRows):
             return set()
         return {tuple(row) for row in await self._connection.fetch(KEYS_TAKEN, *columns(keys, 3))}
 
-    async def add_orders(self, tasks: Sequence[NewTask], messages: Sequence[NewMessage]) -> None:
-        """Write tasks, counters, messages, deliveries, evidence, keys and what waits for connectors.
+    async def add_orders(self, new: NewOrders) -> dict[int, Funds]:
+        """Lock the accounts and write all of it: tasks, messages, what waits for connectors, and the held money.
 
-        Raises KeysTaken if a message's own key is in use: then the transaction must not be committed.
+        One statement, which needs no transaction around it. Gives how the accounts stand then. Raises KeysTaken or
+        NotAsRemembered, and then a transaction around it must not be committed.
         """
-        if not tasks:
-            return
-        execute = self._connection.execute
+        if not new.tasks:
+            return {}
+        messages = new.messages
         packs, places = pack([((one.task.account_id, one.id), 1, one.accepted) for one in messages])
-        sheets = (*_TASKS.arguments(tasks), *_MESSAGES.arguments(_rows(messages, places)))
-        added = await self._connection.fetchval(ADD, *sheets, tasks[0].created_at, *columns(packs, 4))
-        if added < sum(one.own_reference + one.own_message_key for one in messages):
-            raise KeysTaken
-        counters = _counters(messages)
-        if counters:
-            await execute(ADD_COUNTERS, *columns(counters, 6))
-        refused = [_report(one) for one in messages if not one.connector_id]
-        if refused:
-            await execute(ADD_OPENING_REPORTS, *columns(refused, 5))
+        try:
+            rows = await self._connection.fetch(
+                ADD,
+                *_TASKS.arguments(new.tasks),
+                *_MESSAGES.arguments(_rows(messages, places)),
+                new.at,
+                new.version,
+                *columns(_by_account(new), 6),
+                *columns(_counters(messages), 6),
+                *columns(packs, 4),
+                list({one.connector_id for one in messages} - {0}),
+            )
+        except asyncpg.UniqueViolationError as taken:
+            if taken.constraint_name != OWN_KEYS_ARE_UNIQUE:
+                raise
+            raise KeysTaken from None
+        except asyncpg.PostgresError as error:
+            if error.sqlstate != NOT_AS_REMEMBERED:
+                raise
+            raise NotAsRemembered from None
+        return {row["id"]: Funds(row["balance"], row["credit_limit"], closed=False) for row in rows}
+
+    async def add_refused(self, messages: Sequence[NewMessage]) -> None:
+        """Write the reports and callbacks of messages that were refused as they were taken."""
+        if messages:
+            await self._connection.execute(ADD_OPENING_REPORTS, *columns(list(map(_report, messages)), 5))
             await self.owe_callbacks([callback for one in messages for callback in _callbacks(one)])
+
+
+def _by_account(new: NewOrders) -> list[tuple[int, int, int, int, int, int]]:
+    """What is held and taken of each account, in the order in which all lock them."""
+    found: dict[int, tuple[int, int, int]] = {}
+    for task in new.tasks:
+        first, last = task.id + 1, task.id + task.total
+        total, since, until = found.get(task.account_id, (0, first, last))
+        found[task.account_id] = (total + task.total, min(since, first), max(until, last))
+    none = MoneyMove()
+    holds = {account_id: new.holds.get(account_id, none) for account_id in found}
+    return [
+        (account_id, holds[account_id].hold, holds[account_id].held_messages, *found[account_id])
+        for account_id in sorted(found)
+    ]
 
 
 def _rows(messages: Sequence[NewMessage], places: Mapping[Key, bytes]) -> list[_Row]:
@@ -220,7 +295,6 @@ def _report(one: NewMessage) -> tuple[object, ...]:
 
 
 def _callbacks(one: NewMessage) -> list[OwedCallback]:
-    """Of a message that is refused as it is taken."""
-    if one.connector_id or one.callback_lane is None:
+    if one.callback_lane is None:
         return []
     return [OwedCallback(one.task.account_id, one.callback_lane, one.task.created_at, one.id, 1)]

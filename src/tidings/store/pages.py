@@ -5,27 +5,18 @@ are kept as messages come in. Only the minutes at its ends are looked into. The 
 window lies. A page of many messages is read along an index in the order that is asked for; of few, they are sorted.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from tidings.domain.message import MessageFilter, Sort
-from tidings.flows.records import NewTask
-from tidings.store.rows import Rows, columns
+from tidings.store.rows import Rows
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
-WIDTHS = {"day": DAY, "minute": MINUTE}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 FEW = 5_000
 """So many messages are sorted within some 10 ms; of more, an index is followed. It passes by others, but cheaply."""
-
-COUNT_SPANS = """
-insert into message_count as c (account_id, width, starts_at, messages, first_id, last_id)
-select * from unnest($1::integer[], $2::text[], $3::timestamptz[], $4::integer[], $5::bigint[], $6::bigint[])
-on conflict (account_id, width, starts_at) do update
-    set messages = c.messages + excluded.messages, first_id = least(c.first_id, excluded.first_id),
-        last_id = greatest(c.last_id, excluded.last_id)"""
 
 # $2 and $3 bound the whole days, $4 and $5 the whole minutes before, $6 and $7 those after; $8 are the minutes at the
 # ends, of which only what was created from $9 to $10 counts.
@@ -91,19 +82,9 @@ class Span(NamedTuple):
     first_id: int
     last_id: int
 
-    def joined(self, other: "Span") -> "Span":
-        """Both together."""
-        first_id, last_id = min(self.first_id, other.first_id), max(self.last_id, other.last_id)
-        return Span(self.total + other.total, first_id, last_id)
-
 
 class PageRows(Rows):
     """Statements on lists of messages."""
-
-    async def count_tasks(self, tasks: Sequence[NewTask]) -> None:
-        """Note the messages of new tasks in their days and minutes; under the lock of their accounts."""
-        if tasks:
-            await self._connection.execute(COUNT_SPANS, *columns(spans_of(tasks), 6))
 
     async def page_ids(
         self, account_id: int, where: MessageFilter, *, sort: Sort, limit: int, offset: int
@@ -130,24 +111,6 @@ class PageRows(Rows):
                 TASK, account_id, where.task_id, where.created_from, where.created_to
             )
         return Span(*row) if row and row[0] else None
-
-
-def spans_of(tasks: Iterable[NewTask]) -> list[tuple[int, str, datetime, int, int, int]]:
-    """What new tasks add to message_count, in the order of its key."""
-    together: dict[tuple[int, datetime], list[NewTask]] = {}  # what a transaction writes has one time
-    for task in tasks:
-        together.setdefault((task.account_id, task.created_at), []).append(task)
-    found: dict[tuple[int, str, datetime], Span] = {}
-    for (account_id, created_at), some in together.items():
-        span = Span(
-            sum(task.total for task in some),
-            min(task.id for task in some) + 1,
-            max(task.id + task.total for task in some),
-        )
-        for width, length in WIDTHS.items():
-            key = (account_id, width, _floor(created_at, length))
-            found[key] = span.joined(found[key]) if key in found else span
-    return [(*key, *found[key]) for key in sorted(found)]
 
 
 def _ways(by: str, span: Span, *, of_task: bool) -> Iterator[str]:

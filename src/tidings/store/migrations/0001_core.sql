@@ -103,6 +103,15 @@ create table route (
     created_at timestamptz not null default now()
 );
 
+-- Ends a statement, and with it all that it did, unless something is so. Whoever asked is told by the code.
+create function insist(so boolean, code text) returns boolean language plpgsql as $$
+begin
+    if so is not true then
+        raise exception 'not as it was believed to be' using errcode = code;
+    end if;
+    return true;
+end $$;
+
 create table task (
     account_id integer not null,
     id bigint not null,
