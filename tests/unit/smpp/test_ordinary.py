@@ -56,16 +56,15 @@ answers = st.builds(
 
 
 @given(mangled(answers))
-def test_an_answer_that_takes_is_read_as_it_always_is(octets: bytes) -> None:
-    upstream_id = ordinary.taken_id(octets)
-    if upstream_id is not None:
-        assert decode(octets) == SubmitSmResp(ordinary.sequence_of(octets), 0, upstream_id)
+def test_an_answer_that_is_an_id_is_read_as_it_always_is(octets: bytes) -> None:
+    upstream_id, pdu = ordinary.only_id(octets), decode(octets)
+    if upstream_id is not None and isinstance(pdu, SubmitSmResp):
+        assert pdu == SubmitSmResp(pdu.sequence, pdu.status, upstream_id)
 
 
 @pytest.mark.parametrize("upstream_id", ["1", "AbC-1", "x" * 64, "\xff"])
 def test_an_ordinary_answer_goes_the_short_way(upstream_id: str) -> None:
-    octets = encode(SubmitSmResp(7, message_id=upstream_id))
-    assert (ordinary.taken_id(octets), ordinary.sequence_of(octets)) == (upstream_id, 7)
+    assert ordinary.only_id(encode(SubmitSmResp(7, message_id=upstream_id))) == upstream_id
 
 
 @pytest.mark.parametrize(
@@ -73,12 +72,15 @@ def test_an_ordinary_answer_goes_the_short_way(upstream_id: str) -> None:
     [
         SubmitSmResp(7, message_id=""),
         SubmitSmResp(7, message_id=None),
-        SubmitSmResp(7, 0x58, "1"),
         SubmitSmResp(7, message_id="1", tlvs={int(Tlv.CONGESTION_STATE): b"\x63"}),
     ],
 )
 def test_any_other_answer_goes_the_long_way(answer: SubmitSmResp) -> None:
-    assert ordinary.taken_id(encode(answer)) is None
+    assert ordinary.only_id(encode(answer)) is None
+
+
+def test_an_id_that_is_longer_than_allowed_goes_the_long_way() -> None:
+    assert ordinary.only_id(encode(SubmitSmResp(7, message_id="x" * 64))[:-1] + b"x\0") is None
 
 
 # -- deliver_sm ----------------------------------------------------------------------------------------------------
@@ -124,12 +126,13 @@ READINGS = [
 
 
 @given(mangled(deliveries))
-def test_a_deliver_sm_is_known_to_be_readable(octets: bytes) -> None:
+def test_of_a_deliver_sm_is_known_whether_it_can_be_read(octets: bytes) -> None:
     try:
         pdu = decode(octets)
-    except BadPdu:
-        pdu = None
-    assert ordinary.is_deliver_sm(octets) == isinstance(pdu, DeliverSm)
+    except BadPdu as bad:
+        assert bad.header.command_id != DeliverSm.command_id or not ordinary.is_whole(octets)
+    else:
+        assert not isinstance(pdu, DeliverSm) or ordinary.is_whole(octets)
 
 
 def said_the_long_way(octets: bytes, reading: Reading) -> Receipt | None:

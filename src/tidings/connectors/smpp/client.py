@@ -90,7 +90,7 @@ class SmppConnector:
         """How many submissions may be written at this moment: bound, window free, rate not used up."""
         if self._closing:
             return 0
-        places = sum(max(0, link.free - len(link.queue)) for link in self._links)
+        places = sum(max(0, _places(link)) for link in self._links)
         tokens = self._pace.room(self._loop.time())
         return places if tokens == inf else min(places, max(0, int(tokens) - self._queued()))
 
@@ -191,28 +191,42 @@ class SmppConnector:
         """What came together of a session."""
         delivered: list[Delivered] = []
         for event in events:
-            match event:
-                case Took(submission_id, upstream_id, raw):
-                    self._took(submission_id, upstream_id, raw)
-                case Answered(submission_id, answer, raw, late):
-                    self._congestion(answer)
-                    self._answered(submission_id, self._outcome(answer, raw), late=late)
-                    if answer.status in _SESSION_BROKEN:
-                        link.unbind()
-                case Delivered():
-                    delivered.append(event)
-                case Overdue(submission_id):
-                    self._counts["unanswered"] += 1
-                    self._tell(submission_id, Unknown("timeout"))
-                case Bound():
-                    self._came_up(link)
-                case Stray():
-                    self._stray(event)
-                case _:
-                    pass
+            if isinstance(event, Took):
+                self._took(event)
+            elif isinstance(event, Delivered):
+                delivered.append(event)
+            else:
+                self._rarely(link, event)
         if delivered:
             self._intake.take(link, delivered)
         self._moved(link)
+
+    def _rarely(self, link: Link, event: Event[int]) -> None:
+        """One of the events that are not nearly all of them."""
+        match event:
+            case Answered(submission_id, answer, raw, late):
+                self._congestion(answer)
+                self._answered(submission_id, self._outcome(answer, raw), late=late)
+                if answer.status in _SESSION_BROKEN:
+                    link.unbind()
+            case Overdue(submission_id):
+                self._counts["unanswered"] += 1
+                self._tell(submission_id, Unknown("timeout"))
+            case Bound():
+                self._came_up(link)
+            case Stray():
+                self._stray(event)
+            case _:
+                pass
+
+    def pump(self, link: Link) -> None:
+        """Write of a bind's queue what its window and the pace let through."""
+        now = self._loop.time()
+        may = min(len(link.queue), link.free)
+        if may > 0:
+            link.submit(self._pace.take(now, may), now=now)
+        if link.queue:
+            self._wake_by_pace()
 
     def ended(self, link: Link, cause: str, lost: list[Lost[int]]) -> None:
         """A session is over: what it held is told now."""
@@ -231,16 +245,15 @@ class SmppConnector:
     def _least_busy(self) -> Link | None:
         """The bind with the most places left; its queue counts against it."""
         able = [] if self._closing else [link for link in self._links if link.bound and link.terms.submits]
-        return max(able, key=lambda link: link.free - len(link.queue), default=None)
+        return able[0] if len(able) == 1 else max(able, key=_places, default=None)
 
     def _enqueue(self, link: Link, parts: list[tuple[bytes, int]]) -> None:
         """Queue the first of the parts; the others follow it."""
-        first = parts[0]
+        body, submission_id = parts[0]
         if len(parts) > 1:
-            self._behind[first[1]] = link, parts[1:]
-        link.queue.append(first)
+            self._behind[submission_id] = link, parts[1:]
         self._counts["submitted"] += 1
-        self._pump(link)
+        link.enqueue(body, submission_id)
 
     def _tell(self, submission_id: int, outcome: Outcome) -> None:
         """What came of a submission, and so of the parts behind it."""
@@ -263,15 +276,6 @@ class SmppConnector:
         for _, submission_id in rest:
             self._upstream.answered(submission_id, Unwritten(cause))
 
-    def _pump(self, link: Link) -> None:
-        """Write of a bind's queue what its window and the pace let through."""
-        now = self._loop.time()
-        while link.queue and link.free and self._pace.take(now):
-            body, submission_id = link.queue.popleft()
-            link.submit(body, submission_id, now=now)
-        if link.queue:
-            self._wake_by_pace()
-
     def _outcome(self, answer: SubmitSmResp | GenericNack, raw: bytes) -> Outcome:
         if answer.status == Status.ESME_ROK and isinstance(answer, SubmitSmResp):
             if not answer.message_id:
@@ -287,10 +291,10 @@ class SmppConnector:
             self._composer.validity_form = OTHER_FORM[self._config.validity_form]
         return refusal
 
-    def _took(self, submission_id: int, upstream_id: str, raw: bytes) -> None:
+    def _took(self, event: Took[int]) -> None:
         self._counts["taken"] += 1
         self._pace.answered()
-        self._tell(submission_id, Taken(upstream_id, raw))
+        self._tell(event.token, Taken(event.upstream_id, event.raw))
 
     def _stray(self, stray: Stray) -> None:
         self._counts["stray"] += 1
@@ -353,7 +357,7 @@ class SmppConnector:
         """Something was answered, stored or lost: let the next ones go, and tell who waits."""
         for one in (link,) if link else self._links:
             if one.queue:
-                self._pump(one)
+                self.pump(one)
         if self._wants_room and self.room > 0:
             waiters, self._wants_room = self._wants_room, []
             for waiter in waiters:
@@ -397,6 +401,11 @@ class SmppConnector:
         if (event, detail) not in self._alarmed:
             self._alarmed.add((event, detail))
             self._log.error(event, detail=detail)
+
+
+def _places(link: Link) -> int:
+    """What its window still has room for, behind what is queued."""
+    return link.free - len(link.queue)
 
 
 def tls_context(config: SmppConfig) -> ssl.SSLContext | None:

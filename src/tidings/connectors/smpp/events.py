@@ -21,7 +21,7 @@ class BindRefused(msgspec.Struct, frozen=True):
     status: int
 
 
-class Took(msgspec.Struct, Generic[Token], frozen=True):
+class Took(msgspec.Struct, Generic[Token], frozen=True, gc=False):
     """The peer took a submission in time, and its answer says nothing more than the id."""
 
     token: Token
@@ -44,7 +44,7 @@ class Overdue(msgspec.Struct, Generic[Token], frozen=True):
     token: Token
 
 
-class Delivered(msgspec.Struct, frozen=True):
+class Delivered(msgspec.Struct, frozen=True, gc=False):
     """The peer wants a receipt or a message taken. Answer it with `Session.acknowledge`, once it is stored."""
 
     command_id: int

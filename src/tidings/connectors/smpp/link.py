@@ -21,6 +21,10 @@ class Owner(Protocol):
         """What came together of the session: anything but Closed."""
         ...
 
+    def pump(self, link: "Link") -> None:
+        """Submit of the link's queue what may be written now."""
+        ...
+
     def ended(self, link: "Link", cause: str, lost: list[Lost[int]]) -> None:
         """The session is over, once; `lost` are the submissions without an answer."""
         ...
@@ -42,7 +46,7 @@ class Link(asyncio.Protocol):
 
     def __init__(self, terms: Terms, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self.terms = terms
-        self.queue: deque[tuple[bytes, int]] = deque()  # accepted, waiting for the window or the pace
+        self.queue: deque[tuple[bytes, int]] = deque()  # waiting to be submitted
         self.over = loop.create_future()  # resolves when the connection is gone
         self.bound_at: float | None = None
         self.refused: int | None = None  # the status of a refused bind
@@ -78,16 +82,24 @@ class Link(asyncio.Protocol):
             return 0
         return max(0, terms.window - session.in_flight)
 
-    def submit(self, body: bytes, submission_id: int, *, now: float) -> None:
-        """Write a submission with this turn of the loop. `body` is that of its submit_sm."""
-        self._session.submit(body, submission_id, now=now)
+    def enqueue(self, body: bytes, submission_id: int) -> None:
+        """Have a submission written as soon as may be, after those before it. `body` is that of its submit_sm."""
+        self.queue.append((body, submission_id))
+        self._flush_soon()
+
+    def submit(self, count: int, *, now: float) -> None:
+        """Write so many of the queue with this turn of the loop."""
+        for _ in range(count):
+            body, submission_id = self.queue.popleft()
+            self._session.submit(body, submission_id, now=now)
         self._flush_soon()
 
     def acknowledge(self, messages: Iterable[Delivered], status: int) -> None:
         """Answer messages that were delivered; nothing happens if the session is over."""
         events: list[Event[int]] = []
+        acknowledge = self._session.acknowledge
         for message in messages:
-            events += self._session.acknowledge(message, status)
+            events += acknowledge(message, status)
         self._handle(events)
 
     def read(self, reading: bool) -> None:
@@ -173,6 +185,8 @@ class Link(asyncio.Protocol):
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
+        if self.queue:
+            self._owner.pump(self)
         self._flushing = False
         if self._transport is None or self._told_end:
             return

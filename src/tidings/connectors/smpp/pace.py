@@ -65,12 +65,12 @@ class Pace:
         self._refill(now)
         return int(self._tokens + 1e-9)
 
-    def take(self, now: float) -> bool:
-        """Use one token up, if there is one."""
-        if self.room(now) < 1:
-            return False
-        self._tokens -= 1
-        return True
+    def take(self, now: float, most: int = 1) -> int:
+        """Use up to so many tokens up; how many there were."""
+        there = self.room(now)
+        taken = most if there >= most else int(there)
+        self._tokens -= taken
+        return taken
 
     def wait_s(self, now: float) -> float:
         """How long until there is a token; 0 = there is one."""

@@ -22,7 +22,7 @@ from msgspec.structs import astuple
 from tidings.connectors.smpp.codes import RESPONSE, Command
 from tidings.connectors.smpp.frames import HEADER_OCTETS
 
-_HEADER = Struct(">IIII")
+HEADER = Struct(">IIII")
 _TLV = Struct(">HH")
 
 SHORT_MESSAGE_OCTETS_MAX = 254
@@ -282,7 +282,7 @@ LAYOUTS: dict[int, _Layout] = {
 
 def decode(frame: bytes) -> AnyPdu:
     """The PDU in a whole frame. Raises BadPdu, nothing else, if mandatory octets of a request are missing."""
-    _, command_id, status, sequence = _HEADER.unpack_from(frame)
+    _, command_id, status, sequence = HEADER.unpack_from(frame)
     layout = LAYOUTS.get(command_id)
     if layout is None:
         return Other(command_id, sequence, status, frame[HEADER_OCTETS:])
@@ -340,7 +340,7 @@ def body_of(pdu: AnyPdu) -> bytes:
 
 def frame(command_id: int, body: bytes, *, sequence: int, status: int = 0) -> bytes:
     """A header and the octets behind it."""
-    return _HEADER.pack(HEADER_OCTETS + len(body), command_id, status, sequence) + body
+    return HEADER.pack(HEADER_OCTETS + len(body), command_id, status, sequence) + body
 
 
 def _write_body(layout: _Layout, pdu: Pdu) -> bytes:

@@ -56,6 +56,7 @@ Bind = wire.BindReceiver | wire.BindTransmitter | wire.BindTransceiver
 BindResp = wire.BindReceiverResp | wire.BindTransmitterResp | wire.BindTransceiverResp
 
 
+_ANSWER, _DELIVER = int(Command.SUBMIT_SM_RESP), int(Command.DELIVER_SM)  # plain integers compare faster
 _NO_ID = b"\0"
 """The body of an answer to a message: its message_id is empty."""
 
@@ -261,13 +262,19 @@ class Session(Generic[Token]):
 
     def _ordinary(self, frame: bytes) -> Event[Token] | None:
         """What one of the two frames means that nearly all are; None if it is another one, or comes unexpectedly."""
-        if (upstream_id := ordinary.taken_id(frame)) is not None:
-            sequence = ordinary.sequence_of(frame)
-            if sequence in self._window and sequence not in self._unwritten:
+        _, command_id, status, sequence = wire.HEADER.unpack_from(frame)
+        if (
+            command_id == _ANSWER
+            and not status
+            and sequence in self._window
+            and sequence not in self._unwritten
+        ):
+            upstream_id = ordinary.only_id(frame)
+            if upstream_id is not None:
                 token, _ = self._window.pop(sequence)
                 return Took(token, upstream_id, frame)
-        elif self.phase is Phase.BOUND and ordinary.is_deliver_sm(frame):
-            return self._owe(Command.DELIVER_SM, ordinary.sequence_of(frame), frame)
+        elif command_id == _DELIVER and self.phase is Phase.BOUND and ordinary.is_whole(frame):
+            return self._owe(_DELIVER, sequence, frame)
         return None
 
     def _frame(self, frame: bytes, now: float) -> list[Event[Token]]:
