@@ -90,3 +90,57 @@ async def test_batches_that_are_kept_apart_gather_what_comes_meanwhile():
         asked = await ask_in_turns(batcher, 4)
         assert await asyncio.gather(*asked) == [item * 10 for item in range(8)]
     assert desk.batches == [[0, 1], [2, 3, 4, 5, 6, 7]]
+
+
+async def test_who_waits_in_no_task_hears_of_it_in_the_turn_in_which_the_batch_ends():
+    desk, heard = Desk(), []
+    batcher = Batcher(desk)
+    batcher.tell(1, heard.append)
+    asked = asyncio.create_task(batcher.put(2))
+    desk.may_answer.set()
+    async with asyncio.timeout(5):
+        assert await asked == 20
+    assert heard == [10]
+
+
+async def test_who_waits_in_no_task_hears_why_there_is_no_answer():
+    async def only_even(items):
+        if any(item % 2 for item in items):
+            raise ValueError(items)
+        return items
+
+    heard = []
+    batcher = Batcher(only_even)
+    batcher.tell(1, heard.append)
+    batcher.tell(2, heard.append)
+    async with asyncio.timeout(5):
+        assert await batcher.put(4) == 4
+    assert [str(one) for one in heard] == ["[1]", "2"]
+    await batcher.close()
+    with pytest.raises(Unavailable):
+        batcher.tell(6, heard.append)
+
+
+async def test_who_waits_in_no_task_is_told_when_the_process_ends():
+    desk, heard = Desk(), []
+    batcher = Batcher(desk)
+    batcher.tell(1, heard.append)
+    await asyncio.sleep(0)
+    [worker] = batcher._workers
+    worker.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await worker
+    assert [type(one) for one in heard] == [asyncio.CancelledError]
+
+
+async def test_who_waits_in_no_task_is_told_that_nobody_came_in_time():
+    desk, heard = Desk(), asyncio.get_running_loop().create_future()
+    batcher = Batcher(desk, patience_s=0.01)
+    asked = asyncio.create_task(batcher.put(1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    batcher.tell(2, heard.set_result)
+    async with asyncio.timeout(5):
+        assert isinstance(await heard, Unavailable)
+    desk.may_answer.set()
+    await asked

@@ -11,14 +11,13 @@ import structlog
 import uvicorn
 import uvloop
 
-from tidings.app import logs, parent
+from tidings.app import logs, parent, straight
 from tidings.app.clerk import Clerk
 from tidings.app.clock import SystemClock
 from tidings.app.config import Config, load
 from tidings.app.courier import Courier
 from tidings.app.house import House
 from tidings.app.http import build
-from tidings.app.one_write import OneWrite
 from tidings.app.served import served
 from tidings.domain.errors import Misconfigured, Unavailable
 from tidings.store.database import PostgresDatabase
@@ -91,13 +90,14 @@ async def _api(database: PostgresDatabase, config: Config) -> None:
     """Serve HTTP on the supervisor's socket, or on one of our own."""
     clock = SystemClock()
     house = await House.on(database, clock)
-    app = build(served(house, clock=clock, config=config), ready=database.answers)
+    routes = served(house, clock=clock, config=config)
+    app = build(routes, ready=database.answers)
     server = _Server(
         uvicorn.Config(
             app,
             host=config.http.host,
             port=config.http.port,
-            http=OneWrite,
+            http=straight.protocol(straight.doors(routes)),
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -1,8 +1,26 @@
 """Plain ASGI, for the paths that are asked thousands of times a second: no request or response is an object."""
 
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
 from starlette.types import Scope, Send
 
 JSON = b"application/json"
+
+Answered = Callable[[bytes | None], None]
+"""Hears the body of a 200 in JSON; None: nothing was done, and it is to be asked in the ordinary way."""
+
+Door = Callable[[str, str, Answered], bool]
+"""Has a GET of this path with this API key answered; False: nobody will be told."""
+
+
+@runtime_checkable
+class Straight(Protocol):
+    """An application that answers some questions without being called as one."""
+
+    def straight(self, path: str, key: str, answered: Answered) -> bool:
+        """A `Door`. What it does not answer, or not with a 200, it leaves to be asked in the ordinary way."""
+        ...
 
 
 def header(scope: Scope, name: bytes) -> str:

@@ -40,6 +40,7 @@ class Callers:
         self._database = database
         self._version = -1
         self._known: dict[Proof, KnownCaller] = {}  # as of that version
+        self._remembered: dict[str, Remembered] = {}  # by key, of those: not every question hashes it anew
         self._questions: Batcher[Proof, KnownCaller | None] = Batcher(self._confirmed, apart_s=APART_S)
 
     async def by_key(self, key: str) -> Caller | None:
@@ -51,8 +52,12 @@ class Callers:
 
     def remembered(self, key: str) -> Remembered | None:
         """Who an API key belonged to, and when."""
-        known = self._known.get(("key", hash_secret(key))) if 0 < len(key) <= MAX_KEY else None
-        return Remembered(known.caller, self._version) if known else None
+        remembered = self._remembered.get(key)
+        if remembered is None and 0 < len(key) <= MAX_KEY:
+            known = self._known.get(("key", hash_secret(key)))
+            if known is not None:
+                remembered = self._remembered[key] = Remembered(known.caller, self._version)
+        return remembered
 
     async def by_password(self, username: str, password: str) -> Caller | None:
         """Who a user name and password belong to."""
@@ -73,7 +78,7 @@ class Callers:
         async with self._database.reading() as tx:
             version = await tx.catalog_version()
             if version > self._version:
-                self._version, self._known = version, {}
+                self._version, self._known, self._remembered = version, {}, {}
             known = self._known  # another question may meanwhile begin a newer one
             missing = [one for one in set(proofs) if one not in known]
             if missing:

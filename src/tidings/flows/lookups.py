@@ -1,9 +1,11 @@
 """Questions that change nothing, grouped per tick of the loop: one statement answers all that were asked meanwhile."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from tidings.domain import ids
-from tidings.domain.errors import Outdated
+from tidings.domain.errors import Outdated, Unavailable
 from tidings.domain.evidence import Evidence
 from tidings.domain.message import (
     Balance,
@@ -23,12 +25,16 @@ from tidings.flows.records import CallbackNote, Key, Named, OwnKey
 from tidings.flows.transaction import Database
 
 Found = TypeVar("Found")
+Item = TypeVar("Item")
 
 SeenProgress = tuple[Progress | None, int | None]
 """A message, and which version of the catalog was in force as it was read."""
 
 SeenTask = tuple[Task | None, int | None]
 """The same of a task."""
+
+Told = Callable[[Found | None], None]
+"""Hears what was found; None: nothing is known, so that whoever asked has to ask in another way. It must not raise."""
 
 
 class Lookups:
@@ -85,6 +91,31 @@ class Lookups:
             else self._own_progress.put((account_id, "reference", reference))
         )
         return _current(progress if progress and progress.reference == reference else None, version, as_of)
+
+    def tell_progress(self, account_id: int, message_id: int, *, as_of: int, told: Told[Progress]) -> bool:
+        """Tell how far a message is, by its id, without a task of its own; False: nobody will be told.
+
+        Only what is found as that version of the catalog is in force is told.
+        """
+        return 0 < message_id <= ids.MAX_ID and _asked(self._progress, (account_id, message_id), as_of, told)
+
+    def tell_progress_by_reference(
+        self, account_id: int, reference: str, *, as_of: int, told: Told[Progress]
+    ) -> bool:
+        """The same by its reference."""
+        if not _may_be_key(reference):
+            return False
+        if (made := ids.unseal(self._id_secret, reference)) is None:
+            return _asked(self._own_progress, (account_id, "reference", reference), as_of, told)
+
+        def told_of_ours(found: Progress | None) -> None:
+            told(found if found and found.reference == reference else None)
+
+        return _asked(self._progress, (account_id, made), as_of, told_of_ours)
+
+    def tell_task(self, account_id: int, task_id: int, *, as_of: int, told: Told[Task]) -> bool:
+        """The same of a task."""
+        return 0 < task_id <= ids.MAX_ID and _asked(self._tasks, (account_id, task_id), as_of, told)
 
     async def task(self, account_id: int, task_id: int, *, as_of: int | None = None) -> Task | None:
         """One task with its counters. Raises Outdated."""
@@ -201,6 +232,22 @@ def _current(found: Found | None, version: int | None, as_of: int | None) -> Fou
     if as_of is not None and (found is None or version != as_of):
         raise Outdated
     return found
+
+
+def _asked(
+    questions: Batcher[Item, tuple[Found | None, int | None]], item: Item, as_of: int, told: Told[Found]
+) -> bool:
+    """Have a question answered, and its answer told if it is confirmed; False if too much is waiting."""
+    try:
+        questions.tell(item, partial(_confirm, as_of, told))
+    except Unavailable:
+        return False
+    return True
+
+
+def _confirm(as_of: int, told: Told[Found], answer: tuple[Found | None, int | None] | BaseException) -> None:
+    found, version = (None, None) if isinstance(answer, BaseException) else answer
+    told(found if version == as_of else None)
 
 
 def _may_be_key(key: str) -> bool:

@@ -57,7 +57,7 @@ cross join lateral (
 BY_ID = f"select {MESSAGE_FIELDS} {ASKED_BY_ID}"
 BY_KEY = f"select wanted.kind::text, wanted.key, {MESSAGE_FIELDS} {ASKED_BY_KEY}"
 PROGRESS_BY_ID = f"select {PROGRESS_FIELDS} {ASKED_BY_ID}"
-PROGRESS_BY_KEY = f"select wanted.kind::text, wanted.key, {PROGRESS_FIELDS} {ASKED_BY_KEY}"
+PROGRESS_BY_KEY = f"select {PROGRESS_FIELDS}, wanted.kind::text, wanted.key {ASKED_BY_KEY}"
 
 # A task of one message keeps no counters: they are that message's standing.
 TASKS = """
@@ -107,13 +107,13 @@ class LookupRows(Rows):
     async def progress_by_id(self, keys: Sequence[Key]) -> tuple[dict[Key, Progress], int | None]:
         """How far these messages are, as `messages_by_id`; and the catalog's version at that, if there is one."""
         rows = await self._connection.fetch(PROGRESS_BY_ID, *columns(keys, 2))
-        found = {(row["account_id"], row["id"]): progress_of(row) for row in rows}
+        found = {(row[0], row[1]): progress_of(row) for row in rows}
         return found, rows[0]["catalog_version"] if rows else None
 
     async def progress_by_key(self, keys: Sequence[OwnKey]) -> tuple[dict[OwnKey, Progress], int | None]:
         """How far the messages of customers' own keys are; and the version, as above."""
         rows = await self._connection.fetch(PROGRESS_BY_KEY, *columns(keys, 3))
-        found = {(row["account_id"], row["kind"], row["key"]): progress_of(row) for row in rows}
+        found = {(row[0], row["kind"], row["key"]): progress_of(row) for row in rows}
         return found, rows[0]["catalog_version"] if rows else None
 
     async def tasks_by_id(self, keys: Sequence[Key]) -> tuple[dict[Key, Task], int | None]:
@@ -188,18 +188,15 @@ def message_of(row: asyncpg.Record) -> Message:
 
 
 def progress_of(row: asyncpg.Record) -> Progress:
-    """How far a message is, from a row of PROGRESS_FIELDS."""
+    """How far a message is, from a row that begins with PROGRESS_FIELDS."""
+    (
+        _, message_id, test, reference, recipient, asked, created_at, scheduled_for, currency, _, _, _, _, _, _, held,
+        charged, sent_at, report_at, *_
+    ) = row  # fmt: skip
+    price = shown_price(row, asked) if test else held + charged
     return Progress(
-        row["id"],
-        row["reference"],
-        row["recipient"],
-        standing_of(row),
-        shown_price(row, row["price"]),
-        row["currency"],
-        row["created_at"],
-        row["scheduled_for"],
-        row["sent_at"],
-        row["report_at"],
+        *(message_id, reference, recipient, standing_of(row), price, currency),
+        *(created_at, scheduled_for, sent_at, report_at),
     )
 
 

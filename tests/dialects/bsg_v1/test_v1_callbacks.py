@@ -1,16 +1,18 @@
-"""The body of a callback, octet by octet: what encoding it member by member would give."""
+"""The bodies that templates give, octet by octet: what encoding them member by member would give."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec import Raw
 
+from tidings.dialects.bsg_v1.answers import sms, task_summary
 from tidings.dialects.bsg_v1.callbacks import callback
 from tidings.dialects.bsg_v1.wire import stamp
 from tidings.dialects.bsg_v1.words import status_word
-from tidings.domain.message import Progress, Standing
-from tidings.domain.money import seven_decimals
+from tidings.domain.message import Progress, Standing, Task
+from tidings.domain.money import plain, seven_decimals
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
 
@@ -65,8 +67,39 @@ def spelt(moment):
 )
 def test_the_body_is_the_json_of_its_members(message):
     assert callback(message) == msgspec.json.encode(said(message))
+    assert sms(message) == msgspec.json.encode(said(message) | {"price": Raw(plain(message.price).encode())})
+
+
+@given(
+    st.builds(
+        Task,
+        id=st.integers(1, 2**63 - 1),
+        sender=texts,
+        text=texts,
+        validity_s=st.integers(0, 2**31),
+        price=st.integers(-(2**53), 2**53),
+        currency=texts,
+    )
+)
+def test_so_is_a_task(task):
+    assert task_summary(task) == msgspec.json.encode(
+        {
+            "error": 0,
+            "errorDescription": "No errors",
+            "originator": task.sender,
+            "body": task.text,
+            "validity": -(-task.validity_s // 3600),
+            "totalprice": Raw(plain(task.price).encode()),
+            "currency": task.currency,
+            "sent": task.handed_over,
+            "delivered": task.delivered,
+            "expired": task.expired,
+            "undeliverable": task.undeliverable,
+            "unknown": task.unknown,
+        }
+    )
 
 
 @given(moments)
 def test_a_time_is_spelt_to_the_second_in_utc(moment):
-    assert stamp(moment) == spelt(moment)
+    assert stamp(moment).decode() == spelt(moment)

@@ -7,6 +7,7 @@ from v1_customer import FIRST, phone
 
 from tidings.app.house import House
 from tidings.dialects.body import Body, BodyTooLarge
+from tidings.dialects.bsg_v1 import answers
 from tidings.domain.errors import Outdated
 from tidings.domain.order import Dialect, Draft, OnFault, Order, Taken
 
@@ -123,3 +124,53 @@ async def test_a_body_is_the_same_however_often_it_is_read():
         with pytest.raises(BodyTooLarge):
             await body.read(3)
     assert chunks == [b"ef"]
+
+
+async def test_asked_straight_only_what_is_found_for_a_caller_as_he_is_now_is_answered(
+    world, customer, stranger, taken
+):
+    known = [f"/rest/sms/{taken['id']}", "/v1.0/sms/reference/ours", f"/rest/sms/task/{int(taken['id']) - 1}"]
+    assert all([await customer.straight(path) for path in known])
+    assert [await stranger.straight(path) for path in known] == [None] * 3  # nobody knows him yet
+    await stranger.phone(reference="theirs")
+    assert [await stranger.straight(path) for path in known] == [None] * 3
+    assert b'"theirs"' in await stranger.straight("/rest/sms/reference/theirs")
+    await world.admin.revoke_all(world.account_id)
+    assert [await customer.straight(path) for path in known] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/rest/sms",
+        "/rest",
+        "/rest/sms/",
+        "/rest/sms/task/",
+        "/rest/sms/task/{id}/1",
+        "/rest/sms/reference/{id}/1",
+        "/rest/sms/reference/n%6f",
+        "/rest/sms/reference/" + "x" * 300,
+        "/rest/sms/99999999999999999999",
+        "/rest/common/{id}",
+        "/rest/sms/balance",
+        "/rest/sms/2wayIncoming",
+    ],
+)
+async def test_what_is_no_such_question_is_not_answered_straight(customer, taken, path):
+    assert await customer.straight(path.format(id=taken["id"])) is None
+
+
+async def test_what_cannot_be_said_is_left_to_the_ordinary_way(customer, taken, monkeypatch):
+    """And so is what nobody knows at the moment."""
+
+    def broken(_):
+        raise ZeroDivisionError
+
+    path = f"/rest/sms/{taken['id']}"
+    with monkeypatch.context() as broken_for_now:
+        broken_for_now.setattr(answers, "sms", broken)
+        assert await customer.straight(path) is None
+    assert await customer.straight(path)
+    await customer.world.database.close()
+    assert await customer.straight(path) is None
+    await customer.world.database.open()

@@ -7,7 +7,7 @@ Only an unknown module is a 404, and a fault of our own a 500.
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
@@ -28,12 +28,16 @@ from tidings.flows.ports import Clock
 
 PREFIXES = ("/rest", "/v1.0")
 MODULES = frozenset({"common", "sms", "hlr", "viber", "mnp", "mnp-sync", "exports", "stat"})
+TASK_NAMES = ("task", "task_id")
 RESERVED = frozenset({"", "price", "prices", "getStatus"})
 """Names under `sms` that the vendor gives another meaning, so that no message is looked for under them."""
 
 _MAX_KEY_CHARS = 128
 _MAX_ID = 2**63 - 1
 _NUMBER = re.compile(r"[0-9]{1,20}")
+
+
+Found = TypeVar("Found")
 
 
 class Call(NamedTuple):
@@ -46,7 +50,8 @@ class Call(NamedTuple):
     as_of: int | None = None  # a caller that is only remembered: to be confirmed with the question itself
 
 
-Handler = Callable[[Call], Awaitable[Answer]]
+Handler = Callable[[Call], Awaitable[Answer | bytes]]
+"""Answers in a shape, or in JSON already."""
 
 
 class Function(NamedTuple):
@@ -87,8 +92,7 @@ class Api:
         return {
             ("sms", "create"): Function(self._create, write, confirms=True),
             ("sms", "reference"): Function(self._reference, get, takes_argument=True, confirms=True),
-            ("sms", "task"): task,
-            ("sms", "task_id"): task,
+            **{("sms", name): task for name in TASK_NAMES},
             ("sms", "2wayIncoming"): Function(self._two_way, get),
             ("sms", "2waySenders"): Function(self._two_way, get),
             ("common", "balance"): balance,
@@ -111,9 +115,31 @@ class Api:
         except Exception:
             await plain.answer(send, encode(_server_fault()), status=500)
             raise
-        await plain.answer(send, encode(answer))
+        await plain.answer(send, answer if isinstance(answer, bytes) else encode(answer))
 
-    async def _answer(self, scope: Scope, receive: Receive, module: str, path: str) -> Answer:
+    def straight(self, path: str, key: str, answered: plain.Answered) -> bool:
+        """The status of a message and a task's counters, for a caller that the question itself confirms."""
+        remembered = self._gateway.remembered(key)
+        module, _, function = path.lstrip("/").partition("/")[2].partition("/")
+        if remembered is None or module != "sms":
+            return False
+        name, _, argument = function.partition("/")
+        account_id, as_of, ask = remembered.caller.account.id, remembered.as_of, self._gateway
+        if name == "reference":
+            told = _telling(answers.sms, answered)
+            known = create.REFERENCE.fullmatch(argument) is not None
+            return known and ask.tell_progress_by_reference(account_id, argument, as_of=as_of, told=told)
+        number = _number(argument or name)
+        if number is None:
+            return False
+        if name in TASK_NAMES:
+            return ask.tell_task(
+                account_id, number, as_of=as_of, told=_telling(answers.task_summary, answered)
+            )
+        told = _telling(answers.sms, answered)
+        return not argument and ask.tell_progress(account_id, number, as_of=as_of, told=told)
+
+    async def _answer(self, scope: Scope, receive: Receive, module: str, path: str) -> Answer | bytes:
         body = Body(receive)
         try:
             answer = await self._answer_remembered(scope, body, module, path)
@@ -129,7 +155,9 @@ class Api:
         except Unavailable:
             return failure(Problem(Code.BUSY))
 
-    async def _answer_remembered(self, scope: Scope, body: Body, module: str, path: str) -> Answer | None:
+    async def _answer_remembered(
+        self, scope: Scope, body: Body, module: str, path: str
+    ) -> Answer | bytes | None:
         """The answer to a caller that the question itself has confirmed; None if there is none, and nothing is done.
 
         What is refused is asked again by a caller that is confirmed first: a key that is no longer known is told
@@ -178,7 +206,7 @@ class Api:
         )
         return answers.created(parsed, await self._gateway.accept(parsed.order, as_of=call.as_of))
 
-    async def _anything(self, call: Call) -> Answer:
+    async def _anything(self, call: Call) -> Answer | bytes:
         """A message by its id, else a task by its id, else a message by a reference, all on one path."""
         account_id, name = call.caller.account.id, call.argument
         number = _number(name)
@@ -190,12 +218,12 @@ class Api:
             return answers.task_summary(task)
         return await self._by_reference(call, name)
 
-    async def _reference(self, call: Call) -> Answer:
+    async def _reference(self, call: Call) -> Answer | bytes:
         if not create.REFERENCE.fullmatch(call.argument):
             raise Problem(Code.BAD_REFERENCE)
         return await self._by_reference(call, call.argument)
 
-    async def _by_reference(self, call: Call, reference: str) -> Answer:
+    async def _by_reference(self, call: Call, reference: str) -> Answer | bytes:
         if not create.REFERENCE.fullmatch(reference):
             raise Problem(Code.SMS_NOT_FOUND)
         message = await self._gateway.progress_by_reference(
@@ -205,7 +233,7 @@ class Api:
             raise Problem(Code.SMS_NOT_FOUND)
         return answers.sms(message)
 
-    async def _task(self, call: Call) -> Answer:
+    async def _task(self, call: Call) -> Answer | bytes:
         if not _NUMBER.fullmatch(call.argument):
             raise Problem(Code.BAD_TASK_ID)
         number, account_id = _number(call.argument), call.caller.account.id
@@ -219,6 +247,19 @@ class Api:
 
     async def _two_way(self, _call: Call) -> Answer:
         raise Problem(Code.TWO_WAY_OFF)
+
+
+def _telling(said: Callable[[Found], bytes], answered: plain.Answered) -> Callable[[Found | None], None]:
+    """Passes what is found on in words. Others are told by the same batch: what fails is asked in the ordinary way."""
+
+    def told(found: Found | None) -> None:
+        try:
+            body = None if found is None else said(found)
+        except Exception:
+            body = None
+        answered(body)
+
+    return told
 
 
 def _number(name: str) -> int | None:

@@ -58,35 +58,6 @@ class CreatedMany(Answer, kw_only=True):
     currency: str | UnsetType = UNSET
 
 
-class Sms(Answer, kw_only=True):
-    """The status of one message."""
-
-    id: str
-    msisdn: str
-    reference: str
-    time_in: str
-    time_sent: str
-    time_dr: str | None
-    status: str
-    price: Raw
-    currency: str
-
-
-class TaskSummary(Answer, kw_only=True):
-    """The counters of one task."""
-
-    originator: str
-    body: str
-    validity: int  # hours
-    total_price: Raw = field(name="totalprice")
-    currency: str
-    sent: int
-    delivered: int
-    expired: int
-    undeliverable: int
-    unknown: int
-
-
 class Funds(Answer, kw_only=True):
     """The balance; clients want strings here."""
 
@@ -106,7 +77,7 @@ def number(units: Units) -> Raw:
     return Raw(plain(units).encode())
 
 
-def stamp(moment: datetime) -> str:
+def stamp(moment: datetime) -> bytes:
     """`YYYY-MM-DD hh:mm:ss` in UTC: one known client fails on fractions and on zones."""
-    text = encode(moment if moment.tzinfo is UTC else moment.astimezone(UTC)).decode()
-    return f"{text[1:11]} {text[12:20]}"  # a quarter of what isoformat() takes
+    text = encode(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+    return b"%b %b" % (text[1:11], text[12:20])  # a quarter of what isoformat() takes
