@@ -169,12 +169,13 @@ class World:
     async def other_account(self, name: str = "other", **knobs: object) -> Customer:
         return await self.account(name, **knobs)  # type: ignore[arg-type]
 
-    def dispatcher(self) -> Dispatch:
+    def dispatcher(self, recent: Recent | None = None) -> Dispatch:
         return Dispatch(
             self.database,
             clock=self.clock,
             connector_id=self.connector_id,
             courier_id=lambda: self.courier_id,
+            recent=recent,
         )
 
     async def take(self, room: int = 10_000) -> list[tuple[Flight, Outgoing]]:

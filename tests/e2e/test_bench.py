@@ -38,7 +38,8 @@ def test_what_is_not_said_of_another_gateway_is_as_its_class_has_it():
     check = (
         "import argparse; from bench.peer import Peer, add_arguments, peer_of; parser = argparse.ArgumentParser();"
         "add_arguments(parser); told = ['http://127.0.0.1:1/', 'ok'];"
-        "asked = parser.parse_args(['--peer', told[0], '--peer-success', told[1]]); assert peer_of(asked) == Peer(*told)"
+        "asked = parser.parse_args(['--peer', told[0], '--peer-success', told[1]]);"
+        "assert peer_of(asked) == Peer(*told)"
     )
     done = subprocess.run(
         [sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=False

@@ -270,7 +270,7 @@ class IdleCarrier:
 
 
 async def test_a_stop_while_the_database_goes_away(world):
-    await send(world, "380972000001")
+    await send(world, "380972000001", text="x" * 200)
     taking, away, takes = asyncio.Event(), asyncio.Event(), []
 
     async def lose(point):

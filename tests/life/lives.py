@@ -187,6 +187,7 @@ class Life:
             clock=self.world.clock,
             connector_id=connector_id,
             courier_id=lambda: courier.number,
+            recent=courier.memories.setdefault(connector_id, Recent(most=3)),
         )
         for one in await flow.take(room):
             for flight, part in zip(one.flights, one.parts, strict=True):

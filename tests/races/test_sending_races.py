@@ -1,5 +1,6 @@
 """Orders, claims, answers and recovery, two at a time."""
 
+import pytest
 from gates import race
 
 from tidings.app.house import House
@@ -17,7 +18,9 @@ from tidings.store.flights import become_courier
 
 async def order(world, *references, text="hello"):
     caller = await world.gateway.caller_by_key(world.key)
-    drafts = [Draft("380972000001", "Tidings", text, reference) for reference in references]
+    drafts = [
+        Draft(f"38097200000{n}", "Tidings", text, reference) for n, reference in enumerate(references, 1)
+    ]
     return Order(caller, "native", drafts, on_fault=OnFault.SKIP, validity_s=3600)
 
 
@@ -27,7 +30,7 @@ async def sent(world, *references, text="hello"):
 
 
 def taken(handovers):
-    return [flight.message_id for one in handovers for flight in one.flights]
+    return [one.flights[0].message_id for one in handovers]
 
 
 async def test_a_reference_that_two_processes_accept_at_once_is_one_message(ring):
@@ -57,18 +60,20 @@ async def test_two_processes_do_not_spend_the_same_money(ring):
     assert (await ring.gateway.balance(ring.account_id)).amount == 0
 
 
-async def test_two_couriers_claim_different_messages_and_none_waits_for_the_other(ring):
-    wanted = await sent(ring, "a", "b", "c")
+@pytest.mark.parametrize(
+    ("text", "at"), [("x" * 200, Point.DISPATCH_CLAIMED), ("x", Point.DISPATCH_COMMITTED)]
+)
+async def test_two_couriers_claim_different_messages_and_none_waits_for_the_other(ring, text, at):
+    wanted = await sent(ring, "a", "b", "c", text=text)
     rival = Dispatch(
         ring.database,
         clock=ring.clock,
         connector_id=ring.connector_id,
         courier_id=lambda: ring.courier_id,
     )
-    first, second, waited = await race(
-        ring, ring.dispatcher().take(3), rival.take(3), at=Point.DISPATCH_CLAIMED
-    )
+    first, second, waited = await race(ring, ring.dispatcher().take(1), rival.take(30), at=at)
     assert sorted(taken(first) + taken(second)) == wanted and not waited
+    assert taken(first)
 
 
 async def test_a_message_that_two_routes_lose_at_once_goes_to_the_next_one_once(ring):

@@ -174,11 +174,13 @@ class Courier:
             self._start(connector_id, wanted[connector_id])
 
     def _start(self, connector_id: int, row: dict[str, Any]) -> None:
+        recent = Recent()
         dispatch = Dispatch(
             self._database,
             clock=self._clock,
             connector_id=connector_id,
             courier_id=lambda: self._number,
+            recent=recent,
         )
         reading = Reading(PartsReceipted(row["settings"].get("receipt_parts", PartsReceipted.EACH)))
         record = RecordAnswers(
@@ -190,7 +192,7 @@ class Courier:
             reading=reading,
         )
         receive = Receive(self._database, clock=self._clock, connector_id=connector_id, reading=reading)
-        hear = Hear(self._database, clock=self._clock, record=record, receive=receive, recent=Recent())
+        hear = Hear(self._database, clock=self._clock, record=record, receive=receive, recent=recent)
         line = Line(
             row["name"],
             dispatch=dispatch,

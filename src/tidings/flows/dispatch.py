@@ -23,6 +23,7 @@ from tidings.domain.text import Alphabet, segment
 from tidings.flows.fold import fold
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock, Outgoing
+from tidings.flows.recent import Recent
 from tidings.flows.records import Content, Flight, Held, Key, Waiting
 from tidings.flows.transaction import Database, DispatchTx
 
@@ -70,8 +71,10 @@ class Dispatch:
         clock: Clock,
         connector_id: int,
         courier_id: Callable[[], int],
+        recent: Recent | None = None,
     ) -> None:
         self._database = database
+        self._recent = recent or Recent()
         self._clock = clock
         self._connector_id = connector_id
         self._courier_id = courier_id
@@ -80,7 +83,31 @@ class Dispatch:
 
     async def take(self, room: int) -> list[Handover]:
         """What to write now, at most `room` submissions (one message may exceed it), intent committed."""
-        now = self._clock.now()
+        now, courier_id = self._clock.now(), self._courier_id()
+        async with self._database.at_once() as tx:
+            claimed = await tx.claim(
+                self._connector_id,
+                self._served,
+                courier_id=courier_id,
+                now=now,
+                remaining=MIN_REMAINING,
+                accounts=ACCOUNTS_AT_ONCE,
+                room=room,
+            )
+        await pause(Point.DISPATCH_COMMITTED)
+        self._served |= claimed.served
+        self._recent.keep({one.waiting.key: one.held for one in claimed.taken if one.held is not None})
+        handovers = [
+            self._handover(waiting, content, waiting.reference, courier_id=courier_id, now=now)
+            for waiting, content, _ in claimed.taken
+        ]
+        room -= len(handovers)
+        if claimed.others and room > 0:
+            handovers += await self._take_others(room, now=now)
+        return handovers
+
+    async def _take_others(self, room: int, *, now: datetime) -> list[Handover]:
+        """The same for what has several parts, was written before, or goes on to another route: weighed under lock."""
         async with self._database.reading() as asking:
             lanes = await asking.accounts_waiting(
                 self._connector_id, self._served, now=now, limit=ACCOUNTS_AT_ONCE
@@ -155,7 +182,11 @@ class Dispatch:
         self, row: Waiting, content: Content, reference: int, *, courier_id: int, now: datetime
     ) -> Handover:
         """The parts of one row of the outbox, as the connector wants them."""
-        texts = segment(content.text, ucs2=content.ucs2).parts
+        texts = (
+            (content.text,)
+            if row.parts == 1 and row.part == 0
+            else segment(content.text, ucs2=content.ucs2).parts
+        )
         flights, parts = [], []
         for part in range(1, len(texts) + 1) if row.part == 0 else (row.part,):
             self._next_submission += 1

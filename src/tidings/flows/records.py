@@ -177,6 +177,22 @@ class Content(msgspec.Struct, frozen=True):
     traffic_class: TrafficClass
 
 
+class FirstTaken(NamedTuple):
+    """A message that goes out for the first time, whole, and its delivery unless something was heard of it already."""
+
+    waiting: Waiting
+    content: Content
+    held: Held | None
+
+
+class Claimed(NamedTuple):
+    """What a claim took; how many others it left that are as urgent; and by lane the account where it ended."""
+
+    taken: list[FirstTaken]
+    others: int
+    served: dict[int, int]
+
+
 class Addressee(msgspec.Struct, frozen=True):
     """What decides about a message's route."""
 

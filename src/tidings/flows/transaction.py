@@ -25,6 +25,7 @@ from tidings.flows.records import (
     CallbackNote,
     CallbackTold,
     Catalog,
+    Claimed,
     Content,
     DueCallback,
     Flight,
@@ -100,6 +101,24 @@ class AcceptTx(FoldTx, CatalogTx, Protocol):
 
 class DispatchTx(FoldTx, CatalogTx, Protocol):
     """Handing over."""
+
+    async def claim(
+        self,
+        connector_id: int,
+        after: Mapping[int, int],
+        *,
+        courier_id: int,
+        now: datetime,
+        remaining: timedelta,
+        accounts: int,
+        room: int,
+    ) -> Claimed:
+        """Turn what is due, goes out for the first time and is of one part into the intent to write it.
+
+        From each lane an equal share of so many accounts, from those `after` one of that lane on; `remaining` as of
+        `due`. At most `room` messages, the others that are as urgent among them, which are left.
+        """
+        ...
 
     async def next_references(self, connector_id: int, long: Mapping[str, int]) -> dict[str, list[int]]:
         """Numbers (1..255) for so many long messages to each recipient, that the last ones did not have."""

@@ -40,7 +40,7 @@ FINGERPRINT = 8
 PLANS = {str(one): one for one in Plan}
 NO_FLAGS: frozenset[Flag] = frozenset()
 
-_decode_attempts = msgspec.json.Decoder(list[Attempt]).decode
+decode_attempts = msgspec.json.Decoder(list[Attempt]).decode
 _encode = msgspec.json.Encoder().encode
 
 PART = (None, *msgspec.json.decode(_encode(Part(State.QUEUED)))[1:])
@@ -109,7 +109,7 @@ def held_of(row: Sequence[Any]) -> Held:
     delivery = Delivery(
         account_id=account_id,
         message_id=message_id,
-        attempts=_decode_attempts(attempts),
+        attempts=decode_attempts(attempts),
         standing=_standing_of(state, reason, stage, confirmation, inferred, network_error),
         version=version,
         flags=frozenset(map(Flag, flags.split(","))) if flags else NO_FLAGS,

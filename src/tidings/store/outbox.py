@@ -6,13 +6,24 @@ from datetime import datetime, timedelta
 import asyncpg
 import msgspec
 
+from tidings.domain.lifecycle import Delivery
+from tidings.domain.message import Standing
 from tidings.domain.order import TrafficClass
-from tidings.flows.records import Addressee, Content, Key, Waiting
+from tidings.domain.status import State
+from tidings.flows.records import Addressee, Claimed, Content, FirstTaken, Held, Key, Waiting
+from tidings.store.deliveries import PLANS, decode_attempts
 from tidings.store.rows import Rows, columns
 
 FIELDS = (
     "account_id, message_id, attempt, part, parts, lane, due_at, expires_at, connector_id, tries, reference"
 )
+
+TRAFFIC_CLASSES = {str(one): one for one in TrafficClass}
+OPENINGS = {str(state): Standing(state) for state in (State.QUEUED, State.SCHEDULED)}
+"""How a message stands of which nothing was heard since it was accepted for sending."""
+
+_decode_served = msgspec.json.Decoder(dict[int, int | None]).decode
+_decode_stopped = msgspec.json.Decoder(tuple[int, int]).decode
 
 PLACED = len(Waiting.__struct_fields__)
 
@@ -55,6 +66,54 @@ cross join lateral (
 cross join lateral (
     select recipient, sender, text, ucs2, flash, traffic_class from message
     where account_id = o.account_id and id = o.message_id limit 1) as m"""
+
+# All of DUE, TAKE_OFF and what is to be known of the messages, for those that simply go out for the first time, whole:
+# the others only counted. A row is never changed where it waits, so what was locked is what is deleted.
+CLAIM = f"""
+with waiting as materialized (select lane, id, row_number() over () as place from ({WAITING}) as around),
+due as materialized (
+    select o.*, sharing.place from (
+        select lane, id, place, count(*) over (partition by lane) as sharers from waiting) as sharing
+    cross join lateral (
+        select account_id, message_id, lane, due_at, attempt, part, parts, ctid as its_row from outbox
+        where connector_id = $1 and lane = sharing.lane and account_id = sharing.id and due_at <= $4
+          and expires_at > $4 + least($6::interval, (expires_at - due_at) / 2)
+        order by due_at, message_id, part limit greatest($7::integer / sharing.sharers, 1)
+        for update skip locked) as o),
+chosen as materialized (
+    select lane, account_id, its_row, attempt = 1 and part = 0 and parts = 1 as is_plain from (
+        select due.*, row_number() over (partition by lane, account_id order by due_at, message_id, part) as turn
+        from due) as turns
+    order by lane, turn, place limit $7),
+gone as (
+    delete from outbox where ctid = any(array(select its_row from chosen where is_plain))
+    returning account_id, message_id, lane, due_at, tries, reference, expires_at),
+taken as materialized (
+    select gone.*, m.*, d.*, a.plan from gone
+    cross join lateral (
+        select recipient, sender, text, ucs2, flash, traffic_class from message
+        where account_id = gone.account_id and id = gone.message_id limit 1) as m
+    cross join lateral (
+        select version, state, attempts, price, held, counted_task, callback_lane, callback_each from delivery
+        where account_id = gone.account_id and message_id = gone.message_id limit 1) as d
+    cross join lateral (select plan from account where id = gone.account_id limit 1) as a),
+flying as (
+    insert into in_flight (message_id, attempt, part, try, connector_id, account_id, courier_id, recipient, sender,
+                           traffic_class, written_at, expires_at, reference)
+    select message_id, 1, 1, tries + 1, $1, account_id, $8, recipient, sender, traffic_class, $4, expires_at, reference
+    from taken)
+select whole.*, t.account_id, t.message_id, t.lane, t.due_at, t.tries, t.reference, t.expires_at, t.recipient,
+       t.sender, t.text, t.ucs2, t.flash, t.traffic_class::text, t.version, t.state::text, t.attempts, t.price,
+       t.held, t.counted_task, t.callback_lane, t.callback_each, t.plan
+from (select (select count(*) from chosen where not is_plain) as others,
+             (select json_object_agg(lane, last) from (
+                  select lane, max(id) filter (where turn = $5) as last from (
+                      select lane, id, row_number() over (partition by lane order by place) as turn
+                      from waiting) as turns
+                  group by lane) as lanes) as served,
+             (select json_build_array(lane, account_id) from chosen offset $7 - 1 limit 1) as stopped) as whole
+left join taken as t on true
+order by t.lane, t.due_at, t.message_id"""
 
 OVERDUE = f"""
 select {FIELDS}, ctid as place from outbox where expires_at <= $1 order by expires_at limit $2
@@ -120,6 +179,32 @@ on conflict (name) do update set reached = greatest(sweep.reached, excluded.reac
 
 class OutboxRows(Rows):
     """Statements on what waits, for a connector or for a deadline."""
+
+    async def claim(
+        self,
+        connector_id: int,
+        after: Mapping[int, int],
+        *,
+        courier_id: int,
+        now: datetime,
+        remaining: timedelta,
+        accounts: int,
+        room: int,
+    ) -> Claimed:
+        """Take what goes out for the first time and whole, and write the intent; in one statement."""
+        rows = await self._connection.fetch(
+            CLAIM, connector_id, list(after), list(after.values()), now, accounts, remaining, room, courier_id
+        )
+        others, served, stopped = tuple(rows[0])[:3]
+        lanes: dict[int, int | None] = _decode_served(served) if served else {}
+        if stopped is not None:
+            lane, account_id = _decode_stopped(stopped)
+            lanes = {one: last for one, last in lanes.items() if one < lane} | {lane: account_id}
+        return Claimed(
+            [_first_taken(row) for row in rows if row["message_id"] is not None],
+            others=others,
+            served={lane: last or 0 for lane, last in lanes.items()},
+        )
 
     async def accounts_waiting(
         self, connector_id: int, after: Mapping[int, int], *, now: datetime, limit: int
@@ -210,10 +295,38 @@ class OutboxRows(Rows):
         await self._connection.execute(SWEEP_REACHED, name, at)
 
 
+def _first_taken(row: asyncpg.Record) -> FirstTaken:
+    (
+        _, _, _, account_id, message_id, lane, due_at, tries, reference, expires_at, recipient, sender, text, ucs2,
+        flash, traffic_class, version, state, attempts, price, held, counted_task, callback_lane, callback_each, plan,
+    ) = row  # fmt: skip
+    waiting = Waiting(account_id, message_id, 1, 0, 1, lane, due_at, expires_at, 0, tries, reference)
+    content = Content(recipient, sender, text, ucs2, flash, TRAFFIC_CLASSES[traffic_class])
+    if version != 1:
+        return FirstTaken(waiting, content, None)
+    delivery = Delivery(account_id, message_id, decode_attempts(attempts), OPENINGS[state], version=version)
+    return FirstTaken(
+        waiting,
+        content,
+        Held(
+            delivery=delivery,
+            plan=PLANS[plan],
+            price=price,
+            held=held,
+            charged=0,
+            reports=0,
+            counted_task=counted_task,
+            fingerprints=[],
+            callback_lane=callback_lane,
+            callback_each=callback_each,
+        ),
+    )
+
+
 def _waiting(row: asyncpg.Record) -> Waiting:
     return Waiting(*tuple(row)[:PLACED])
 
 
 def _content(row: asyncpg.Record) -> Content:
     recipient, sender, text, ucs2, flash, traffic_class = tuple(row)[PLACED:]
-    return Content(recipient, sender, text, ucs2, flash, TrafficClass(traffic_class))
+    return Content(recipient, sender, text, ucs2, flash, TRAFFIC_CLASSES[traffic_class])
