@@ -17,7 +17,7 @@ LONGEST_PAST_DAYS = 80  # the vendors' lists go back three months
 IDS_PER_MESSAGE = 2  # a message that came alone has a task of its own
 AT_LEAST = 1_000  # real messages to copy from
 TOGETHER = 20_000  # ids of one age: a bulk request is of one moment
-CALLBACKS = "callback_done"  # of the past nobody is called back
+PACKED = {"callback_done", "report_pulled"}  # of the past nobody is called back
 SMALL = ("task", "task_counter", "external_key")
 ID_OF = {"message": "id", "task": "id", "task_counter": "task_id"}  # of others it is message_id
 ID_COLUMNS = {"message_id", "task_id", "counted_task"}
@@ -31,6 +31,11 @@ CHARGED = "select coalesce(sum(charged), 0), count(*) from delivery where accoun
 BOOK = """
 insert into ledger (account_id, at, kind, amount, messages)
 select $1, now(), kind, $2, $3 from unnest('{hold,charge}'::ledger_kind[]) as kind"""
+# Somebody has fetched their reports since.
+PULLED = """
+insert into report_pulled (account_id, last_id, at, message_ids, numbers)
+select account_id, max(message_id), max(owed_at), array_agg(message_id), array_agg(number)
+from report where account_id = $1 and message_id < $2 group by account_id, message_id / 2000"""
 PAY = "update account set balance = balance - $2 where id = $1"
 COUNT = """
 insert into message_count as c (account_id, width, starts_at, messages, first_id, last_id)
@@ -74,8 +79,6 @@ class Past(NamedTuple):
             return CHANGED[name].format(name)
         if name == id_column or name in ID_COLUMNS:
             return f"t.{name} - n::bigint * {self.width}"
-        if name == "pulled_at":  # somebody has fetched them since
-            return f"coalesce(t.pulled_at, t.owed_at) - {self.age(id_column)}"
         return f"t.{name} - {self.age(id_column)}" if kind == "timestamp with time zone" else f"t.{name}"
 
 
@@ -120,7 +123,7 @@ def _jobs(past: Past) -> Iterator[Job]:
     lowest = past.first_id - past.copies * past.width
     for number in range(lowest // partitions.SIZE, past.first_id // partitions.SIZE + 1):
         low, high = number * partitions.SIZE, min((number + 1) * partitions.SIZE, past.first_id)
-        yield from (Job(table, low, high) for table in partitions.TABLES if table != CALLBACKS)
+        yield from (Job(table, low, high) for table in partitions.TABLES if table not in PACKED)
     yield from (Job(table, 0, past.first_id) for table in SMALL)
 
 
@@ -151,5 +154,6 @@ async def _settle(connection: asyncpg.Connection, past: Past) -> None:
     await connection.execute(BOOK, past.account_id, charged, count)
     await connection.execute(PAY, past.account_id, charged)
     await connection.execute(COUNT, past.account_id, past.first_id)
+    await connection.execute(PULLED, past.account_id, past.first_id)
     await connection.execute("vacuum (analyze)")
     await connection.execute("checkpoint")

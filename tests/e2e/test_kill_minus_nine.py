@@ -113,7 +113,7 @@ def _wait_until_over(plant: Plant) -> None:
     def over() -> bool:
         [row] = plant.sql(
             "select (select count(*) from delivery where state < 'delivered') as open,"
-            " (select count(*) from report where pulled_at is null) as unread"
+            " (select count(*) from report_due) as unread"
         )
         return not row["open"] and not row["unread"]
 
@@ -124,7 +124,7 @@ def _wait_until_over(plant: Plant) -> None:
         still_open = {row["message_id"]: row["state"] for row in rows}
         told = [one[1:] for one in plant.evidence() if one.message_id in still_open]
         orphans = plant.sql("select upstream_keys, recipient, tries, receipt from orphan limit 5")
-        unread = plant.sql("select count(*), min(owed_at) from report where pulled_at is null")
+        unread = plant.sql("select count(*), min(owed_at) from report_due")
         return f"all is at an end and read; open: {still_open} {told}; orphans: {orphans}; unread: {unread}"
 
     until(over, within_s=60, what=left, every_s=BULK_POLL_S)
@@ -162,11 +162,12 @@ def _lost_on_the_wire(plant: Plant, received: list[Handed]) -> int:
     """Nobody was given a report twice, and those that nobody has are listed as handed out; how many."""
     assert len(received) == len(set(received)), "a report was handed out twice"
     rows = plant.sql(
-        "select m.message_key, m.recipient, r.number, r.pulled_at from report r"
-        " join message m on m.id = r.message_id and m.account_id = r.account_id"
+        "select m.message_key, m.recipient, r.number, exists (select from report_pulled p"
+        "  where p.account_id = r.account_id and r.message_id = any(p.message_ids)) as pulled"
+        " from report r join message m on m.id = r.message_id and m.account_id = r.account_id"
     )
     assert {row["number"] for row in rows} == {1}, "each message has one report"
-    listed = {Handed(row["message_key"], int(row["recipient"])) for row in rows if row["pulled_at"]}
+    listed = {Handed(row["message_key"], int(row["recipient"])) for row in rows if row["pulled"]}
     assert len(listed) == len(rows), "each is handed out"
     assert set(received) <= listed
     return len(listed - set(received))

@@ -7,6 +7,7 @@ import pytest_asyncio
 from world import open_world
 
 from tidings.domain.evidence import Evidence, Kind
+from tidings.domain.message import ReportFilter
 from tidings.domain.order import Draft, OnFault, Order
 from tidings.domain.outcome import Next, Refused
 from tidings.domain.reason import Reason
@@ -72,6 +73,7 @@ async def settled_story(world):
     world.clock.advance(601)
     await world.sweep()  # the long one's open part is not waited for any longer
     await call_back(world)
+    assert len(await world.gateway.pull_reports(world.account_id, ReportFilter(), limit=3)) == 3
 
 
 async def rerouted(world):
@@ -144,6 +146,8 @@ FINAL = "(account_id, message_id) = (select account_id, message_id from delivery
 SENT = FINAL.replace("delivered", "sent")
 
 CALLED = "a callback that is owed waits, was delivered, or was given up"
+REPORTED = "a report waits or was handed out, once"
+AS_OWED = "what waits is the report that is owed"
 CALLED_ONCE = "a callback is owed, and owed once"
 
 BROKEN = [
@@ -264,6 +268,21 @@ BROKEN = [
     ),
     ("the last report says what the message says now", "update report set state = 'expired' where FINAL"),
     (
+        REPORTED,
+        "delete from report_due where message_id = (select max(message_id) from report_due)",
+    ),
+    (REPORTED, "update report_pulled set message_ids[1] = message_ids[2]"),
+    (
+        REPORTED,
+        "insert into report_pulled select account_id, message_id, now(), array[message_id], array[number]"
+        " from report_due limit 1",
+    ),
+    (
+        REPORTED,
+        "update report_due set number = 3 where message_id = (select max(message_id) from report_due)",
+    ),
+    (AS_OWED, "update report_due set done_at = done_at - interval '1 s'"),
+    (
         CALLED,
         "delete from callback where message_id = (select min(message_id) from callback where number = 1)",
     ),
@@ -331,7 +350,8 @@ FOLLOWS = {
         "every message is counted in its day and its minute",
         "every message has its task and its status",
     },
-    "a final message owes its reports, numbered from 1; an open one none": {CALLED},
+    "a final message owes its reports, numbered from 1; an open one none": {CALLED, REPORTED},
+    "the last report says what the message says now": {AS_OWED},
     CALLED: {CALLED_ONCE},
 }
 """What cannot but break with it."""

@@ -5,6 +5,8 @@ from tidings.domain.message import ReportFilter
 from tidings.domain.order import Draft, OnFault, Order, Taken
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
+from tidings.flows.reports import WINDOW
+from tidings.store.invariants import check
 
 
 def order(caller, *recipients, text="hello", **more):
@@ -137,6 +139,22 @@ async def test_a_correction_owes_a_second_report_and_moves_the_counters(world):
         (first, State.EXPIRED),
         (second, State.DELIVERED),
     ]
+
+
+async def test_reports_that_nobody_asked_for_in_time_are_forgotten_and_only_they(world):
+    """Their messages say still how they ended."""
+    sent = await send(world, "380972000001")
+    await world.deliver_all()
+    world.clock.advance(WINDOW.total_seconds() / 2)
+    again = await send(world, "380972000002")
+    await world.deliver_all()
+    world.clock.advance(WINDOW.total_seconds() / 2 + 1)
+    await world.close_flow().sweep(limit=1)
+    assert await world.sql.fetchval("select count(*) from report_due") == 1
+    assert await check(world.sql) == []
+    assert (await world.message(sent.rows[0].id)).standing.state is State.DELIVERED
+    reports = await world.gateway.pull_reports(world.account_id, ReportFilter(), limit=50)
+    assert [one.id for one in reports] == [again.rows[0].id]
 
 
 async def test_a_repeated_receipt_changes_nothing_and_is_stored_once(world):

@@ -425,8 +425,8 @@ MUTANTS = (
         "store/reports.py",
         (
             (
-                "update report r set pulled_at = $3 from due",
-                "update report r set pulled_at = r.pulled_at from due",
+                "delete from report_due where ctid = any(array(select place from due))",
+                "delete from report_due where ctid = any(array(select place from due)) and false",
             ),
         ),
         (MAIN_JOB,),

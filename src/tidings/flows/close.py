@@ -18,6 +18,7 @@ from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
 from tidings.flows.receive import look_for_receipts
 from tidings.flows.records import Flight, Held, Key
+from tidings.flows.reports import WINDOW
 from tidings.flows.transaction import CloseTx, Database
 
 OVERLAP = timedelta(minutes=10)
@@ -30,6 +31,9 @@ UNHEARD_FOR = timedelta(minutes=30)
 """Longer than any connector waits for an answer: what has none by then is nobody's, even if its courier lives."""
 
 _SWEEP = "receipt_deadline"
+
+FORGOTTEN = "forgotten_reports"
+"""The sweep that forgets reports which nobody can pull any more."""
 
 
 class Close:
@@ -51,6 +55,8 @@ class Close:
                     break
         async with self._database.transaction() as tx:
             await tx.age_out(before=self._clock.now() - MATCHED_FOR)
+        while await self._forget_reports(limit) == limit:
+            pass
         return moved
 
     async def recover(self, limit: int = 1_000) -> int:
@@ -141,6 +147,13 @@ class Close:
             await pause(Point.SILENCE_WRITTEN)
         await pause(Point.SILENCE_COMMITTED)
         return len(keys)
+
+    async def _forget_reports(self, limit: int) -> int:
+        """Nobody can pull them any more."""
+        owed_before = self._clock.now() - WINDOW
+        async with self._database.transaction() as tx:
+            await tx.sweep_reached(FORGOTTEN, owed_before)
+            return await tx.forget_reports(owed_before=owed_before, limit=limit)
 
     async def _close_silent(self, tx: CloseTx, keys: Sequence[Key], *, now: datetime) -> None:
         """End the parts that left us."""

@@ -255,6 +255,10 @@ class CloseTx(DispatchTx, Protocol):
         """Delete orphans, and submissions in doubt, that found no match since."""
         ...
 
+    async def forget_reports(self, *, owed_before: datetime, limit: int) -> int:
+        """Delete up to `limit` owed reports that nobody can pull any more; how many."""
+        ...
+
     async def swept_to(self, name: str) -> datetime | None:
         """How far a sweep has come."""
         ...

@@ -50,12 +50,13 @@ class _Row(NamedTuple):
 
 
 class _Section(NamedTuple):
-    """Rows of one kind: their sheet, and the statement about them, with {rows} for the rows."""
+    """Rows of one kind: their sheet, and one or two statements about them, with {rows} for the rows."""
 
     name: str
     sheet: Sheet[Any]
     does: str
     rows: Callable[[Folded], Sequence[Any]]
+    also: str = ""
 
 
 _DELIVERIES: Sheet[_Row] = Sheet(
@@ -130,11 +131,13 @@ _SECTIONS: tuple[_Section, ...] = (
             Column("price", "bigint", attrgetter("price")),
             Column("owed_at", "timestamptz", attrgetter("owed_at")),
         ),
-        """insert into report (account_id, message_id, number, state, reason, stage, confirmation, inferred,
-                               network_error, sent_at, done_at, report_at, price, owed_at)
-           select account_id, message_id, number, state, reason, stage, confirmation, inferred, network_error, sent_at,
-                  done_at, report_at, price, owed_at from {rows}""",
+        """insert into report (account_id, message_id, number, state, reason, stage, done_at, report_at, owed_at)
+           select account_id, message_id, number, state, reason, stage, done_at, report_at, owed_at from {rows}""",
         attrgetter("reports"),
+        """insert into report_due (account_id, message_id, number, state, reason, stage, confirmation, inferred,
+                                   network_error, sent_at, done_at, price, owed_at)
+           select account_id, message_id, number, state, reason, stage, confirmation, inferred, network_error, sent_at,
+                  done_at, price, owed_at from {rows}""",
     ),
     _Section(
         "callbacks",
@@ -240,6 +243,8 @@ def _statement(present: tuple[str, ...], hears: bool) -> str:
         next_number = sheet.end
         parts.append(f"{one.name}_rows as materialized (select * from {sheet.source})")
         parts.append(f"{one.name} as ({one.does.format(rows=f'{one.name}_rows as sheet')})")
+        if one.also:
+            parts.append(f"{one.name}_too as ({one.also.format(rows=f'{one.name}_rows as sheet')})")
     if "ended" in present:
         conditions.append("(select count(*) from ended) = $2::bigint")
     else:

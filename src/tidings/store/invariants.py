@@ -15,7 +15,7 @@ from tidings.domain.bucket import Bucket, bucket
 from tidings.domain.message import Standing
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
-from tidings.flows.close import OVERLAP
+from tidings.flows.close import FORGOTTEN, OVERLAP
 from tidings.flows.fold import MAX_REPORTS
 from tidings.store.replays import Told, replays
 
@@ -154,6 +154,25 @@ join report r on r.account_id = d.account_id and r.message_id = d.message_id and
 where (r.state, r.reason, r.stage) is distinct from (d.state, d.reason, d.stage)
   and d.reports < {MAX_REPORTS} and not (d.state = 'read' and r.state = 'delivered')"""
 
+# Where each report is, unless nobody asked for it in time.
+REPORTS_ONCE = f"""
+select account_id, message_id, 'report ' || number || ' is in ' || count(place) || ' places'
+from report r full join (
+    select account_id, message_id, number, 'due' as place from report_due
+    union all
+    select p.account_id, one.message_id, one.number, 'pulled'
+    from report_pulled p, unnest(p.message_ids, p.numbers) as one (message_id, number)) as w
+    using (account_id, message_id, number)
+group by account_id, message_id, number
+having bool_or(r.owed_at is null) or count(place) > 1 or count(place) = 0 and min(r.owed_at) >= coalesce(
+    (select reached from sweep where name = '{FORGOTTEN}'), '-infinity')"""
+
+REPORTS_WAIT = """
+select w.account_id, w.message_id, w.number from report_due w
+join report r on r.account_id = w.account_id and r.message_id = w.message_id and r.number = w.number
+where (w.state, w.reason, w.stage, w.done_at, w.owed_at)
+      is distinct from (r.state, r.reason, r.stage, r.done_at, r.owed_at)"""
+
 # Where each callback is.
 CALLBACKS = """
 select account_id, message_id, number from callback
@@ -208,7 +227,16 @@ where k.key is distinct from case k.kind when 'reference' then m.reference else 
 FOREIGN = "\nunion all\n".join(
     f"""select x.account_id, x.message_id, '{table}' from {table} x
 where not exists (select from message m where m.account_id = x.account_id and m.id = x.message_id)"""
-    for table in ("delivery", "evidence", "outbox", "in_flight", "submission", "timer", "report")
+    for table in (
+        "delivery",
+        "evidence",
+        "outbox",
+        "in_flight",
+        "submission",
+        "timer",
+        "report",
+        "report_due",
+    )
 )
 
 STRAY_MONEY = """
@@ -232,6 +260,8 @@ CHECKS = (
     Check(4, "messages of a task of several are counted, and only they", COUNTED),
     Check(6, "a final message owes its reports, numbered from 1; an open one none", REPORTS_OWED),
     Check(6, "the last report says what the message says now", REPORTS_CURRENT),
+    Check(6, "a report waits or was handed out, once", REPORTS_ONCE),
+    Check(6, "what waits is the report that is owed", REPORTS_WAIT),
     Check(7, "a callback that is owed waits, was delivered, or was given up", CALLBACKS_OWED),
     Check(7, "a callback is owed, and owed once", CALLBACKS_DUE),
     Check(8, "an id is one message", SHARED_IDS),

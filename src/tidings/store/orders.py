@@ -34,11 +34,15 @@ from unnest($1::integer[], $2::key_kind[], $3::text[]) as wanted (account_id, ki
 join external_key k using (account_id, kind, key)"""
 
 ADD_OPENING_REPORTS = """
-insert into report (account_id, message_id, number, state, reason, stage, confirmation, inferred, sent_at, done_at,
-                    price, owed_at)
-select account_id, message_id, 1, 'rejected', reason, stage, 'none', false, at, at, 0, at
-from unnest($1::integer[], $2::bigint[], $3::text[], $4::delivery_stage[], $5::timestamptz[])
-     as t (account_id, message_id, reason, stage, at)"""
+with refused as materialized (
+    select * from unnest($1::integer[], $2::bigint[], $3::text[], $4::delivery_stage[], $5::timestamptz[])
+                  as t (account_id, message_id, reason, stage, at)),
+listed as (
+    insert into report (account_id, message_id, number, state, reason, stage, done_at, owed_at)
+    select account_id, message_id, 1, 'rejected', reason, stage, at, at from refused)
+insert into report_due (account_id, message_id, number, state, reason, stage, confirmation, inferred, sent_at, done_at,
+                        price, owed_at)
+select account_id, message_id, 1, 'rejected', reason, stage, 'none', false, at, at, 0, at from refused"""
 
 
 class _Row(NamedTuple):

@@ -5,7 +5,7 @@ import asyncpg
 SIZE = 4_000_000
 """Ids in one partition."""
 
-TABLES = ("message", "delivery", "evidence", "submission", "report", "callback_done")
+TABLES = ("message", "delivery", "evidence", "submission", "report", "report_pulled", "callback_done")
 _HOT = {"delivery": "with (fillfactor = 50)"}
 """A batch writes all rows of a page anew: half of it is kept for that, and what was there before goes for the next."""
 

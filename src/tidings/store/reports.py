@@ -11,44 +11,55 @@ from tidings.store.deliveries import standing_of
 from tidings.store.lookups import decode_extras
 from tidings.store.rows import Rows
 
-# The newest first. SKIP LOCKED: a row that another pull holds is that pull's. What is locked cannot move, so that it
-# is found again by its key.
+# The newest first. SKIP LOCKED: a row that another pull holds is that pull's. Nothing changes these rows, so that what
+# is locked is still where it was found.
 CLAIM = """
 with due as materialized (
-    select r.message_id, r.number
-    from report r {join}
-    where r.account_id = $1 and r.pulled_at is null and r.owed_at > $2 {where}
+    select r.ctid as place, r.message_id, r.number, r.state, r.reason, r.stage, r.confirmation, r.inferred,
+           r.network_error, r.sent_at, r.done_at, r.price
+    from {among}
+    where r.account_id = $1 and r.owed_at > $2 {where}
     order by r.done_at desc, r.message_id desc, r.number desc limit $4
-    for no key update of r skip locked),
-claimed as (
-    update report r set pulled_at = $3 from due
-    where r.account_id = $1 and r.message_id = any(array(select message_id from due))
-      and r.message_id = due.message_id and r.number = due.number
-    returning r.message_id, r.number, r.state, r.reason, r.stage, r.confirmation, r.inferred, r.network_error,
-              r.sent_at, r.done_at, r.price)
+    for update of r skip locked),
+handed_out as (delete from report_due where ctid = any(array(select place from due))),
+noted as (
+    insert into report_pulled (account_id, last_id, at, message_ids, numbers)
+    select $1, max(message_id), $3, array_agg(message_id), array_agg(number) from due having count(*) > 0)
 select c.message_id, c.number, c.state::text, c.reason, c.stage::text, c.confirmation::text, c.inferred,
        c.network_error, c.sent_at, c.done_at, c.price, t.bulk_key, m.message_key, m.recipient, m.sender, m.parts,
        m.extras, (select currency from account where id = $1) as currency
-from claimed c
+from due c
 cross join lateral (
     select task_id, message_key, recipient, sender, parts, extras
     from message where account_id = $1 and id = c.message_id offset 0) m
 cross join lateral (select bulk_key from task where account_id = $1 and id = m.task_id offset 0) t
 order by c.done_at desc, c.message_id desc, c.number desc"""
 
-CLAIM_ANY = CLAIM.format(join="", where="")
+CLAIM_ANY = CLAIM.format(among="report_due r", where="")
 
-CLAIM_THESE = CLAIM.format(
-    join="""cross join lateral (
-        select extras from message where account_id = r.account_id and id = r.message_id offset 0) m""",
-    where="""
-      and ($5::bigint[] is null or r.message_id = any($5))
-      and ($6::bigint[] is null or exists (
-          select from unnest($6, $7::bigint[]) as task (first, last) where r.message_id between first and last))
-      and ($8::text is null or m.extras ->> 'application_id' = $8)
-      and ($9::text is null or m.extras ->> 'entity_id' = $9)
-      and ($10::text is null or m.extras ->> 'campaign_reference_id' = $10)""",
+OF_EXTRAS = """
+cross join lateral (
+    select extras from message where account_id = $1 and id = r.message_id offset 0) m"""
+MEETING_EXTRAS = """
+and ($5::text is null or m.extras ->> 'application_id' = $5)
+and ($6::text is null or m.extras ->> 'entity_id' = $6)
+and ($7::text is null or m.extras ->> 'campaign_reference_id' = $7)
+and ($8::bigint[] is null or exists (
+    select from unnest($8, $9::bigint[]) as task (first, last) where r.message_id between first and last))"""
+
+CLAIM_THESE = CLAIM.format(among=f"report_due r {OF_EXTRAS}", where=MEETING_EXTRAS)
+
+# However many others wait: those of a message are found by their keys.
+CLAIM_OF_MESSAGES = CLAIM.format(
+    among=f"""report n
+join report_due r on r.account_id = n.account_id and r.done_at = n.done_at and r.message_id = n.message_id
+                 and r.number = n.number {OF_EXTRAS}""",
+    where=f"and n.account_id = $1 and n.message_id = any($10::bigint[]) {MEETING_EXTRAS}",
 )
+
+FORGET = """
+delete from report_due where ctid = any(array(
+    select ctid from report_due where owed_at < $1 limit $2 for update skip locked))"""
 
 EVERY = ReportFilter()
 
@@ -71,19 +82,24 @@ class ReportRows(Rows):
             claimed = await self._connection.fetch(CLAIM_ANY, account_id, since, now, limit)
         else:
             claimed = await self._connection.fetch(
-                CLAIM_THESE,
+                CLAIM_THESE if named.ids is None else CLAIM_OF_MESSAGES,
                 account_id,
                 since,
                 now,
                 limit,
-                named.ids,
-                None if named.ranges is None else [first for first, _ in named.ranges],
-                None if named.ranges is None else [last for _, last in named.ranges],
                 where.application_id,
                 where.entity_id,
                 where.campaign_reference_id,
+                None if named.ranges is None else [first for first, _ in named.ranges],
+                None if named.ranges is None else [last for _, last in named.ranges],
+                *([] if named.ids is None else [named.ids]),
             )
         return [_report(row) for row in claimed]
+
+    async def forget_reports(self, *, owed_before: datetime, limit: int) -> int:
+        """Delete up to `limit` owed reports that nobody can pull any more; how many."""
+        done = await self._connection.execute(FORGET, owed_before, limit)
+        return int(done.rpartition(" ")[2])
 
 
 def _report(row: asyncpg.Record) -> Report:

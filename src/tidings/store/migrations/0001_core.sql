@@ -334,27 +334,49 @@ create table sweep (
     reached timestamptz not null
 );
 
--- A final status owed to the customer, as it stood. Handed out once.
+-- A final status that the customer is owed a report of. Written once.
 create table report (
     account_id integer not null,
     state delivery_state not null,
     message_id bigint not null,
-    sent_at timestamptz not null,
     done_at timestamptz not null,
     report_at timestamptz, -- when a peer told the status; null for what only our timers closed
     owed_at timestamptz not null,
-    pulled_at timestamptz,
-    price bigint not null,
     stage delivery_stage,
-    confirmation delivery_confirmation not null,
-    network_error integer,
     number smallint not null, -- 1, then corrections
-    inferred boolean not null,
     reason text,
     primary key (account_id, message_id, number)
 ) partition by range (message_id);
 create index report_order on report (account_id, report_at, message_id) where report_at is not null;
-create index report_due on report (account_id, done_at desc, message_id desc) where pulled_at is null;
+
+-- Reports that nobody was given yet, as things stood when they came to be owed. Handing one out is deleting its row; so
+-- is forgetting one that nobody asked for in time.
+create table report_due (
+    account_id integer not null,
+    state delivery_state not null,
+    message_id bigint not null,
+    done_at timestamptz not null,
+    sent_at timestamptz not null,
+    owed_at timestamptz not null,
+    price bigint not null,
+    stage delivery_stage,
+    confirmation delivery_confirmation not null,
+    network_error integer,
+    number smallint not null,
+    inferred boolean not null,
+    reason text,
+    primary key (account_id, done_at, message_id, number)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+create index report_due_owed on report_due using brin (owed_at) with (pages_per_range = 16, autosummarize = on);
+
+-- What each pull handed out, one row per pull: the n-th of each array belong together.
+create table report_pulled (
+    account_id integer not null,
+    last_id bigint not null, -- the newest of the messages
+    at timestamptz not null,
+    message_ids bigint[] not null,
+    numbers smallint[] not null
+) partition by range (last_id);
 
 -- Customers' servers that are to be told of a status. A lane is what one account has for one server. Claiming is
 -- writing a lease, which no index knows, so that it stays on its page.
