@@ -38,6 +38,6 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
         The same word means something else in an intermediate notification than in the end. Without an id nothing says
         that two receipts are about one message, unless they are the same to the last octet.
         """
-        said = (self.upstream_id, self.state, self.word, self.done_at, self.recipient, self.error_code)
-        key = "\x00".join(map(str, said)).encode() + (b"" if self.upstream_id else self.raw)
-        return blake2b(key, digest_size=8).digest()
+        done = self.done_at and self.done_at.timestamp()
+        key = f"{self.upstream_id}\0{self.state}\0{self.word}\0{done}\0{self.recipient}\0{self.error_code}".encode()
+        return blake2b(key if self.upstream_id else key + self.raw, digest_size=8).digest()

@@ -25,12 +25,12 @@ class IdForm(StrEnum):
 def stored_key(response_id: str, id_form: IdForm) -> str:
     """The key to store a submission under, from the id in its response. Letter case never matters."""
     match id_form:
+        case IdForm.EXACT:
+            return response_id.casefold()
         case IdForm.RESP_HEX_RECEIPT_DEC:
             return _hexadecimal(response_id) or response_id.casefold()
         case IdForm.RESP_DEC_RECEIPT_HEX | IdForm.STRIP_ZEROS:
             return _decimal(response_id) or response_id.casefold()
-        case IdForm.EXACT:
-            return response_id.casefold()
 
 
 def lookup_keys(receipt_id: str, id_form: IdForm) -> list[str]:
