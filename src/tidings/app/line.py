@@ -27,8 +27,9 @@ PAUSE_S = 1.0
 
 MAX_BATCH = 1_000
 
-APART_S = 0.01
-"""In a busy time what a carrier says is written down this much apart: a write costs as much as forty messages in it."""
+APART_S = 0.02
+"""In a busy time claims are this much apart, and so are writes of what a carrier said: either costs as much as forty
+messages in it. In a quiet time nothing waits."""
 
 MAX_LATE = 10_000
 """Submissions without an answer that are still remembered for a late one."""
@@ -117,7 +118,12 @@ class Line:
 
     async def _hand_over(self, held: asyncio.Event) -> None:
         """What is due goes out as the connector has room. `held`: our courier number is ours."""
+        loop = asyncio.get_running_loop()
+        next_at = 0.0
         while True:
+            if (rest_s := next_at - loop.time()) > 0:
+                await asyncio.sleep(rest_s)
+            next_at = loop.time() + APART_S
             await held.wait()
             await self._connector.wait_room()
             self.wake.clear()

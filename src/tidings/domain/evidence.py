@@ -30,7 +30,7 @@ class Kind(StrEnum):
     TIMER = "timer"  # one of our deadlines passed
 
 
-class Evidence(msgspec.Struct, omit_defaults=True):
+class Evidence(msgspec.Struct, omit_defaults=True, gc=False):
     """One thing that happened. `part` 0 means every part of the attempt; `claim` None is a note only."""
 
     kind: Kind

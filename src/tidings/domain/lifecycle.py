@@ -46,7 +46,7 @@ CONFIRMING = frozenset({Kind.ANSWERED, Kind.REFUSED, Kind.RECEIPT})
 """What ends that a submission is unconfirmed."""
 
 
-class Attempt(msgspec.Struct, array_like=True):
+class Attempt(msgspec.Struct, array_like=True, gc=False):
     """One try to deliver a message over one route."""
 
     connector: int
@@ -59,7 +59,7 @@ class Attempt(msgspec.Struct, array_like=True):
     )
 
 
-class Delivery(msgspec.Struct):
+class Delivery(msgspec.Struct, gc=False):
     """The folded state of one message."""
 
     account_id: int
@@ -84,7 +84,7 @@ class Delivery(msgspec.Struct):
     @property
     def final(self) -> bool:
         """Nothing more is waited for."""
-        return self.state in status.FINAL
+        return self.standing.state in status.FINAL
 
     @property
     def taken(self) -> bool:
@@ -92,7 +92,7 @@ class Delivery(msgspec.Struct):
         return any(part.taken for attempt in self.attempts for part in attempt.parts)
 
 
-class Applied(msgspec.Struct, frozen=True):
+class Applied(msgspec.Struct, frozen=True, gc=False):
     """What one piece of evidence did."""
 
     changed: bool  # the message's standing is another one now

@@ -10,7 +10,7 @@ from tidings.domain.reason import Reason
 from tidings.domain.status import Confirmation, Stage, State
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """The lossless tuple that every northbound word is a projection of."""
 
     state: State

@@ -19,7 +19,7 @@ TAKEN = DOWNSTREAM - {State.NO_RECEIPT}
 """The same, where a peer says so."""
 
 
-class Part(msgspec.Struct, array_like=True, omit_defaults=True):
+class Part(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     """Where one part stands."""
 
     state: State

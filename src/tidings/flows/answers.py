@@ -36,7 +36,7 @@ HOLD_MOST = timedelta(minutes=5)
 Log = dict[Key, list[tuple[Evidence, bytes | None]]]
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What became of one submission, and under which key its receipts will name it."""
 
     flight: Flight

@@ -72,22 +72,25 @@ def _fold_one(
     if fingerprint is not None:
         row.fingerprints.append(fingerprint)
         moves.fingerprints.setdefault(key, []).append(fingerprint)
+    final = delivery.final
+    if delivery.negative_at is not None and negative_before is None and not final:
+        moves.settle_timers.append((key, delivery.negative_at + SETTLE_AFTER))
     taken_now = delivery.sent_at is not None and not handed_over_before  # may be of a part that came late
-    if delivery.final and (applied.changed or taken_now):
+    if not (applied.changed or taken_now):
+        return
+    if final:
         _settle(row, moves.money.setdefault(delivery.account_id, MoneyMove()), evidence)
-    if delivery.final and applied.changed and _is_owed(applied.before, delivery, reports=row.reports):
+    if final and applied.changed and _is_owed(applied.before, delivery, reports=row.reports):
         row.reports += 1
         evidence.report = row.reports
-        moves.reports.append(
-            OwedReport(*key, row.reports, _frozen(delivery), price=shown_price(row), owed_at=now)
-        )
+        moves.reports.append(_report(row, now))
         _owe_callback(row, row.reports, moves=moves, now=now)
-    elif taken_now and row.callback_each and not delivery.final:
+    elif taken_now and row.callback_each and not final:
         _owe_callback(row, HANDED_OVER, moves=moves, now=now)
-    if delivery.negative_at is not None and negative_before is None and not delivery.final:
-        moves.settle_timers.append((key, delivery.negative_at + SETTLE_AFTER))
-    if row.counted_task is not None and (applied.changed or taken_now):
-        move = moves.counters.setdefault((delivery.account_id, row.counted_task), CounterMove(buckets={}))
+    if row.counted_task is not None:
+        move = moves.counters.get((delivery.account_id, row.counted_task))
+        if move is None:
+            move = moves.counters[delivery.account_id, row.counted_task] = CounterMove(buckets={})
         _count(move, applied.before, delivery.standing)
         move.handed_over += taken_now
         move.price += shown_price(row) - shown_before
@@ -144,14 +147,18 @@ def _count(move: CounterMove, before: Standing, after: Standing) -> None:
         move.buckets[new] = move.buckets.get(new, 0) + 1
 
 
-def _frozen(delivery: Delivery) -> Delivery:
-    """A copy whose fields later evidence of the same batch does not move."""
-    return Delivery(
-        account_id=delivery.account_id,
-        message_id=delivery.message_id,
-        attempts=[],
-        standing=delivery.standing,
-        sent_at=delivery.sent_at,
+def _report(row: Held, now: datetime) -> OwedReport:
+    """What is owed from now on, as it stands: later evidence of the same batch does not move it."""
+    delivery = row.delivery
+    assert delivery.done_at is not None, "what is final has an end"
+    return OwedReport(
+        delivery.account_id,
+        delivery.message_id,
+        row.reports,
+        delivery.standing,
+        sent_at=delivery.sent_at or now,
         done_at=delivery.done_at,
         report_at=delivery.report_at,
+        price=shown_price(row),
+        owed_at=now,
     )

@@ -58,7 +58,7 @@ class Reading(msgspec.Struct, frozen=True):
     parts: PartsReceipted = PartsReceipted.EACH
 
 
-class Incoming(msgspec.Struct, frozen=True):
+class Incoming(msgspec.Struct, frozen=True, gc=False):
     """A receipt as it came in, with the keys its submission may be stored under, best first."""
 
     receipt: Receipt

@@ -8,6 +8,7 @@ import msgspec
 from tidings.domain.bucket import Bucket
 from tidings.domain.evidence import Evidence
 from tidings.domain.lifecycle import Delivery
+from tidings.domain.message import Standing
 from tidings.domain.money import Units
 from tidings.domain.order import Caller, Draft, TrafficClass
 from tidings.domain.receipt import Receipt
@@ -129,7 +130,7 @@ class NewOrders(msgspec.Struct):
     version: int | None = None  # of the catalog that must be in force; None: whichever
 
 
-class Held(msgspec.Struct):
+class Held(msgspec.Struct, gc=False):
     """A delivery under lock, with the money and counters that move with it."""
 
     delivery: Delivery
@@ -144,7 +145,7 @@ class Held(msgspec.Struct):
     callback_each: bool  # also when it was handed over, not only at its end
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class Waiting(msgspec.Struct, frozen=True, gc=False):
     """A row of the outbox: what waits for a connector. `part` 0 = all parts of the attempt."""
 
     account_id: int
@@ -166,7 +167,7 @@ class Waiting(msgspec.Struct, frozen=True):
         return (self.account_id, self.message_id)
 
 
-class Content(msgspec.Struct, frozen=True):
+class Content(msgspec.Struct, frozen=True, gc=False):
     """What a message says, and to whom."""
 
     recipient: str
@@ -200,7 +201,7 @@ class Addressee(msgspec.Struct, frozen=True):
     test: bool
 
 
-class Flight(msgspec.Struct, frozen=True):
+class Flight(msgspec.Struct, frozen=True, gc=False):
     """A submission that is written, or in doubt."""
 
     connector_id: int
@@ -231,7 +232,7 @@ class Unanswered(NamedTuple):
     text: str | None  # of the whole message, where receipts can repeat it
 
 
-class Match(msgspec.Struct, frozen=True):
+class Match(msgspec.Struct, frozen=True, gc=False):
     """A submission that a receipt's id may name."""
 
     connector_id: int
@@ -270,13 +271,16 @@ class CounterMove(msgspec.Struct):
     buckets: dict[Bucket, int] = {}
 
 
-class OwedReport(msgspec.Struct, frozen=True):
+class OwedReport(msgspec.Struct, frozen=True, gc=False):
     """A report that a customer is owed from now on."""
 
     account_id: int
     message_id: int
     number: int
-    delivery: Delivery
+    standing: Standing
+    sent_at: datetime  # of what was never handed over: when the report was owed
+    done_at: datetime
+    report_at: datetime | None  # when a peer told the status
     price: Units
     owed_at: datetime
 
@@ -295,7 +299,7 @@ HANDED_OVER = 0
 """The number of the callback that says a message was handed over; those of reports have the report's number."""
 
 
-class OwedCallback(msgspec.Struct, frozen=True):
+class OwedCallback(msgspec.Struct, frozen=True, gc=False):
     """A customer's server is to be told of a status from now on."""
 
     account_id: int
