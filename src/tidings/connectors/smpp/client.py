@@ -4,12 +4,11 @@ import asyncio
 import ssl
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from random import Random
 
 import structlog
-from msgspec.structs import replace
 
 from tidings.connectors.smpp import ids, words
 from tidings.connectors.smpp.codes import Status, Tlv, command_name, status_name
@@ -191,9 +190,9 @@ class SmppConnector:
         """What came together of a session."""
         delivered: list[Delivered] = []
         for event in events:
-            if isinstance(event, Took):
+            if type(event) is Took:
                 self._took(event)
-            elif isinstance(event, Delivered):
+            elif type(event) is Delivered:
                 delivered.append(event)
             else:
                 self._rarely(link, event)
@@ -244,8 +243,10 @@ class SmppConnector:
 
     def _least_busy(self) -> Link | None:
         """The bind with the most places left; its queue counts against it."""
-        able = [] if self._closing else [link for link in self._links if link.bound and link.terms.submits]
-        return able[0] if len(able) == 1 else max(able, key=_places, default=None)
+        links = () if self._closing else self._links
+        if len(links) == 1:
+            return links[0] if links[0].submits else None
+        return max((link for link in links if link.submits), key=_places, default=None)
 
     def _enqueue(self, link: Link, parts: list[tuple[bytes, int]]) -> None:
         """Queue the first of the parts; the others follow it."""

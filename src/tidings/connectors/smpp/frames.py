@@ -43,10 +43,9 @@ class Framer:
         """
         if self._bad is not None:
             raise BadFrame(self._bad)
-        self._held += chunk
-        if len(self._held) < self._wanted:
+        buffer, start = self._together(chunk), 0
+        if not buffer:
             return
-        buffer, start = bytes(self._held), 0
         have, self._wanted = len(buffer), _LENGTH.size
         try:
             while have - start >= _LENGTH.size:
@@ -60,4 +59,15 @@ class Framer:
                 start += length
                 yield buffer[start - length : start]
         finally:
-            del self._held[:start]
+            self._held += buffer[start:]
+
+    def _together(self, chunk: bytes) -> bytes:
+        """What is held and this; as long as that is no whole PDU, nothing, and all is held."""
+        if not self._held:
+            return chunk
+        self._held += chunk
+        if len(self._held) < self._wanted:
+            return b""
+        buffer = bytes(self._held)
+        self._held.clear()
+        return buffer

@@ -65,9 +65,9 @@ class Link(asyncio.Protocol):
     # -- what the owner does -----------------------------------------------------------------------------------
 
     @property
-    def bound(self) -> bool:
-        """Whether the session is up."""
-        return self._session.phase is Phase.BOUND
+    def submits(self) -> bool:
+        """Whether the session is up, and of a kind that lets us submit."""
+        return self._session.phase is Phase.BOUND and self.terms.submits
 
     @property
     def in_flight(self) -> int:
@@ -77,10 +77,9 @@ class Link(asyncio.Protocol):
     @property
     def free(self) -> int:
         """Places in the window, before what is queued."""
-        session, terms = self._session, self.terms
-        if session.phase is not Phase.BOUND or self._choked or not terms.submits:
+        if self._choked or not self.submits:
             return 0
-        return max(0, terms.window - session.in_flight)
+        return max(0, self.terms.window - self._session.in_flight)
 
     def enqueue(self, body: bytes, submission_id: int) -> None:
         """Have a submission written as soon as may be, after those before it. `body` is that of its submit_sm."""
