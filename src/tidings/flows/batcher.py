@@ -11,6 +11,7 @@ waits for ever: what no batch has taken within a bound is told so, while its cal
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from tidings.domain.errors import Unavailable
@@ -110,7 +111,7 @@ class Batcher(Generic[Item, Result]):
 
     def ask(self, item: Item) -> asyncio.Future[Result]:
         """The same without waiting: the result to come. Raises Unavailable at once."""
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Result] = self._loop.create_future()
         self._append(item, future)
         return future
 
@@ -122,7 +123,7 @@ class Batcher(Generic[Item, Result]):
         weight = self._weigh(item)
         if self._closed or (self._waiting and self._weight + weight > self._max_waiting):
             raise Unavailable("too much is waiting already")
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         self._waiting.append(_Waiting(item, weight, future, loop.time() + self._patience_s))
         self._weight += weight
         if self._impatience is None:
@@ -130,6 +131,11 @@ class Batcher(Generic[Item, Result]):
         if not self._starting and len(self._workers) < self._lanes:
             self._starting = True
             self._workers.add(asyncio.create_task(self._work()))
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """The loop it works in. Asking which one runs is a system call each time, so it is asked once."""
+        return asyncio.get_running_loop()
 
     async def close(self) -> None:
         """Take nothing more and finish what waits."""
