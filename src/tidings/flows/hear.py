@@ -100,7 +100,8 @@ class Hear:
         folded = folding(log, held, now=self._clock.now())
         folded.ended = [one.flight for one in answers]
         folded.taken = [match_of(one) for one in answers]
-        folded.unheard = self._unheard(folded, receipts, matches)
+        folded.connector_id = self._receive.connector_id
+        folded.unheard = _names(folded, receipts, matches)
         await pause(Point.HEARD_FOLDED)
         try:
             async with self._database.at_once() as tx:
@@ -131,15 +132,14 @@ class Hear:
                 seen.add((key, fingerprint))
                 log.setdefault(key, []).append((evidence, fingerprint))
 
-    def _unheard(
-        self, folded: Folded, receipts: Sequence[Incoming], matches: Sequence[Match | None]
-    ) -> list[tuple[int, str]]:
-        """A receipt that waits under one of these ids came earlier: it is to be heard first."""
-        keys = [match.upstream_key for match in folded.taken]
-        for one, match in zip(receipts, matches, strict=True):
-            if match is not None:
-                keys += one.lookup_keys
-        return [(self._receive.connector_id, key) for key in dict.fromkeys(keys)]
+
+def _names(folded: Folded, receipts: Sequence[Incoming], matches: Sequence[Match | None]) -> list[str]:
+    """A receipt that waits under one of these keys came earlier: it is to be heard first."""
+    keys = [match.upstream_key for match in folded.taken]
+    for one, match in zip(receipts, matches, strict=True):
+        if match is not None:
+            keys += one.lookup_keys
+    return list(dict.fromkeys(keys))
 
 
 def _taken(answers: Sequence[Answer]) -> list[Answer]:

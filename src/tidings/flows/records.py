@@ -327,7 +327,8 @@ class Folded(msgspec.Struct):
     settle_timers: list[tuple[Key, datetime]] = []
     ended: list[Flight] = []  # submissions whose answer was waited for until now
     taken: list[Match] = []  # what receipts will name
-    unheard: list[tuple[int, str]] = []  # (connector id, upstream key): no receipt under these may be waiting
+    connector_id: int = 0  # whose are the next
+    unheard: list[str] = []  # upstream keys: no receipt under these may be waiting
 
 
 class DueCallback(msgspec.Struct, frozen=True):

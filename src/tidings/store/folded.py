@@ -191,10 +191,10 @@ _SECTIONS: tuple[_Section, ...] = (
     ),
 )
 
+# Found by its keys alone, whatever the planner thinks of connectors.
 UNHEARD = """not exists (
-    select from unnest(${ids}::integer[], ${keys}::text[]) as mine (connector_id, key) cross join lateral (
-        select from orphan o where o.connector_id = mine.connector_id and o.upstream_keys && array[mine.key]
-        offset 0) as waiting)"""
+    select from (select connector_id from orphan where upstream_keys && $4::text[] offset 0) as waiting
+    where waiting.connector_id = $3::integer)"""
 
 
 class FoldedRows(DeliveryRows):
@@ -216,7 +216,8 @@ class FoldedRows(DeliveryRows):
                 statement,
                 folded.at,
                 len(folded.ended),
-                *columns(folded.unheard, 2),
+                folded.connector_id,
+                folded.unheard,
                 *columns(packs, 4),
                 *sheets,
             )
@@ -230,12 +231,12 @@ _News = _Section("news", _DELIVERIES, "", lambda _: ())
 @lru_cache(maxsize=256)
 def _statement(present: tuple[str, ...], hears: bool) -> str:
     """The statement for a batch that has rows of these kinds. A kind of traffic has two or three of them."""
-    next_number = 9  # after: when, how many ended, connector ids, upstream keys, and the packs
+    next_number = 9  # after: when, how many ended, connector, upstream keys, and the packs
     parts = [
         """packs as (insert into evidence (account_id, message_id, seq, body)
     select * from unnest($5::integer[], $6::bigint[], $7::integer[], $8::bytea[]))"""
     ]
-    conditions = [UNHEARD.format(ids=3, keys=4)]
+    conditions = [UNHEARD]
     for one in _SECTIONS:
         if one.name not in present:
             continue
