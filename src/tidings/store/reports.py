@@ -103,19 +103,13 @@ class ReportRows(Rows):
 
 
 def _report(row: asyncpg.Record) -> Report:
+    (
+        message_id, number, _, _, _, _, _, _, sent_at, done_at, price, bulk_key, message_key, recipient, sender, parts,
+        extras, currency,
+    ) = row  # fmt: skip
     return Report(
-        id=row["message_id"],
-        number=row["number"],
-        standing=standing_of(row),
-        done_at=row["done_at"],
-        sent_at=row["sent_at"],
-        price=row["price"],
-        bulk_key=row["bulk_key"],
-        message_key=row["message_key"],
-        recipient=row["recipient"],
-        sender=row["sender"],
-        parts=row["parts"],
-        currency=row["currency"],
-        mccmnc=None,
-        extras=decode_extras(row["extras"]) if row["extras"] else NO_EXTRAS,
+        *(message_id, number, standing_of(row), done_at, sent_at, price),
+        *(bulk_key, message_key, recipient, sender, parts, currency),
+        None,
+        decode_extras(extras) if extras else NO_EXTRAS,
     )

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
-from tidings.dialects.infobip import moments, reports
+from tidings.dialects.infobip import moments, reports, words
 from tidings.dialects.infobip.errors import ApiError
 from tidings.dialects.infobip.settings import Preferences, preferences
 from tidings.domain.errors import Misconfigured
 from tidings.domain.message import Report, Standing
+from tidings.domain.money import plain
 from tidings.domain.order import Account, Extras
 from tidings.domain.reason import Reason
 from tidings.domain.status import Confirmation, Stage, State
@@ -52,7 +53,7 @@ def a_report(**changes) -> Report:
 
 
 def written(*owed: Report, switches: Preferences | None = None) -> bytes:
-    return msgspec.json.encode(reports.response(owed, switches or Preferences()))
+    return reports.response(owed, switches or Preferences())
 
 
 def test_a_report_is_written_as_in_the_published_sample():
@@ -227,6 +228,45 @@ REPORTS = st.builds(
     sent_at=MOMENTS,
     price=st.integers(0, 10**15),
 )
+
+
+def member_by_member(report, switches):
+    """A report as a mapping."""
+    extras = report.extras
+    members = {
+        "bulkId": report.bulk_key,
+        "messageId": report.message_key,
+        "to": report.recipient,
+        "from": report.sender,
+        "sentAt": spelt(report.sent_at, switches.zone),
+        "doneAt": spelt(report.done_at, switches.zone),
+        "smsCount": report.parts,
+        "mccMnc": report.mccmnc,
+        "callbackData": extras.callback_data,
+        "price": {
+            "pricePerMessage": msgspec.Raw(plain(report.price // max(report.parts, 1)).encode()),
+            "currency": report.currency,
+        },
+        "status": words.status(report.standing, switches),
+        "error": words.error(report.standing, switches),
+        "entityId": extras.entity_id,
+        "applicationId": extras.application_id,
+        "campaignReferenceId": extras.campaign_reference_id,
+    }
+    needed = {"bulkId", "messageId", "to", "smsCount"}
+    return {name: value for name, value in members.items() if value or name in needed}
+
+
+def spelt(moment, zone):
+    text = moment.astimezone(zone).isoformat(timespec="milliseconds")
+    return text[:-3] + text[-2:]
+
+
+@given(st.lists(REPORTS, max_size=3), st.sampled_from([UTC, timezone(timedelta(hours=-3, minutes=-30))]))
+def test_an_answer_is_the_json_of_its_members(owed, zone):
+    switches = Preferences(zone=zone, ok_word='"OK"%b')
+    members = [member_by_member(report, switches) for report in owed]
+    assert written(*owed, switches=switches) == msgspec.json.encode({"results": members})
 
 
 @given(REPORTS)

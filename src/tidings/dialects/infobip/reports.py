@@ -2,22 +2,26 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 
-from msgspec import UNSET, Raw, UnsetType
+import msgspec
 from starlette.datastructures import QueryParams
 
 from tidings.dialects.infobip import words
-from tidings.dialects.infobip.codes import Error, Status
 from tidings.dialects.infobip.errors import bad_request
 from tidings.dialects.infobip.moments import written
 from tidings.dialects.infobip.settings import Preferences
-from tidings.dialects.infobip.wire import Price, ReportResponse, ReportRow
 from tidings.domain.message import Report, ReportFilter, Standing
 from tidings.domain.money import Units, plain
+from tidings.domain.order import NO_EXTRAS, Extras
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1000
+
+# Filled in, these are what encoding structs would give, in half the time.
+ROW = b'{"bulkId":%b,"messageId":%b,"to":%b%b,"sentAt":"%b","doneAt":"%b","smsCount":%d%b%b,%b%b}'
+WORDS = b'"price":{"pricePerMessage":%b,"currency":%b},"status":%b,"error":%b'
+
+encode = msgspec.json.Encoder().encode
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _NUL = "\x00"  # no id holds it, and the database refuses to be asked for it
@@ -51,66 +55,58 @@ def filter_of(query: QueryParams) -> ReportFilter | None:
     )
 
 
-def response(reports: Sequence[Report], preferences: Preferences) -> ReportResponse:
-    """The answer that hands these reports out, in their order: the gateway gives the latest `doneAt` first."""
+def response(reports: Sequence[Report], preferences: Preferences) -> bytes:
+    """The answer that hands these reports out, JSON, in their order: the gateway gives the latest `doneAt` first."""
     writer = _Writer(preferences)
-    return ReportResponse([writer.row(report) for report in reports])
+    return b'{"results":[%b]}' % b",".join([writer.row(report) for report in reports])
 
 
 class _Writer:
-    """Writes the rows of one answer. A thousand of them have few standings, prices and moments: each is put in words
-    once."""
+    """Writes the rows of one answer. A thousand of them have few standings and prices: each is put in words once."""
 
     def __init__(self, preferences: Preferences) -> None:
         self._preferences = preferences
-        self._said: dict[Standing, tuple[Status, Error]] = {}
-        self._priced: dict[tuple[Units, int, str], Price] = {}
-        self._written: dict[datetime, str] = {}
+        self._said: dict[tuple[Standing, Units, int, str], bytes] = {}
 
-    def row(self, report: Report) -> ReportRow:
+    def row(self, report: Report) -> bytes:
         """One report."""
-        extras, (status, error) = report.extras, self._words(report.standing)
-        return ReportRow(
-            bulk_id=report.bulk_key,
-            message_id=report.message_key,
-            to=report.recipient,
-            sender=_known(report.sender),
-            sent_at=self._moment(report.sent_at),
-            done_at=self._moment(report.done_at),
-            sms_count=report.parts,
-            mcc_mnc=_known(report.mccmnc),
-            callback_data=_known(extras.callback_data),
-            price=self._price(report.price, report.parts, report.currency),
-            status=status,
-            error=error,
-            entity_id=_known(extras.entity_id),
-            application_id=_known(extras.application_id),
-            campaign_reference_id=_known(extras.campaign_reference_id),
+        extras, zone = report.extras, self._preferences.zone
+        return ROW % (
+            encode(report.bulk_key),
+            encode(report.message_key),
+            encode(report.recipient),
+            b',"from":%b' % encode(report.sender) if report.sender else b"",
+            written(report.sent_at, zone),
+            written(report.done_at, zone),
+            report.parts,
+            b',"mccMnc":%b' % encode(report.mccmnc) if report.mccmnc else b"",
+            b',"callbackData":%b' % encode(extras.callback_data) if extras.callback_data else b"",
+            self._words(report),
+            b"" if extras is NO_EXTRAS else _platform(extras),
         )
 
-    def _words(self, standing: Standing) -> tuple[Status, Error]:
-        said = self._said.get(standing)
+    def _words(self, report: Report) -> bytes:
+        """What it cost, and what became of it."""
+        about = (report.standing, report.price, report.parts, report.currency)
+        said = self._said.get(about)
         if said is None:
-            status = words.status(standing, self._preferences)
-            said = self._said[standing] = (status, words.error(standing, self._preferences))
+            said = self._said[about] = WORDS % (
+                plain(report.price // max(report.parts, 1)).encode(),
+                encode(report.currency),
+                encode(words.status(report.standing, self._preferences)),
+                encode(words.error(report.standing, self._preferences)),
+            )
         return said
 
-    def _moment(self, moment: datetime) -> str:
-        text = self._written.get(moment)
-        if text is None:
-            text = self._written[moment] = written(moment, self._preferences.zone)
-        return text
 
-    def _price(self, units: Units, parts: int, currency: str) -> Price:
-        price = self._priced.get((units, parts, currency))
-        if price is None:
-            per_part = Raw(plain(units // max(parts, 1)).encode())
-            price = self._priced[units, parts, currency] = Price(per_part, currency)
-        return price
-
-
-def _known(value: str | None) -> str | UnsetType:
-    return value or UNSET
+def _platform(extras: Extras) -> bytes:
+    """What the customer filed the message under."""
+    named = (
+        (b"entityId", extras.entity_id),
+        (b"applicationId", extras.application_id),
+        (b"campaignReferenceId", extras.campaign_reference_id),
+    )
+    return b"".join(b',"%b":%b' % (name, encode(value)) for name, value in named if value)
 
 
 def _first(query: QueryParams, name: str) -> str:

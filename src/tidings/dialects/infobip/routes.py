@@ -12,12 +12,12 @@ from starlette.types import Receive, Scope, Send
 from tidings.dialects.body import BodyTooLarge, read_body
 from tidings.dialects.infobip import auth, errors, negotiation, reports, sending
 from tidings.dialects.infobip.settings import Settings, preferences
-from tidings.dialects.infobip.wire import ReportResponse
 from tidings.domain.errors import Refusal, Unavailable
 from tidings.flows.gateway import Gateway
 from tidings.flows.ports import Clock
 
-Handler = Callable[[Request], Awaitable[msgspec.Struct]]
+Handler = Callable[[Request], Awaitable[msgspec.Struct | bytes]]
+"""Answers in a shape, or in JSON already."""
 
 EXTENSIONS = ("", ".json", ".xml")  # a path may say its format
 VERSIONS = ("1", "2", "3")  # below /sms/ of these, unknown paths are this vendor's 404
@@ -48,7 +48,7 @@ class Handlers:
     def __init__(self, gateway: Gateway, clock: Clock, settings: Settings) -> None:
         self._gateway, self._clock, self._settings = gateway, clock, settings
 
-    async def pull_reports(self, request: Request) -> msgspec.Struct:
+    async def pull_reports(self, request: Request) -> bytes:
         """GET /sms/1/reports: what is owed, handed out once; so all refusals come before it is asked for."""
         caller = await auth.caller_of(self._gateway, request)
         negotiation.check(request)
@@ -56,7 +56,7 @@ class Handlers:
         limit = reports.limit_of(request.query_params, lenient=self._settings.lenient_limit)
         switches = preferences(caller.account)
         if wanted is None:
-            return ReportResponse([])
+            return reports.response((), switches)
         owed = await self._gateway.pull_reports(caller.account.id, wanted, limit=limit)
         return reports.response(owed, switches)
 
@@ -135,6 +135,7 @@ class Unknown:
         await _json(refusal.status, refusal.body, {}, self._new_id())(scope, receive, send)
 
 
-def _json(status: int, body: msgspec.Struct, headers: Mapping[str, str], request_id: str) -> Response:
+def _json(status: int, body: msgspec.Struct | bytes, headers: Mapping[str, str], request_id: str) -> Response:
     always = {"content-type": "application/json; charset=UTF-8", "x-request-id": request_id}
-    return Response(_encode(body), status_code=status, headers={**always, **headers})
+    content = body if isinstance(body, bytes) else _encode(body)
+    return Response(content, status_code=status, headers={**always, **headers})

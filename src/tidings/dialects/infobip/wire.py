@@ -1,9 +1,9 @@
 """Shapes of requests and answers. Unknown keys are ignored, `null` is absent, unset keys are not written."""
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, UnsetType
 
-from tidings.dialects.infobip.codes import Error, Status
+from tidings.dialects.infobip.codes import Status
 
 
 class Destination(msgspec.Struct, rename="camel"):
@@ -137,36 +137,3 @@ class SendResponse(msgspec.Struct, rename="camel"):
 
     bulk_id: str
     messages: list[SentMessage]
-
-
-class Price(msgspec.Struct, rename="camel"):
-    """`price_per_message` is the plain digits of a JSON number: an encoder of floats would add noise."""
-
-    price_per_message: Raw
-    currency: str
-
-
-class ReportRow(msgspec.Struct, rename="camel"):
-    """One delivery report, its keys in the order they are written."""
-
-    bulk_id: str
-    message_id: str
-    to: str
-    sender: str | UnsetType = msgspec.field(name="from")
-    sent_at: str
-    done_at: str
-    sms_count: int
-    mcc_mnc: str | UnsetType
-    callback_data: str | UnsetType
-    price: Price
-    status: Status
-    error: Error
-    entity_id: str | UnsetType
-    application_id: str | UnsetType
-    campaign_reference_id: str | UnsetType
-
-
-class ReportResponse(msgspec.Struct):
-    """The answer to a pull; `results` is there even when nothing is."""
-
-    results: list[ReportRow]
