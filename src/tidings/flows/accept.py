@@ -97,7 +97,7 @@ class Accept:
         funds = {account_id: replace(self._funds[account_id]) for account_id in accounts}
         judge = Judge(Ledger(funds, set()), catalog, secret=self._secret, now=self._clock.now())
         answers = [judge.write(one, as_of=catalog.version) for one in batch]
-        if judge.ledger.short or judge.refused or not judge.new.tasks:
+        if judge.ledger.short or judge.refused or not judge.new.messages:
             raise NotAsRemembered
         judge.new.version = catalog.version
         async with self._database.at_once() as tx:
@@ -115,7 +115,7 @@ class Accept:
             judge = Judge(Ledger(funds, taken), catalog, secret=self._secret, now=self._clock.now())
             answers = [judge.write(one, as_of=version) for one in batch]
             left = await tx.add_orders(judge.new)
-            await tx.add_refused([one for one in judge.new.messages if not one.connector_id])
+            await tx.add_refused(judge.new)
             await pause(Point.ACCEPT_WRITTEN)
         await pause(Point.ACCEPT_COMMITTED)
         self._funds |= left

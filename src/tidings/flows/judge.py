@@ -8,15 +8,25 @@ from typing import NamedTuple
 
 import msgspec
 
-from tidings.domain import ids, web_address
+from tidings.domain import evidence, ids, web_address
 from tidings.domain.errors import REASON, Fault, Outdated, Refusal
-from tidings.domain.evidence import Evidence, Kind
+from tidings.domain.evidence import Evidence
 from tidings.domain.money import Units
-from tidings.domain.order import LANE, NO_EXTRAS, Account, Draft, Extras, OnFault, Order, Receipted, Taken
+from tidings.domain.order import NO_EXTRAS, Account, Draft, Extras, OnFault, Order, Receipted, Taken
 from tidings.domain.routing import Offer
 from tidings.domain.status import Stage, State
 from tidings.domain.text import Segments
-from tidings.flows.records import Catalog, Funds, MoneyMove, NewMessage, NewOrders, NewTask
+from tidings.flows.records import (
+    Catalog,
+    Common,
+    Funds,
+    Kind,
+    Manner,
+    MoneyMove,
+    NewMessages,
+    NewOrders,
+    NewTask,
+)
 
 RANK = {fault: rank for rank, fault in enumerate(Fault)}
 """Of several faults the one with the lowest rank is shown."""
@@ -126,10 +136,9 @@ class Judge:
         if self.ledger.funds[account.id].closed:
             raise Refusal(Fault.NO_CREDIT, detail="the account is closed")
         judged = self._judge_all(prepared)
-        kept = [one for one in judged if isinstance(one, _Judged)]
-        task = self._task(order, task_id, len(kept))
-        if kept:
-            self.new.tasks.append(task)
+        total = len(judged) - sum(isinstance(one, Fault) for one in judged)
+        bulk_key = order.bulk_key or ids.seal(self._secret, task_id)
+        common = self._common(order, task_id, total, bulk_key)
         rows: list[Taken | Fault] = []
         next_id = task_id
         for one in judged:
@@ -137,10 +146,8 @@ class Judge:
                 rows.append(one)
                 continue
             next_id += 1
-            message = self._message(one, order, task, next_id)
-            self.new.messages.append(message)
-            rows.append(_taken(message, one.fault))
-        return Receipted(task_id, task.bulk_key, self._now, account.currency, rows)
+            rows.append(self._message(one, order, common, (next_id, bulk_key)))
+        return Receipted(task_id, bulk_key, self._now, account.currency, rows)
 
     def _judge_all(self, prepared: Prepared) -> "list[_Judged | Fault]":
         """All recipients. Where one fault refuses everybody, what was promised is undone, and Refusal raised."""
@@ -202,51 +209,89 @@ class Judge:
             return Fault.TARIFF_UNKNOWN
         return None if active else Fault.TARIFF_INACTIVE
 
-    def _task(self, order: Order, task_id: int, total: int) -> NewTask:
-        return NewTask(
-            account_id=order.caller.account.id,
-            id=task_id,
-            total=total,
-            dialect=order.dialect,
-            source=order.source,
-            test=order.caller.test,
-            bulk_key=order.bulk_key or ids.seal(self._secret, task_id),
-            own_bulk_key=order.bulk_key is not None,
-            name=order.name,
-            validity_s=order.validity_s,
-            created_at=self._now,
-            scheduled_for=order.scheduled_for,
+    def _common(self, order: Order, task_id: int, total: int, bulk_key: str) -> Common:
+        """What its messages agree in; with a task's row of its own where it is more than its only message."""
+        own_task = total > 1 or (total == 1 and (order.bulk_key is not None or order.name is not None))
+        common = Common(
+            order.caller.account.id,
+            task_id if own_task else None,
+            total > 1,
+            order.dialect,
+            order.source,
+            order.caller.test,
+            order.validity_s,
+            order.scheduled_for,
+        )
+        if own_task:
+            self.new.tasks.append(
+                NewTask(
+                    account_id=common.account_id,
+                    id=task_id,
+                    total=total,
+                    dialect=common.dialect,
+                    source=common.source,
+                    test=common.test,
+                    bulk_key=bulk_key,
+                    own_bulk_key=order.bulk_key is not None,
+                    name=order.name,
+                    validity_s=order.validity_s,
+                    scheduled_for=order.scheduled_for,
+                )
+            )
+        return common
+
+    def _message(self, one: "_Judged", order: Order, common: Common, keys: tuple[int, str]) -> Taken:
+        """Put a message beside those of its kind. `keys` are its id, and the bulk key if it is alone."""
+        row, draft, fault = one.row, one.row.draft, one.fault
+        message_id, bulk_key = keys
+        generated = ids.seal(self._secret, message_id)
+        reference, own_reference = self._reference(draft, generated, common.account_id, kept=fault is None)
+        message_key = draft.message_key or generated
+        kind = Kind(
+            common,
+            self._manner(draft, order),
+            row.segments.alphabet,
+            len(row.segments.parts),
+            one.price,
+            one.billed,
+            row.country,
+            own_reference,
+            draft.message_key is not None and fault is None,
+            one.offer,
+            fault,
+        )
+        alike = self.new.messages.get(kind)
+        if alike is None:
+            alike = self.new.messages[kind] = NewMessages(self._opening(kind))
+        alike.ids.append(message_id)
+        alike.references.append(reference)
+        alike.message_keys.append(message_key)
+        alike.recipients.append(row.recipient)
+        alike.texts.append(draft.text)
+        alike.bulk_keys.append(bulk_key)
+        return Taken(
+            message_id,
+            reference,
+            message_key,
+            row.recipient,
+            kind.parts,
+            one.price,
+            row.country,
+            alike.accepted.claim or State.QUEUED,
+            fault,
         )
 
-    def _message(self, one: "_Judged", order: Order, task: NewTask, message_id: int) -> NewMessage:
-        row, draft = one.row, one.row.draft
-        generated = ids.seal(self._secret, message_id)
-        reference, own_reference = self._reference(draft, generated, task.account_id, kept=one.fault is None)
-        scheduled_for = _later(draft.scheduled_for or order.scheduled_for, self._now)
-        traffic_class = order.traffic_class or order.caller.account.class_of(draft.sender)
-        return NewMessage(
-            task=task,
-            id=message_id,
-            reference=reference,
-            own_reference=own_reference,
-            message_key=draft.message_key or generated,
-            own_message_key=draft.message_key is not None and one.fault is None,
-            recipient=row.recipient,
-            country=row.country,
-            draft=draft,
-            segments=row.segments,
-            extras=None if draft.extras is NO_EXTRAS else _extras(draft.extras),
-            traffic_class=traffic_class,
-            lane=LANE[traffic_class],
-            price=one.price,
-            billed=one.billed,
-            scheduled_for=scheduled_for,
-            validity_s=draft.validity_s or order.validity_s,
-            connector_id=one.offer.connector_id,
-            accepted=self._opening(one, scheduled=scheduled_for is not None),
-            counted=task.total > 1,
-            callback_lane=_callback_lane(draft, order) if order.calls_back else None,
-            callback_each=order.caller.account.callback_each,
+    def _manner(self, draft: Draft, order: Order) -> Manner:
+        account, extras = order.caller.account, draft.extras
+        return Manner(
+            draft.sender,
+            draft.flash,
+            order.traffic_class or account.class_of(draft.sender),
+            draft.validity_s or order.validity_s,
+            _later(draft.scheduled_for or order.scheduled_for, self._now),
+            None if extras is NO_EXTRAS else _extras(extras),
+            _callback_lane(draft, order) if order.calls_back else None,
+            account.callback_each,
         )
 
     def _reference(self, draft: Draft, generated: str, account_id: int, *, kept: bool) -> tuple[str, bool]:
@@ -262,13 +307,13 @@ class Judge:
         self.ledger.taken.add(wanted)
         return key, True
 
-    def _opening(self, one: "_Judged", *, scheduled: bool) -> Evidence:
+    def _opening(self, kind: Kind) -> Evidence:
         """The first evidence of a message's life; one object for all messages that begin alike."""
-        parts = len(one.row.segments.parts)
-        alike = (one.fault, scheduled, parts, one.offer.connector_id, one.offer.route_id)
+        scheduled = kind.manner.scheduled_for is not None
+        alike = (kind.fault, scheduled, kind.parts, kind.offer.connector_id, kind.offer.route_id)
         opening = self._openings.get(alike)
         if opening is None:
-            opening = self._openings[alike] = _accepted(one, self._now, scheduled=scheduled)
+            opening = self._openings[alike] = _accepted(kind, self._now)
         return opening
 
 
@@ -306,39 +351,26 @@ def wanted_keys(batch: Sequence[Prepared]) -> list[KeyTaken]:
     return wanted
 
 
-def _accepted(one: _Judged, now: datetime, *, scheduled: bool) -> Evidence:
-    if one.fault is None:
-        claim = State.SCHEDULED if scheduled else State.QUEUED
+def _accepted(kind: Kind, now: datetime) -> Evidence:
+    fault = kind.fault
+    if fault is None:
+        claim = State.QUEUED if kind.manner.scheduled_for is None else State.SCHEDULED
         reason = stage = None
     else:
-        claim, reason = State.REJECTED, REASON[one.fault]
+        claim, reason = State.REJECTED, REASON[fault]
         stage = reason.facts.stage if reason.facts.stage is Stage.INTAKE else Stage.DISPATCH
     return Evidence(
-        Kind.ACCEPTED,
+        evidence.Kind.ACCEPTED,
         now,
         claim,
         reason=reason,
         stage=stage,
-        parts=len(one.row.segments.parts),
-        connector=one.offer.connector_id,
-        route=one.offer.route_id,
-        terms=one.offer.terms or None,
-        word=str(one.fault) if one.fault else None,
-        report=1 if one.fault else 0,
-    )
-
-
-def _taken(message: NewMessage, fault: Fault | None) -> Taken:
-    return Taken(
-        id=message.id,
-        reference=message.reference,
-        message_key=message.message_key,
-        recipient=message.recipient,
-        parts=len(message.segments.parts),
-        price=message.price,
-        country=message.country,
-        state=message.accepted.claim or State.QUEUED,
-        fault=fault,
+        parts=kind.parts,
+        connector=kind.offer.connector_id,
+        route=kind.offer.route_id,
+        terms=kind.offer.terms or None,
+        word=str(fault) if fault else None,
+        report=1 if fault else 0,
     )
 
 

@@ -6,15 +6,16 @@ from typing import NamedTuple
 import msgspec
 
 from tidings.domain.bucket import Bucket
+from tidings.domain.errors import Fault
 from tidings.domain.evidence import Evidence
 from tidings.domain.lifecycle import Delivery
 from tidings.domain.message import Standing
 from tidings.domain.money import Units
-from tidings.domain.order import Caller, Draft, TrafficClass
+from tidings.domain.order import Caller, TrafficClass
 from tidings.domain.receipt import Receipt
-from tidings.domain.routing import Offers, RouteTable
+from tidings.domain.routing import Offer, Offers, RouteTable
 from tidings.domain.settlement import Plan
-from tidings.domain.text import Segments
+from tidings.domain.text import Alphabet
 
 Key = tuple[int, int]
 """(account id, message id)."""
@@ -65,8 +66,8 @@ class Catalog(msgspec.Struct, frozen=True):
     tariffs: dict[int, dict[int, bool]]  # account -> code -> active
 
 
-class NewTask(msgspec.Struct, frozen=True):
-    """A task's row."""
+class NewTask(NamedTuple):
+    """The row of a task of several messages, or of one that the customer named."""
 
     account_id: int
     id: int
@@ -78,35 +79,62 @@ class NewTask(msgspec.Struct, frozen=True):
     own_bulk_key: bool  # chosen by the customer: it is looked for
     name: str | None
     validity_s: int
-    created_at: datetime
     scheduled_for: datetime | None
 
 
-class NewMessage(msgspec.Struct, frozen=True):
-    """A message's row, its opening evidence, and where it waits (connector 0: nowhere)."""
+class Common(NamedTuple):
+    """What all messages of an order agree in."""
 
-    task: NewTask
-    id: int
-    reference: str
-    own_reference: bool  # chosen by the customer: kept unique for ever
-    message_key: str
-    own_message_key: bool
-    recipient: str
-    country: str | None
-    draft: Draft  # what is said, and by whom
-    segments: Segments
-    extras: str | None  # JSON
+    account_id: int
+    task_id: int | None  # None: each is a task of its own, with the id before its own
+    counted: bool  # the task keeps counters
+    dialect: str
+    source: str
+    test: bool
+    validity_s: int
+    scheduled_for: datetime | None
+
+
+class Manner(NamedTuple):
+    """How a message is sent."""
+
+    sender: str
+    flash: bool
     traffic_class: TrafficClass
-    lane: int
-    price: Units
-    billed: Units  # 0 for test traffic and for what was refused
+    validity_s: int  # from `scheduled_for`, else from now
     scheduled_for: datetime | None
-    validity_s: int  # from `scheduled_for`, else from the task's creation
-    connector_id: int
-    accepted: Evidence  # the same object for messages that begin alike
-    counted: bool  # its task keeps counters
+    extras: str | None  # JSON
     callback_lane: int | None  # where its callbacks queue; None: nobody is called back
     callback_each: bool
+
+
+class Kind(NamedTuple):
+    """What messages agree in that are written together."""
+
+    common: Common
+    manner: Manner
+    alphabet: Alphabet
+    parts: int
+    price: Units
+    billed: Units  # 0 for test traffic and for what was refused
+    country: str | None
+    own_reference: bool  # chosen by the customer: kept unique for ever
+    own_message_key: bool
+    offer: Offer  # where they wait (connector 0: nowhere)
+    fault: Fault | None  # why they are kept as refused
+
+
+class NewMessages(msgspec.Struct):
+    """Messages of one kind, all lists in the same order, and the evidence that each begins with."""
+
+    accepted: Evidence
+    ids: list[int] = []
+    references: list[str] = []
+    message_keys: list[str] = []
+    recipients: list[str] = []
+    texts: list[str] = []
+    bulk_keys: list[str] = []  # of those that are tasks of their own
+    places: list[str] = []  # where the evidence is found again; the store's to fill in
 
 
 class MoneyMove(msgspec.Struct):
@@ -125,7 +153,7 @@ class NewOrders(msgspec.Struct):
 
     at: datetime
     tasks: list[NewTask] = []
-    messages: list[NewMessage] = []
+    messages: dict[Kind, NewMessages] = {}
     holds: dict[int, MoneyMove] = {}  # by account
     version: int | None = None  # of the catalog that must be in force; None: whichever
 

@@ -38,7 +38,6 @@ from tidings.flows.records import (
     Match,
     MoneyMove,
     Named,
-    NewMessage,
     NewOrders,
     Orphan,
     OwnKey,
@@ -94,7 +93,7 @@ class AcceptTx(FoldTx, CatalogTx, Protocol):
         """
         ...
 
-    async def add_refused(self, messages: Sequence[NewMessage]) -> None:
+    async def add_refused(self, new: NewOrders) -> None:
         """Write the reports and callbacks of messages that were refused as they were taken."""
         ...
 

@@ -108,6 +108,44 @@ def pack(rows: Sequence[Noted]) -> tuple[list[Pack], dict[Key, bytes]]:
     return packs, places
 
 
+def pack_openings(
+    account_id: int, told: Sequence[tuple[Evidence, list[int]]]
+) -> tuple[list[Pack], list[list[str]]]:
+    """Packs of the first evidence of messages; where it is found again, for each of the lists of ids, as PostgreSQL
+    reads octets.
+    """
+    packs: list[Pack] = []
+    places: list[list[str]] = [[] for _ in told]
+    some: list[tuple[int, Evidence, list[int]]] = []
+    room = PACK_MOST
+    for number, (evidence, message_ids) in enumerate(told):
+        start = 0
+        while start < len(message_ids):
+            piece = message_ids[start : start + room]
+            some.append((number, evidence, piece))
+            start, room = start + len(piece), room - len(piece)
+            if not room:
+                packs.append(_opening_pack(account_id, some, places))
+                some, room = [], PACK_MOST
+    if some:
+        packs.append(_opening_pack(account_id, some, places))
+    return packs, places
+
+
+def _opening_pack(
+    account_id: int, some: Sequence[tuple[int, Evidence, list[int]]], places: list[list[str]]
+) -> Pack:
+    newest = max(max(message_ids) for _, _, message_ids in some)
+    place = "\\x" + (_varint(newest) + _varint(1)).hex()
+    said: dict[bytes, list[int]] = {}
+    for number, evidence, message_ids in some:
+        of = [1] * (2 * len(message_ids))
+        of[::2] = [newest - one for one in message_ids]
+        said.setdefault(_encode(evidence), []).extend(of)
+        places[number] += [place] * len(message_ids)
+    return Pack(account_id, newest, 1, _compressed(said))
+
+
 def _body(noted: Iterable[Noted], newest: int) -> bytes:
     said: dict[bytes, list[int]] = {}
     last, of = None, []
@@ -115,6 +153,10 @@ def _body(noted: Iterable[Noted], newest: int) -> bytes:
         if evidence is not last:
             last, of = evidence, said.setdefault(_encode(evidence), [])
         of += (newest - message_id, seq)
+    return _compressed(said)
+
+
+def _compressed(said: dict[bytes, list[int]]) -> bytes:
     return zlib.compress(_encode([_Said(msgspec.Raw(one), of) for one, of in said.items()]), COMPRESSION)
 
 

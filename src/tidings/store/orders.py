@@ -1,6 +1,11 @@
-"""New tasks and messages: written once, all of them in one statement."""
+"""New tasks and messages: written once, all of them in one statement.
 
-from collections.abc import Mapping, Sequence
+Messages of one kind travel as one row: what they agree in is said once, and the rest as lists.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import islice
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -11,22 +16,23 @@ from tidings.domain.bucket import Bucket, bucket
 from tidings.domain.evidence import Evidence
 from tidings.domain.lifecycle import begin
 from tidings.domain.message import Standing
+from tidings.domain.order import LANE
 from tidings.domain.text import Alphabet
 from tidings.flows.records import (
     Funds,
-    Key,
     KeysTaken,
+    Kind,
     MoneyMove,
-    NewMessage,
+    NewMessages,
     NewOrders,
     NewTask,
     NotAsRemembered,
     OwedCallback,
 )
 from tidings.store.callbacks import CallbackRows
-from tidings.store.evidence import pack
+from tidings.store.evidence import Pack, pack_openings
 from tidings.store.rows import columns
-from tidings.store.sheet import Column, Sheet
+from tidings.store.sheet import Column, Sheet, alike, array, join
 
 KEYS_TAKEN = """
 select k.account_id, k.kind::text, k.key
@@ -45,22 +51,27 @@ insert into report_due (account_id, message_id, number, state, reason, stage, co
 select account_id, message_id, 1, 'rejected', reason, stage, 'none', false, at, at, 0, at from refused"""
 
 
-class _Row(NamedTuple):
-    """A message and what its opening evidence makes of it."""
-
-    message: NewMessage
-    opening: "_Opening"
-    evidence: str  # where it is found again
-
-
 class _Opening(NamedTuple):
-    """What is the same for all messages that begin alike."""
+    """What the first evidence makes of a message."""
 
     state: str
     reason: str | None
     stage: str | None
     final: bool
     attempts: str  # JSON
+
+
+class _Row(NamedTuple):
+    """The messages of a kind."""
+
+    kind: Kind
+    opening: _Opening
+    size: int
+    lists: list[str]  # what each of `_LISTED` says of each
+
+
+def _list(place: int, row: _Row) -> str:
+    return row.lists[place]
 
 
 _TASKS: Sheet[NewTask] = Sheet(
@@ -76,41 +87,54 @@ _TASKS: Sheet[NewTask] = Sheet(
     Column("validity_s", "integer", attrgetter("validity_s")),
     Column("scheduled_for", "timestamptz", attrgetter("scheduled_for"), null=True),
 )
-_MESSAGES: Sheet[_Row] = Sheet(
-    Column("account_id", "integer", attrgetter("message.task.account_id")),
-    Column("id", "bigint", attrgetter("message.id")),
-    Column("task_id", "bigint", attrgetter("message.task.id")),
-    Column("reference", "text", attrgetter("message.reference")),
-    Column("own_reference", "boolean", attrgetter("message.own_reference")),
-    Column("message_key", "text", attrgetter("message.message_key")),
-    Column("own_message_key", "boolean", attrgetter("message.own_message_key")),
-    Column("recipient", "text", attrgetter("message.recipient")),
-    Column("sender", "text", attrgetter("message.draft.sender")),
-    Column("text", "text", attrgetter("message.draft.text")),
-    Column("parts", "smallint", lambda row: len(row.message.segments.parts)),
-    Column("ucs2", "boolean", lambda row: row.message.segments.alphabet is Alphabet.UCS2),
-    Column("flash", "boolean", attrgetter("message.draft.flash")),
-    Column("traffic_class", "traffic_class", attrgetter("message.traffic_class")),
-    Column("price", "bigint", attrgetter("message.price")),
-    Column("billed", "bigint", attrgetter("message.billed")),
-    Column("country", "text", attrgetter("message.country"), null=True),
-    Column("scheduled_for", "timestamptz", attrgetter("message.scheduled_for"), null=True),
-    Column("validity_s", "integer", attrgetter("message.validity_s")),
-    Column("extras", "jsonb", attrgetter("message.extras"), null=True),
-    Column("counted", "boolean", attrgetter("message.counted")),
-    Column("callback_lane", "integer", attrgetter("message.callback_lane"), null=True),
-    Column("callback_each", "boolean", attrgetter("message.callback_each")),
-    Column("connector_id", "integer", attrgetter("message.connector_id")),
-    Column("lane", "smallint", attrgetter("message.lane")),
+_LISTED = (
+    Column("id", "bigint", attrgetter("ids")),
+    Column("reference", "text", attrgetter("references")),
+    Column("message_key", "text", attrgetter("message_keys")),
+    Column("recipient", "text", attrgetter("recipients")),
+    Column("text", "text", attrgetter("texts")),
+    Column("bulk_key", "text", attrgetter("bulk_keys")),
+    Column("evidence", "bytea", attrgetter("places")),
+)
+_AGREED = (
+    Column("account_id", "integer", attrgetter("kind.common.account_id")),
+    Column("of_task", "bigint", attrgetter("kind.common.task_id"), null=True),
+    Column("counted", "boolean", attrgetter("kind.common.counted")),
+    Column("dialect", "text", attrgetter("kind.common.dialect")),
+    Column("source", "text", attrgetter("kind.common.source")),
+    Column("test", "boolean", attrgetter("kind.common.test")),
+    Column("task_validity_s", "integer", attrgetter("kind.common.validity_s")),
+    Column("task_scheduled_for", "timestamptz", attrgetter("kind.common.scheduled_for"), null=True),
+    Column("sender", "text", attrgetter("kind.manner.sender")),
+    Column("flash", "boolean", attrgetter("kind.manner.flash")),
+    Column("traffic_class", "traffic_class", attrgetter("kind.manner.traffic_class")),
+    Column("lane", "smallint", lambda row: LANE[row.kind.manner.traffic_class]),
+    Column("validity_s", "integer", attrgetter("kind.manner.validity_s")),
+    Column("scheduled_for", "timestamptz", attrgetter("kind.manner.scheduled_for"), null=True),
+    Column("extras", "jsonb", attrgetter("kind.manner.extras"), null=True),
+    Column("callback_lane", "integer", attrgetter("kind.manner.callback_lane"), null=True),
+    Column("callback_each", "boolean", attrgetter("kind.manner.callback_each")),
+    Column("ucs2", "boolean", lambda row: row.kind.alphabet is Alphabet.UCS2),
+    Column("parts", "smallint", attrgetter("kind.parts")),
+    Column("price", "bigint", attrgetter("kind.price")),
+    Column("billed", "bigint", attrgetter("kind.billed")),
+    Column("country", "text", attrgetter("kind.country"), null=True),
+    Column("own_reference", "boolean", attrgetter("kind.own_reference")),
+    Column("own_message_key", "boolean", attrgetter("kind.own_message_key")),
+    Column("connector_id", "integer", attrgetter("kind.offer.connector_id")),
     Column("state", "delivery_state", attrgetter("opening.state")),
     Column("reason", "text", attrgetter("opening.reason"), null=True),
     Column("stage", "delivery_stage", attrgetter("opening.stage"), null=True),
     Column("final", "boolean", attrgetter("opening.final")),
     Column("attempts", "json", attrgetter("opening.attempts")),
-    Column("evidence", "bytea", attrgetter("evidence")),
-    first=_TASKS.end,
 )
-_PARAMETERS = iter(range(_MESSAGES.end, _MESSAGES.end + 40))
+_KINDS: Sheet[_Row] = Sheet(
+    *_AGREED,
+    Column("size", "integer", attrgetter("size")),
+    *(Column(f"each_{one.name}", "text", partial(_list, place)) for place, one in enumerate(_LISTED)),
+)
+
+_PARAMETERS = iter(range(_KINDS.end, _KINDS.end + 40))
 
 
 def _parameters(*types: str) -> str:
@@ -118,20 +142,37 @@ def _parameters(*types: str) -> str:
     return ", ".join(f"${next(_PARAMETERS)}::{one}" for one in types)
 
 
-_NOW, _VERSION = _parameters("timestamptz"), _parameters("bigint")
+_NOW, _VERSION, _SEPARATOR = _parameters("timestamptz"), _parameters("bigint"), _parameters("text")
 _BY_ACCOUNT = _parameters("integer[]", "bigint[]", "integer[]", "integer[]", "bigint[]", "bigint[]")
-_COUNTERS = _parameters("integer[]", "bigint[]", "integer[]", "integer[]", "integer[]", "bigint[]")
 _PACKS = _parameters("integer[]", "bigint[]", "integer[]", "bytea[]")
 _FED = _parameters("integer[]")
+_COUNTERS = _parameters("integer[]", "bigint[]", "integer[]", "integer[]", "integer[]", "bigint[]")
+_OWN_TASKS = _TASKS.at(next(_PARAMETERS))
+
+_EACH = f"""unnest({
+    ", ".join(array(one, f"each_{one.name}", separator=_SEPARATOR, count="size") for one in _LISTED)
+}) as message ({", ".join(one.name for one in _LISTED)})"""
+
+_SHOWN = ", ".join(one.name for one in (*_AGREED, *_LISTED))
 
 NOT_AS_REMEMBERED = "TD001"
 """The code by which the statement ends itself."""
 
 OWN_KEYS_ARE_UNIQUE = "external_key_pkey"
 
+# Only where there are tasks that have rows of their own.
+_OWN_TASKS_TOO = f"""
+    union all
+    select account_id, id, total, dialect, source, test, bulk_key, own_bulk_key, name, validity_s,
+           {_NOW}, scheduled_for
+    from allowed cross join {_OWN_TASKS.source}),
+counters as (
+    insert into task_counter (account_id, task_id, waiting, rejected, undeliverable, price)
+    select counted.* from allowed cross join unnest({_COUNTERS}) as counted"""
+
 # The accounts come first and everything else is made to depend on them: whoever else takes orders of one of them waits
 # there, holding nothing yet. One that is closed or cannot pay is not moved, and that ends the statement.
-ADD = f"""
+_ADD = f"""
 with per_account as materialized (
     select * from unnest({_BY_ACCOUNT}) as t (account_id, hold, held, messages, first_id, last_id)),
 moved as (
@@ -142,9 +183,10 @@ allowed as materialized (
     select insist((select count(*) from moved) = (select count(*) from per_account)
                   and coalesce({_VERSION} = (select version from catalog), true), '{NOT_AS_REMEMBERED}')),
 new as materialized (
-    select sheet.*, coalesce(scheduled_for, {_NOW}) as due_at,
+    select {_SHOWN}, coalesce(of_task, id - 1) as task_id, coalesce(scheduled_for, {_NOW}) as due_at,
            coalesce(scheduled_for, {_NOW}) + validity_s * interval '1 second' as expires_at
-    from allowed cross join {_MESSAGES.source}),
+    from allowed cross join {_KINDS.source} cross join lateral {_EACH}
+    order by id), -- indexes grow at their ends
 holds as (
     insert into ledger (account_id, at, kind, amount, messages)
     select account_id, {_NOW}, 'hold', hold, held from allowed cross join per_account where hold > 0),
@@ -158,12 +200,9 @@ counts as (
 tasks as (
     insert into task (account_id, id, total, dialect, source, test, bulk_key, own_bulk_key, name, validity_s,
                       created_at, scheduled_for)
-    select account_id, id, total, dialect, source, test, bulk_key, own_bulk_key, name, validity_s,
-           {_NOW}, scheduled_for
-    from allowed cross join {_TASKS.source}),
-counters as (
-    insert into task_counter (account_id, task_id, waiting, rejected, undeliverable, price)
-    select counted.* from allowed cross join unnest({_COUNTERS}) as counted),
+    select account_id, task_id, 1, dialect, source, test, bulk_key, false, null, task_validity_s,
+           {_NOW}, task_scheduled_for
+    from new where of_task is null{{own_tasks}}),
 messages as (
     insert into message (account_id, id, task_id, reference, message_key, recipient, sender, text, parts, ucs2,
                          flash, traffic_class, price, country, created_at, scheduled_for, expires_at, extras)
@@ -192,6 +231,8 @@ packs as (
 select id, balance, credit_limit,
        (select count(pg_notify('tidings_outbox', fed::text)) from unnest({_FED}) as fed) as connectors_woken
 from allowed cross join moved"""
+ADD_ALONE, ADD = _ADD.format(own_tasks=""), _ADD.format(own_tasks=_OWN_TASKS_TOO)
+
 
 _encode = msgspec.json.Encoder().encode
 
@@ -211,22 +252,14 @@ class OrderRows(CallbackRows):
         One statement, which needs no transaction around it. Gives how the accounts stand then. Raises KeysTaken or
         NotAsRemembered, and then a transaction around it must not be committed.
         """
-        if not new.tasks:
+        if not new.messages:
             return {}
-        messages = new.messages
-        packs, places = pack([((one.task.account_id, one.id), 1, one.accepted) for one in messages])
+        statement, arguments = ADD_ALONE, _arguments(new)
+        if new.tasks:
+            statement = ADD
+            arguments += (*columns(_counters(new), 6), *_TASKS.arguments(new.tasks))
         try:
-            rows = await self._connection.fetch(
-                ADD,
-                *_TASKS.arguments(new.tasks),
-                *_MESSAGES.arguments(_rows(messages, places)),
-                new.at,
-                new.version,
-                *columns(_by_account(new), 6),
-                *columns(_counters(messages), 6),
-                *columns(packs, 4),
-                list({one.connector_id for one in messages} - {0}),
-            )
+            rows = await self._connection.fetch(statement, *arguments)
         except asyncpg.UniqueViolationError as taken:
             if taken.constraint_name != OWN_KEYS_ARE_UNIQUE:
                 raise
@@ -237,39 +270,77 @@ class OrderRows(CallbackRows):
             raise NotAsRemembered from None
         return {row["id"]: Funds(row["balance"], row["credit_limit"], closed=False) for row in rows}
 
-    async def add_refused(self, messages: Sequence[NewMessage]) -> None:
+    async def add_refused(self, new: NewOrders) -> None:
         """Write the reports and callbacks of messages that were refused as they were taken."""
-        if messages:
-            await self._connection.execute(ADD_OPENING_REPORTS, *columns(list(map(_report, messages)), 5))
-            await self.owe_callbacks([callback for one in messages for callback in _callbacks(one)])
+        refused = [(kind, some) for kind, some in new.messages.items() if kind.fault is not None]
+        if refused:
+            reports = [
+                (kind.common.account_id, one, some.accepted.reason, some.accepted.stage, new.at)
+                for kind, some in refused
+                for one in some.ids
+            ]
+            await self._connection.execute(ADD_OPENING_REPORTS, *columns(reports, 5))
+            await self.owe_callbacks(
+                [
+                    OwedCallback(kind.common.account_id, kind.manner.callback_lane, new.at, one, 1)
+                    for kind, some in refused
+                    if kind.manner.callback_lane is not None
+                    for one in some.ids
+                ]
+            )
+
+
+def _arguments(new: NewOrders) -> tuple[object, ...]:
+    """What both statements are told."""
+    packs = _pack(new)
+    separator, joined = join(
+        [list(map(str, alike(one.of(some)))) for some in new.messages.values() for one in _LISTED]  # type: ignore[arg-type]
+    )
+    each = iter(joined)
+    openings = {id(some.accepted): some.accepted for some in new.messages.values()}
+    opened = {one: _opening(accepted) for one, accepted in openings.items()}
+    rows = [
+        _Row(kind, opened[id(some.accepted)], len(some.ids), list(islice(each, len(_LISTED))))
+        for kind, some in new.messages.items()
+    ]
+    return (
+        *_KINDS.arguments(rows),
+        new.at,
+        new.version,
+        separator,
+        *columns(_by_account(new), 6),
+        *columns(packs, 4),
+        list({kind.offer.connector_id for kind in new.messages} - {0}),
+    )
+
+
+def _pack(new: NewOrders) -> list[Pack]:
+    """The evidence that messages begin with; notes with them where it is."""
+    told: dict[int, list[NewMessages]] = {}
+    for kind, some in new.messages.items():
+        told.setdefault(kind.common.account_id, []).append(some)
+    packs: list[Pack] = []
+    for account_id, its in told.items():
+        added, places = pack_openings(account_id, [(some.accepted, some.ids) for some in its])
+        packs += added
+        for some, found in zip(its, places, strict=True):
+            some.places = found
+    return packs
 
 
 def _by_account(new: NewOrders) -> list[tuple[int, int, int, int, int, int]]:
     """What is held and taken of each account, in the order in which all lock them."""
     found: dict[int, tuple[int, int, int]] = {}
-    for task in new.tasks:
-        first, last = task.id + 1, task.id + task.total
-        total, since, until = found.get(task.account_id, (0, first, last))
-        found[task.account_id] = (total + task.total, min(since, first), max(until, last))
+    for kind, some in new.messages.items():
+        account_id, first, last = kind.common.account_id, min(some.ids), max(some.ids)
+        total, since, until = found.get(account_id, (0, first, last))
+        found[account_id] = (total + len(some.ids), min(since, first), max(until, last))
     none = MoneyMove()
     holds = {account_id: new.holds.get(account_id, none) for account_id in found}
     return [
         (account_id, holds[account_id].hold, holds[account_id].held_messages, *found[account_id])
         for account_id in sorted(found)
     ]
-
-
-def _rows(messages: Sequence[NewMessage], places: Mapping[Key, bytes]) -> list[_Row]:
-    """Messages that begin alike share the evidence that says so, and it is looked at once."""
-    openings: dict[int, _Opening] = {}
-    rows = []
-    for one in messages:
-        accepted = one.accepted
-        opening = openings.get(id(accepted))
-        if opening is None:
-            opening = openings[id(accepted)] = _opening(accepted)
-        rows.append(_Row(one, opening, "\\x" + places[one.task.account_id, one.id].hex()))
-    return rows
 
 
 def _opening(accepted: Evidence) -> _Opening:
@@ -279,26 +350,17 @@ def _opening(accepted: Evidence) -> _Opening:
     return _Opening(standing.state, standing.reason, standing.stage, delivery.final, attempts)
 
 
-def _counters(messages: Sequence[NewMessage]) -> list[tuple[int, int, int, int, int, int]]:
+def _counters(new: NewOrders) -> list[tuple[int, int, int, int, int, int]]:
     """The opening counters of tasks that keep them."""
     found: dict[tuple[int, int], dict[Bucket | str, int]] = {}
-    for one in messages:
-        if one.counted:
-            counter = found.setdefault((one.task.account_id, one.task.id), {})
-            accepted = one.accepted
+    for kind, some in new.messages.items():
+        if kind.common.counted:
+            assert kind.common.task_id is not None
+            counter = found.setdefault((kind.common.account_id, kind.common.task_id), {})
+            accepted = some.accepted
             assert accepted.claim is not None
             where = bucket(Standing(accepted.claim, accepted.reason, accepted.stage))
-            counter[where] = counter.get(where, 0) + 1
-            counter["price"] = counter.get("price", 0) + one.billed
+            counter[where] = counter.get(where, 0) + len(some.ids)
+            counter["price"] = counter.get("price", 0) + kind.billed * len(some.ids)
     shown = (Bucket.WAITING, Bucket.REJECTED, Bucket.UNDELIVERABLE, "price")
     return [(*task, *(counter.get(name, 0) for name in shown)) for task, counter in found.items()]  # type: ignore[misc]
-
-
-def _report(one: NewMessage) -> tuple[object, ...]:
-    return (one.task.account_id, one.id, one.accepted.reason, one.accepted.stage, one.task.created_at)
-
-
-def _callbacks(one: NewMessage) -> list[OwedCallback]:
-    if one.callback_lane is None:
-        return []
-    return [OwedCallback(one.task.account_id, one.callback_lane, one.task.created_at, one.id, 1)]

@@ -26,12 +26,15 @@ class Column(NamedTuple):
 
     def texts(self, rows: Sequence[Any]) -> Sequence[str]:
         """The values of all rows; one where they are all the same."""
-        values: list[Any] = list(map(self.of, rows))
-        if values[0] == values[-1] and values.count(values[0]) == len(values):
-            values = values[:1]
+        values = alike(list(map(self.of, rows)))
         if self.null:
             return ["" if value is None else str(value) for value in values]
         return values if self.type == "text" else list(map(str, values))
+
+
+def alike(values: Sequence[Any]) -> Sequence[Any]:
+    """The values, or the one that all of them are."""
+    return values[:1] if values[0] == values[-1] and values.count(values[0]) == len(values) else values
 
 
 class Sheet(Generic[Row]):
@@ -44,7 +47,7 @@ class Sheet(Generic[Row]):
         self._columns = columns
         self.end = first + 2 + len(columns)  # the number of the parameter that follows
         arrays = ", ".join(
-            _array(column, first, f"${number}::text")
+            array(column, f"${number}::text", separator=f"${first}", count=f"${first + 1}::integer")
             for number, column in enumerate(columns, start=first + 2)
         )
         self.source = f"unnest({arrays}) as sheet ({', '.join(column.name for column in columns)})"
@@ -55,14 +58,17 @@ class Sheet(Generic[Row]):
 
     def arguments(self, rows: Sequence[Row]) -> list[object]:
         """The parameters that say these rows: what separates values, how many rows, and the columns."""
-        columns = [column.texts(rows) for column in self._columns]
-        for separator in _separators():
-            joined = [separator.join(texts) for texts in columns]
-            if all(
-                text.count(separator) == len(texts) - 1 for text, texts in zip(joined, columns, strict=True)
-            ):
-                return [separator, len(rows), *joined]
-        raise AssertionError("no separator is in every text")
+        separator, joined = join([column.texts(rows) for column in self._columns])
+        return [separator, len(rows), *joined]
+
+
+def join(columns: Sequence[Sequence[str]]) -> tuple[str, list[str]]:
+    """What separates the values of these columns, being in none of them, and each column with that in between."""
+    for separator in _separators():
+        joined = [separator.join(texts) for texts in columns]
+        if all(text.count(separator) == len(texts) - 1 for text, texts in zip(joined, columns, strict=True)):
+            return separator, joined
+    raise AssertionError("no separator is in every text")
 
 
 def _separators() -> Iterator[str]:
@@ -70,10 +76,9 @@ def _separators() -> Iterator[str]:
     return chain(_UNUSUAL, iter(lambda: secrets.token_hex(8), None))
 
 
-def _array(column: Column, first: int, parameter: str) -> str:
-    """The array that a parameter says; of what is the same throughout, as many copies as there are rows."""
-    separator, count = f"${first}", f"${first + 1}::integer"
-    one, null_text = (f"nullif({parameter}, '')", ", ''") if column.null else (parameter, "")
+def array(column: Column, text: str, *, separator: str, count: str) -> str:
+    """The array that a text says; of what is the same throughout, as many copies as there are rows."""
+    one, null_text = (f"nullif({text}, '')", ", ''") if column.null else (text, "")
     same = f"array_fill({one}::{column.type}, array[{count}])"
-    each = f"string_to_array({parameter}, {separator}{null_text})::{column.type}[]"
-    return f"case when strpos({parameter}, {separator}) = 0 then {same} else {each} end"
+    each = f"string_to_array({text}, {separator}{null_text})::{column.type}[]"
+    return f"case when strpos({text}, {separator}) = 0 then {same} else {each} end"
