@@ -91,12 +91,13 @@ _DELIVERIES: Sheet[_Row] = Sheet(
     Column("fingerprints", "bytea", attrgetter("fingerprints")),
 )
 
-_SECTIONS: tuple[_Section, ...] = (
+SECTIONS: tuple[_Section, ...] = (
     _Section(
         "ended",
         Sheet(*NATURAL_COLUMNS),
-        # Found by its key, then named by its place: of a table that is nearly always empty no plan can know anything.
-        """delete from in_flight where doubt_since is null and ctid = any(array(
+        # Found by its key, then named by its place: of a table that is nearly always empty no plan can know anything. Put
+        # this way, the condition is no invitation to the index of those that it holds for.
+        """delete from in_flight where coalesce(doubt_since, '-infinity') = '-infinity' and ctid = any(array(
                select one.place from {rows} cross join lateral (
                    select ctid as place from in_flight f
                    where f.message_id = sheet.message_id and f.attempt = sheet.attempt and f.part = sheet.part
@@ -205,15 +206,15 @@ class FoldedRows(DeliveryRows):
         if not folded.rows:
             return
         packs, places = pack(folded.evidence)
-        sections = [(one, rows) for one in _SECTIONS if (rows := one.rows(folded))]
+        sections = [(one, rows) for one in SECTIONS if (rows := one.rows(folded))]
         news = _rows(folded, places)
-        statement = _statement(tuple(one.name for one, _ in sections), bool(folded.fingerprints))
+        written = statement(tuple(one.name for one, _ in sections), hears=bool(folded.fingerprints))
         sheets: list[object] = []
         for one, rows in (*sections, (_News, news)):
             sheets += one.sheet.arguments(rows)
         try:
             await self._connection.execute(
-                statement,
+                written,
                 folded.at,
                 len(folded.ended),
                 folded.connector_id,
@@ -229,7 +230,7 @@ _News = _Section("news", _DELIVERIES, "", lambda _: ())
 
 
 @lru_cache(maxsize=256)
-def _statement(present: tuple[str, ...], hears: bool) -> str:
+def statement(present: tuple[str, ...], *, hears: bool) -> str:
     """The statement for a batch that has rows of these kinds. A kind of traffic has two or three of them."""
     next_number = 9  # after: when, how many ended, connector, upstream keys, and the packs
     parts = [
@@ -237,7 +238,7 @@ def _statement(present: tuple[str, ...], hears: bool) -> str:
     select * from unnest($5::integer[], $6::bigint[], $7::integer[], $8::bytea[]))"""
     ]
     conditions = [UNHEARD]
-    for one in _SECTIONS:
+    for one in SECTIONS:
         if one.name not in present:
             continue
         sheet = one.sheet.at(next_number)
