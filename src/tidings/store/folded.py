@@ -95,8 +95,8 @@ SECTIONS: tuple[_Section, ...] = (
     _Section(
         "ended",
         Sheet(*NATURAL_COLUMNS),
-        # Found by its key, then named by its place: of a table that is nearly always empty no plan can know anything. Put
-        # this way, the condition is no invitation to the index of those that it holds for.
+        # Found by its key, then named by its place: of a table that is nearly always empty no plan can know anything.
+        # Put this way, the condition is no invitation to the index of those that it holds for.
         """delete from in_flight where coalesce(doubt_since, '-infinity') = '-infinity' and ctid = any(array(
                select one.place from {rows} cross join lateral (
                    select ctid as place from in_flight f
