@@ -31,14 +31,16 @@ class Lane:
         self._turn: Turn | None = None
         self._taken: list[Plain] = []
         self._answers: list[bytes] = []
-        self._acknowledged_at = 0.0  # the time of this turn's acknowledgements; 0 if there was none
+        self._room = 0.0  # for messages of this turn
+        self._acknowledged: list[Plain] = []
+        self._resumes = False  # acknowledgements have made room
 
     def took(self, frame: bytes) -> bool:
         """Whether this frame is dealt with."""
         if frame[4:8] == _SUBMIT:
             return self._submitted(frame)
         if frame[4:12] == _ACKNOWLEDGED:
-            return self._acknowledged(int.from_bytes(frame[12:16]))
+            return self._heard(int.from_bytes(frame[12:16]))
         return False
 
     def done(self) -> None:
@@ -48,19 +50,23 @@ class Lane:
             self._outbox.owe_all(self._taken, delay_s=self._settings.receipt_delay_s)
             self._peer.send_frame(b"".join(self._answers))
             self._taken, self._answers = [], []
-        if self._acknowledged_at:
-            self._acknowledged_at = 0.0
+        if self._acknowledged:
+            self._truth.acknowledged(self._acknowledged, self._book.now())
+            self._acknowledged = []
+        if self._resumes:
+            self._resumes = False
             self._outbox.resumed()
         self._turn = None
 
     def _submitted(self, frame: bytes) -> bool:
         peer, truth = self._peer, self._truth
-        if not peer.binding.submits or peer.closing or peer.waiting or self._desk.closed or truth.full:
+        if not peer.binding.submits or peer.closing or peer.waiting or self._desk.closed:
             return False
         turn = self._turn or self._begin()
-        one = plain(frame, id=truth.last_id + 1, turn=turn)
+        one = plain(frame, id=truth.last_id + 1, turn=turn) if self._room > 0 else None
         if one is None:
             return False
+        self._room -= 1
         truth.keep(one)
         self._taken.append(one)
         self._answers.append(one.response())
@@ -68,19 +74,20 @@ class Lane:
 
     def _begin(self) -> Turn:
         now = self._book.now()
+        self._room = self._truth.room
         self._truth.last_id = self._book.next_id() - 1
         due = now + self._settings.receipt_delay_s
         self._turn = Turn(at=now, due=due, session=self._peer.number, id_form=self._settings.id_form)
         return self._turn
 
-    def _acknowledged(self, sequence: int) -> bool:
+    def _heard(self, sequence: int) -> bool:
         peer = self._peer
         if peer.closing:
             return False
-        self._acknowledged_at = self._acknowledged_at or self._book.now()
+        self._resumes = True
         owed = peer.answered(sequence)
         if type(owed) is Plain:
-            self._truth.acknowledged(owed, self._acknowledged_at)
+            self._acknowledged.append(owed)
         elif owed is not None:
             self._outbox.heard(owed, status=0)
         return True

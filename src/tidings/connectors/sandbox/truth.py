@@ -5,7 +5,8 @@ file what happened (`read_truth`). Nothing else in the simulator remembers a mes
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -69,10 +70,15 @@ class Truth:
         self.last_id = 0
 
     @property
+    def room(self) -> float:
+        """How many messages more may wait for their receipts to be acknowledged; inf = any number."""
+        limit = self._messages_max
+        return inf if limit is None else limit - self._remembered + len(self._settled)
+
+    @property
     def full(self) -> bool:
         """Too many messages wait for their receipts to be acknowledged."""
-        limit = self._messages_max
-        return limit is not None and self._remembered - len(self._settled) >= limit
+        return self.room <= 0
 
     @property
     def messages(self) -> dict[int, Message]:
@@ -218,12 +224,13 @@ class Truth:
         if not before and message.settled:
             self._settle(event.id)
 
-    def acknowledged(self, plain: Plain, at: float) -> None:
-        """A peer acknowledged the receipt of an ordinary message."""
-        before = plain.settled
-        self._acknowledged(plain, at)
-        if not before:
-            self._settle(plain.id)
+    def acknowledged(self, plain: Sequence[Plain], at: float) -> None:
+        """A peer acknowledged the receipts of ordinary messages."""
+        for one in plain:
+            if not one.settled:
+                self._settled.append(one.id)
+            self._acknowledged(one, at)
+        self._trim()
 
     def _acknowledged(self, telling: Telling, at: float) -> None:
         """The first acknowledgement counts; it also undoes a refusal that another bind gave before it."""
