@@ -17,7 +17,7 @@ from tidings.connectors.webhook.networks import Allowed
 from tidings.connectors.webhook.poster import NOT_BEGUN, Poster
 from tidings.dialects.bsg_v1.callbacks import callback as bsg_v1
 from tidings.domain.errors import Unavailable
-from tidings.domain.message import Message
+from tidings.domain.message import Progress
 from tidings.domain.order import Dialect
 from tidings.flows.callbacks import LEASE, Callbacks, Telling, Turn
 from tidings.flows.points import Point, reach
@@ -25,7 +25,7 @@ from tidings.flows.ports import Clock
 from tidings.flows.records import CallbackTold, DueCallback
 from tidings.store.database import PostgresDatabase
 
-BODIES: dict[Dialect, Callable[[Message], bytes]] = {Dialect.BSG_V1: bsg_v1}
+BODIES: dict[Dialect, Callable[[Progress], bytes]] = {Dialect.BSG_V1: bsg_v1}
 """What each API posts. An API that is not here does not call back."""
 
 GATHER_S = 0.1
@@ -127,7 +127,7 @@ class CallbackSender:
         self._poster.post(
             Post(
                 telling.to,
-                BODIES[telling.message.dialect](telling.message),
+                BODIES[telling.dialect](telling.message),
                 partial(self._answered, telling.callback),
                 begin_by=asyncio.get_running_loop().time() + begin_within_s,
             )

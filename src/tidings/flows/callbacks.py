@@ -17,13 +17,15 @@ from typing import NamedTuple
 
 from tidings.domain import web_address
 from tidings.domain.callback import Lane, pause
-from tidings.domain.message import Message
+from tidings.domain.message import Progress
+from tidings.domain.order import Dialect
 from tidings.domain.web_address import WebAddress
 from tidings.flows import points
+from tidings.flows.callback_transaction import CallbackTx
 from tidings.flows.points import Point
 from tidings.flows.ports import Clock
 from tidings.flows.records import CallbackTold, DueCallback, LaneKey
-from tidings.flows.transaction import CallbackTx, Database
+from tidings.flows.transaction import Database
 
 LEASE = timedelta(seconds=60)
 """How long a claimed callback is one sender's. It must not begin to tell it when the time that a try takes is not
@@ -45,7 +47,8 @@ class Telling(NamedTuple):
     """What is to be told now, and where."""
 
     callback: DueCallback
-    message: Message
+    dialect: Dialect
+    message: Progress
     to: WebAddress
 
 
@@ -84,7 +87,7 @@ class Callbacks:
         Raises Unavailable; call it again with the same `told` then. What it claimed waits for its lease to end.
         """
         now = self._clock.now()
-        async with self._database.transaction() as tx:
+        async with self._database.calling_back() as tx:
             await self._record(tx, told, now=now)
             claim = await self._claim(tx, now=now, limit=limit) if limit > 0 else Claim([], self._after)
             await points.pause(Point.CALLBACKS_WRITTEN)
@@ -102,7 +105,7 @@ class Callbacks:
 
     async def give_back(self, rows: Sequence[DueCallback]) -> None:
         """They were claimed and not told; anybody may take them now. Raises Unavailable."""
-        async with self._database.transaction() as tx:
+        async with self._database.calling_back() as tx:
             await tx.return_callbacks(rows)
         for one in rows:
             self._lane(one.lane_key).returned()
@@ -165,26 +168,25 @@ class Callbacks:
         """What each of them says and where it goes; what need not or cannot be told is done with at once."""
         if not claimed:
             return []
-        async with self._database.reading() as tx:
-            messages = await tx.messages_by_id(list({one.key: None for one in claimed}))
+        async with self._database.at_once() as tx:
+            news = await tx.news_of([one.key for one in claimed])
         tellings: list[Telling] = []
         settled: list[CallbackTold] = []
         for one in claimed:
-            message = messages[one.key]
-            url = message.extras.callback_url or one.account_url
+            dialect, url, reports, message = news[one.key]
             to = web_address.parse(url) if url else None
-            if one.number < message.reports:
+            if one.number < reports:
                 settled.append(CallbackTold(one, 0, SUPERSEDED))
             elif to is None:
                 settled.append(CallbackTold(one, 0, NO_URL))
             else:
-                tellings.append(Telling(one, message, to))
+                tellings.append(Telling(one, dialect, message, to))
         if settled:
             await self._settle(settled, now=now)
         return tellings
 
     async def _settle(self, settled: Sequence[CallbackTold], *, now: datetime) -> None:
-        async with self._database.transaction() as tx:
+        async with self._database.calling_back() as tx:
             await tx.callbacks_delivered([one for one in settled if one.why == SUPERSEDED], at=now)
             await tx.give_up_callbacks([one for one in settled if one.why == NO_URL], at=now)
             await points.pause(Point.CALLBACKS_WRITTEN)

@@ -9,9 +9,9 @@ from tidings.domain.bucket import Bucket
 from tidings.domain.errors import Fault
 from tidings.domain.evidence import Evidence
 from tidings.domain.lifecycle import Delivery
-from tidings.domain.message import Standing
+from tidings.domain.message import Progress, Standing
 from tidings.domain.money import Units
-from tidings.domain.order import Caller, TrafficClass
+from tidings.domain.order import Caller, Dialect, TrafficClass
 from tidings.domain.receipt import Receipt
 from tidings.domain.routing import Offer, Offers, RouteTable
 from tidings.domain.settlement import Plan
@@ -369,7 +369,7 @@ class DueCallback(msgspec.Struct, frozen=True):
     number: int
     owed_at: datetime
     tries: int  # that have failed so far
-    account_url: str | None
+    place: tuple[int, int]  # where its row was when it was claimed
 
     @property
     def key(self) -> Key:
@@ -380,6 +380,15 @@ class DueCallback(msgspec.Struct, frozen=True):
     def lane_key(self) -> LaneKey:
         """The lane it queued in."""
         return (self.account_id, self.lane)
+
+
+class News(NamedTuple):
+    """What there is to tell of a message."""
+
+    dialect: Dialect  # the API it came by
+    url: str | None  # where to; None: nowhere any more
+    reports: int  # how many were owed so far
+    message: Progress
 
 
 class CallbackTold(msgspec.Struct, frozen=True):

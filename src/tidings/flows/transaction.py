@@ -20,21 +20,19 @@ from tidings.domain.message import (
     Sort,
     Task,
 )
+from tidings.flows.callback_transaction import CallbackTx
 from tidings.flows.records import (
     Addressee,
     CallbackNote,
-    CallbackTold,
     Catalog,
     Claimed,
     Content,
-    DueCallback,
     Flight,
     Folded,
     Funds,
     Held,
     Key,
     KnownCaller,
-    LaneKey,
     Match,
     MoneyMove,
     Named,
@@ -381,46 +379,6 @@ class ReportTx(ReadTx, Protocol):
         ...
 
 
-class CallbackTx(ReadTx, Protocol):
-    """Customers' servers that are told of a status."""
-
-    async def callback_lanes(self, after: LaneKey, *, limit: int) -> list[tuple[LaneKey, datetime]]:
-        """Lanes in which something waits, in order, after one; with the earliest due time of each."""
-        ...
-
-    async def claim_callbacks(
-        self, rooms: Mapping[LaneKey, int], *, now: datetime, leased_until: datetime, limit: int
-    ) -> list[DueCallback]:
-        """Take up to so many due callbacks of each lane, in the order of the lanes, and `limit` in all.
-
-        Nobody else takes them before `leased_until`. A later one of a message is not due while an earlier one is
-        taken; one that somebody takes at this moment is not seen.
-        """
-        ...
-
-    async def callbacks_delivered(self, rows: Sequence[CallbackTold], *, at: datetime) -> None:
-        """They are delivered: noted, and no longer due."""
-        ...
-
-    async def retry_callbacks(self, rows: Sequence[tuple[CallbackTold, datetime]]) -> None:
-        """They failed; when to try each again."""
-        ...
-
-    async def give_up_callbacks(self, rows: Sequence[CallbackTold], *, at: datetime) -> None:
-        """They failed for the last time: kept, with the reason."""
-        ...
-
-    async def give_up_old_callbacks(
-        self, lanes: Sequence[LaneKey], *, owed_before: datetime, at: datetime, limit: int
-    ) -> int:
-        """Give up what is as old as that, was tried in vain, or waits in one of these lanes; how many."""
-        ...
-
-    async def return_callbacks(self, rows: Sequence[DueCallback]) -> None:
-        """They were claimed and not tried: anybody may take them."""
-        ...
-
-
 class Tx(AcceptTx, ReceiveTx, CloseTx, ReportTx, CallbackTx, Protocol):
     """One transaction."""
 
@@ -441,6 +399,10 @@ class Database(Protocol):
 
     def at_once(self) -> AbstractAsyncContextManager[Tx]:
         """A connection for one statement, which is a transaction of its own. Raises Unavailable."""
+        ...
+
+    def calling_back(self) -> AbstractAsyncContextManager[CallbackTx]:
+        """A transaction for callbacks."""
         ...
 
     def reading(self) -> AbstractAsyncContextManager[ReadTx]:

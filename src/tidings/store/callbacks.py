@@ -5,8 +5,9 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from tidings.flows.records import CallbackNote, CallbackTold, DueCallback, LaneKey, OwedCallback
-from tidings.store.rows import Rows, columns, fields, table
+from tidings.flows.records import CallbackNote, CallbackTold, DueCallback, Key, LaneKey, News, OwedCallback
+from tidings.store.lookups import DIALECTS, MESSAGE_TABLES, PROGRESS_FIELDS, progress_of
+from tidings.store.rows import Fields, Rows, columns, fields, table
 from tidings.store.sheet import Column, Sheet
 
 NAME = fields(
@@ -14,7 +15,10 @@ NAME = fields(
 )
 """What names a row, in the order of its key."""
 
+PLACED = fields("place tid", "message_id bigint", "number smallint", "status smallint")
 TOLD = (*NAME, *fields("status smallint"))
+FAILED = (*NAME, *fields("status smallint", "why text"))
+RETRIED = (*FAILED, *fields("next_try timestamptz"))
 
 OWED_COLUMNS = (
     Column("account_id", "integer", attrgetter("account_id")),
@@ -57,61 +61,74 @@ exists (select from callback b
         where b.account_id = c.account_id and b.message_id = c.message_id and (b.number <> 1 or b.why is not null)
           and b.number < c.number and b.leased_until > $4 offset 0)
 or c.number > 1 and exists (
-    select from report r join callback b
-        on b.account_id = r.account_id and b.lane = c.lane and b.due_at = r.owed_at and b.message_id = r.message_id
-       and b.number = r.number
-    where r.account_id = c.account_id and r.message_id = c.message_id and r.number = 1 and b.leased_until > $4
-    offset 0)"""
+    select from report r cross join lateral (
+        select from callback b
+        where b.account_id = r.account_id and b.lane = c.lane and b.due_at = r.owed_at
+          and b.message_id = r.message_id and b.number = 1 and b.leased_until > $4 offset 0) b
+    where r.account_id = c.account_id and r.message_id = c.message_id and r.number = 1 offset 0)"""
 
-# What is due is found and locked first: a planner that joined the other way round would read whole lanes.
+# What is due is found and locked first, and what was locked is where it was found.
 CLAIM = f"""
 with due as materialized (
-    select found.* from unnest($1::integer[], $2::integer[], $3::integer[]) with ordinality
-                        as l (account_id, lane, room, place)
+    select found.place from unnest($1::integer[], $2::integer[], $3::integer[]) with ordinality
+                        as l (account_id, lane, room, nth)
     cross join lateral (
-        select account_id, lane, due_at, message_id, number from callback c
+        select ctid as place from callback c
         where c.account_id = l.account_id and c.lane = l.lane and c.due_at <= $4
           and (c.leased_until is null or c.leased_until <= $4)
           and not (c.follows and ({OVERTAKES}))
         order by c.due_at, c.message_id, c.number limit l.room
         for no key update skip locked) found
-    order by l.place limit $5)
-update callback c set leased_until = $6
-from due join account a on a.id = due.account_id
-where c.account_id = due.account_id and c.lane = due.lane and c.due_at = due.due_at
-  and c.message_id = due.message_id and c.number = due.number
-returning c.account_id, c.lane, c.due_at, c.message_id, c.number, c.owed_at, c.tries, a.callback_url"""
+    order by l.nth limit $5)
+update callback c set leased_until = $6 from due where c.ctid = due.place
+returning c.account_id, c.lane, c.due_at, c.message_id, c.number, c.owed_at, c.tries, c.ctid"""
 
-NAMED = """unnest($1::integer[], $2::integer[], $3::timestamptz[], $4::bigint[], $5::smallint[])"""
-ITS_ROW = """
-c.account_id = n.account_id and c.lane = n.lane and c.due_at = n.due_at and c.message_id = n.message_id
-  and c.number = n.number"""
+# Rows are found by their whole key, one by one. One that is written meanwhile has moved, and is left as it is.
+FOUND = """
+found as materialized (
+    select c.place, n.* from {named} as n cross join lateral (
+        select ctid as place from callback c
+        where c.account_id = n.account_id and c.lane = n.lane and c.due_at = n.due_at
+          and c.message_id = n.message_id and c.number = n.number offset 0) c)"""
+
+NOTED = """
+noted as (
+    insert into callback_done (account_id, first_id, last_id, at, number, tries, status, message_ids)
+    select account_id, min(message_id), max(message_id), {at}, number, (tries + 1)::smallint, status,
+           array_agg(message_id)
+    from done group by account_id, number, tries, status)
+select count(*) from done"""
 
 DELIVERED = f"""
+with {FOUND}, done as (
+    delete from callback c using found where c.ctid = found.place
+    returning c.account_id, c.message_id, c.number, c.tries, found.status),
+{NOTED}"""
+
+# Where they were when they were claimed, which spares looking for them. No index knows `is not distinct from`.
+DELIVERED_IN_PLACE = f"""
 with done as (
-    delete from callback c using {{told}} as n where {ITS_ROW}
-    returning c.account_id, c.message_id, c.number, c.tries, n.status)
-insert into callback_done (account_id, first_id, last_id, at, message_ids, numbers, tries, statuses)
-select account_id, min(message_id), max(message_id), {{at}}, array_agg(message_id order by message_id, number),
-       array_agg(number order by message_id, number), array_agg((tries + 1)::smallint order by message_id, number),
-       array_agg(status order by message_id, number)
-from done group by account_id"""
+    delete from callback c using {{named}} as n
+    where c.ctid = n.place
+      and (c.message_id, c.number) is not distinct from (n.message_id, n.number)
+    returning c.account_id, c.message_id, c.number, c.tries, n.status),
+{NOTED}"""
 
 RETRY = f"""
+with {FOUND}
 update callback c set due_at = n.next_try, tries = c.tries + 1, status = n.status, why = n.why, leased_until = null
-from unnest($1::integer[], $2::integer[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::smallint[], $7::text[],
-            $8::timestamptz[]) as n (account_id, lane, due_at, message_id, number, status, why, next_try)
-where {ITS_ROW}"""
+from found n where c.ctid = n.place"""
 
 GIVE_UP = f"""
-with hopeless as (
-    delete from callback c
-    using unnest($1::integer[], $2::integer[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::smallint[],
-                 $7::text[]) as n (account_id, lane, due_at, message_id, number, status, why)
-    where {ITS_ROW}
+with {FOUND}, hopeless as (
+    delete from callback c using found n where c.ctid = n.place
     returning c.account_id, c.message_id, c.number, c.lane, c.tries + 1 as tries, n.status, c.owed_at, n.why)
 insert into callback_given_up (account_id, message_id, number, lane, tries, status, owed_at, given_up_at, why)
-select account_id, message_id, number, lane, tries, status, owed_at, $8, why from hopeless"""
+select account_id, message_id, number, lane, tries, status, owed_at, {{at}}, why from hopeless"""
+
+RETURN = f"""
+with {FOUND}
+update callback c set leased_until = null from found n where c.ctid = n.place"""
 
 GIVE_UP_OLD = """
 with old as (
@@ -125,10 +142,6 @@ with old as (
 insert into callback_given_up (account_id, message_id, number, lane, tries, status, owed_at, given_up_at, why)
 select account_id, message_id, number, lane, tries, status, owed_at, $2, coalesce(why, 'not_tried') from old"""
 
-RETURN = f"""
-update callback c set leased_until = null
-from {NAMED} as n (account_id, lane, due_at, message_id, number) where {ITS_ROW}"""
-
 NOTES = """
 select number, 'pending' as standing, due_at as at, tries, status, coalesce(why, '') as why
 from callback where account_id = $1 and message_id = $2
@@ -136,16 +149,20 @@ union all
 select number, 'given_up', given_up_at, tries, status, why
 from callback_given_up where account_id = $1 and message_id = $2
 union all
-select one.number, 'delivered', d.at, one.tries, one.status, ''
-from callback_done d,
-     unnest(d.message_ids, d.numbers, d.tries, d.statuses) as one (message_id, number, tries, status)
-where d.account_id = $1 and int8range(d.first_id, d.last_id, '[]') @> $2::bigint and one.message_id = $2
+select number, 'delivered', at, tries, status, '' from callback_done
+where account_id = $1 and int8range(first_id, last_id, '[]') @> $2::bigint and $2 = any(message_ids)
 order by number"""
 
 GIVEN_UP = """
 select a.name as account, g.message_id, g.number, g.tries, g.status, g.why, g.owed_at, g.given_up_at
 from callback_given_up g join account a on a.id = g.account_id
 where $1::text is null or a.name = $1 order by g.given_up_at desc, g.message_id desc limit $2"""
+
+# What is told: the message as it stands at that moment, and nothing that is not told.
+NEWS = f"""
+select {PROGRESS_FIELDS}, t.dialect, coalesce(m.extras ->> 'callback_url', a.callback_url), d.reports
+from (select * from message where account_id = any($1::text::integer[]) and id = any($2::text::bigint[]) offset 0) m
+{MESSAGE_TABLES}"""
 
 PENDING = """
 select a.name as account, c.message_id, c.number, c.tries, c.status, c.why, c.owed_at, c.due_at
@@ -185,26 +202,38 @@ class CallbackRows(Rows):
             return []
         lanes = columns([(*key, room) for key, room in rooms.items()], 3)
         rows = await self._connection.fetch(CLAIM, *lanes, now, limit, leased_until)
-        return [DueCallback(*tuple(row)) for row in rows]
+        return [DueCallback(*row) for row in rows]
 
     async def callbacks_delivered(self, rows: Sequence[CallbackTold], *, at: datetime) -> None:
         """They are delivered: noted, and no longer due. One that another sender has told is left as it is."""
-        if rows:
-            told, values = table([(*_name(one), one.status) for one in rows], TOLD)
-            statement = DELIVERED.format(told=told, at=f"${len(values) + 1}")
-            await self._connection.execute(statement, *values, at)
+        if not rows:
+            return
+        placed = [(c.place, c.message_id, c.number, one.status) for one in rows for c in (one.callback,)]
+        if await self._told(DELIVERED_IN_PLACE, placed, PLACED, at) < len(rows):
+            await self._told(DELIVERED, [(*_name(one), one.status) for one in rows], TOLD, at)
+
+    async def _told(
+        self, statement: str, rows: Sequence[tuple[object, ...]], of: Fields, at: datetime
+    ) -> int:
+        named, values = table(rows, of)
+        done: int = await self._connection.fetchval(
+            statement.format(named=named, at=f"${len(values) + 1}"), *values, at
+        )
+        return done
 
     async def retry_callbacks(self, rows: Sequence[tuple[CallbackTold, datetime]]) -> None:
         """They failed; when to try each again."""
         if rows:
-            flat = [(*_name(one), one.status, one.why, next_try) for one, next_try in rows]
-            await self._connection.execute(RETRY, *columns(flat, 8))
+            named, values = table(
+                [(*_name(one), one.status, one.why, next_try) for one, next_try in rows], RETRIED
+            )
+            await self._connection.execute(RETRY.format(named=named), *values)
 
     async def give_up_callbacks(self, rows: Sequence[CallbackTold], *, at: datetime) -> None:
         """They failed for the last time: kept, with the reason."""
         if rows:
-            flat = [(*_name(one), one.status, one.why) for one in rows]
-            await self._connection.execute(GIVE_UP, *columns(flat, 7), at)
+            named, values = table([(*_name(one), one.status, one.why) for one in rows], FAILED)
+            await self._connection.execute(GIVE_UP.format(named=named, at=f"${len(values) + 1}"), *values, at)
 
     async def give_up_old_callbacks(
         self, lanes: Sequence[LaneKey], *, owed_before: datetime, at: datetime, limit: int
@@ -216,7 +245,20 @@ class CallbackRows(Rows):
     async def return_callbacks(self, rows: Sequence[DueCallback]) -> None:
         """They were claimed and not tried: anybody may take them."""
         if rows:
-            await self._connection.execute(RETURN, *columns([_row(one) for one in rows], 5))
+            named, values = table([_row(one) for one in rows], NAME)
+            await self._connection.execute(RETURN.format(named=named), *values)
+
+    async def news_of(self, keys: Sequence[Key]) -> dict[Key, News]:
+        """What there is to tell of these messages; and of those accounts some others of these ids."""
+        accounts, ids = {account_id for account_id, _ in keys}, {message_id for _, message_id in keys}
+        rows = await self._connection.fetch(
+            NEWS, *(f"{{{','.join(map(str, one))}}}" for one in (accounts, ids))
+        )
+        found: dict[Key, News] = {}
+        for row in rows:
+            *_, dialect, url, reports = row
+            found[row[0], row[1]] = News(DIALECTS[dialect], url, reports, progress_of(row))
+        return found
 
     async def callback_notes(self, account_id: int, message_id: int) -> list[CallbackNote]:
         """How a message's callbacks stand, by their numbers."""

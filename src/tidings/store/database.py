@@ -153,6 +153,12 @@ class PostgresDatabase:
             yield tx
 
     @asynccontextmanager
+    async def calling_back(self) -> AsyncIterator[Tx]:
+        """A transaction for callbacks, whose statements are planned once as well."""
+        async with self._transaction(self._takers) as tx:
+            yield tx
+
+    @asynccontextmanager
     async def _transaction(self, pool: asyncpg.Pool | None) -> AsyncIterator[Tx]:
         assert pool is not None, "open() first"
         try:

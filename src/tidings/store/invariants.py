@@ -179,8 +179,7 @@ select account_id, message_id, number from callback
 union all
 select account_id, message_id, number from callback_given_up
 union all
-select d.account_id, one.message_id, one.number
-from callback_done d, unnest(d.message_ids, d.numbers) as one (message_id, number)"""
+select account_id, unnest(message_ids), number from callback_done"""
 
 CALLBACKS_OWED = f"""
 select d.account_id, d.message_id, 'callback ' || owed.number || ' is in ' || count(c.number) || ' places'

@@ -102,6 +102,7 @@ _words = _literal(str)
 _LITERALS = {
     "timestamptz": _literal(_microseconds),
     "bytea": _literal(lambda octets: f'"\\\\x{octets.hex()}"'),
+    "tid": _literal(lambda place: f'"({place[0]},{place[1]})"'),
 }
 
 

@@ -8,11 +8,11 @@ from functools import lru_cache
 
 from tidings.dialects.bsg_v1.answers import SMS, status
 from tidings.dialects.bsg_v1.wire import encode, stamp
-from tidings.domain.message import Message, Progress
+from tidings.domain.message import Progress
 from tidings.domain.money import Units, seven_decimals
 
 
-def callback(message: Message | Progress) -> bytes:
+def callback(message: Progress) -> bytes:
     """The body of the POST, JSON."""
     return SMS % (
         message.id,

@@ -393,7 +393,7 @@ create table callback (
     leased_until timestamptz,
     why text, -- the last try failed
     primary key (account_id, lane, due_at, message_id, number)
-) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+) with (fillfactor = 45, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 -- Which of a message's callbacks another may have to wait for. Not in it is what most are and stay: the first report's,
 -- told at the first try; its key follows from the report.
@@ -413,17 +413,18 @@ create table callback_given_up (
     primary key (account_id, message_id, number)
 );
 
--- Callbacks that were delivered, one row per account and transaction: the n-th of each array belong together.
+-- Callbacks that were delivered, together those that one transaction noted and that agree in everything but the message.
 create table callback_done (
     account_id integer not null,
     first_id bigint not null,
     last_id bigint not null,
     at timestamptz not null,
-    message_ids bigint[] not null,
-    numbers smallint[] not null,
-    tries smallint[] not null,
-    statuses smallint[] not null -- the answer's; 0: not told, because a later callback says more
+    number smallint not null,
+    tries smallint not null,
+    status smallint not null, -- the answer's; 0: not told, because a later callback says more
+    message_ids bigint[] not null
 ) partition by range (first_id);
+alter table callback_done alter column message_ids set storage external; -- compressing it costs more than writing it
 create index callback_done_ids on callback_done using gist (int8range(first_id, last_id, '[]'));
 
 -- Money that moved, one row per account, kind and transaction; what a message was held for and charged stands
