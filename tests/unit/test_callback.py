@@ -12,7 +12,7 @@ NOW = datetime(2026, 3, 2, tzinfo=UTC)
 def took(lane, *, well, now=NOW, times=1):
     for _ in range(times):
         lane.in_hand += 1
-        lane.answered(well=well, now=now)
+        lane.answered() if well else lane.failed(now)
 
 
 def test_pauses_grow_to_an_hour_and_are_spread():
@@ -38,7 +38,7 @@ def test_a_lane_that_gave_some_back_is_given_no_more_than_it_kept():
     for _ in range(6):
         lane.returned()
     assert lane.room(NOW) == 0
-    lane.answered(well=True, now=NOW)
+    lane.answered()
     assert lane.room(NOW) == 2
 
 

@@ -57,13 +57,15 @@ class Lane:
         self.in_hand -= 1
         self._window = max(min(self._window, self.in_hand), 1)
 
-    def answered(self, *, well: bool, now: datetime) -> None:
-        """One of those in hand has ended."""
+    def answered(self) -> None:
+        """One of those in hand was told."""
         self.in_hand -= 1
-        if well:
-            self.failures, self._rests_until = 0, None
-            self._window = min(self._window + 1, MOST_ROOM)
-            return
+        self.failures, self._rests_until = 0, None
+        self._window = min(self._window + 1, MOST_ROOM)
+
+    def failed(self, now: datetime) -> None:
+        """One of those in hand was told in vain."""
+        self.in_hand -= 1
         if self._rests_until is not None and now < self._rests_until:
             return  # it was in hand before the rest began
         self.failures += 1

@@ -100,7 +100,11 @@ class Callbacks:
 
     def heard(self, callback: DueCallback, status: int, why: str = "") -> CallbackTold:
         """What came of a try, to be recorded with the next turn. `why` it failed; "": it did not."""
-        self._lane(callback.lane_key).answered(well=not why, now=self._clock.now())
+        lane = self._lane(callback.lane_key)
+        if why:
+            lane.failed(self._clock.now())
+        else:
+            lane.answered()
         return CallbackTold(callback, status, why)
 
     async def give_back(self, rows: Sequence[DueCallback]) -> None:
@@ -122,9 +126,12 @@ class Callbacks:
         return given_up
 
     def _lane(self, key: LaneKey) -> Lane:
-        if len(self._lanes) > MAX_LANES and key not in self._lanes:
-            self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.unremarkable}
-        return self._lanes.setdefault(key, Lane())
+        lane = self._lanes.get(key)
+        if lane is None:
+            if len(self._lanes) > MAX_LANES:
+                self._lanes = {key: lane for key, lane in self._lanes.items() if not lane.unremarkable}
+            lane = self._lanes[key] = Lane()
+        return lane
 
     async def _record(self, tx: CallbackTx, told: Sequence[CallbackTold], *, now: datetime) -> None:
         again: list[tuple[CallbackTold, datetime]] = []

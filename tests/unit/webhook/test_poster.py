@@ -113,6 +113,29 @@ async def test_a_server_that_closes_after_each_answer_gets_them_all():
         assert await asyncio.gather(*(said(posting, server.url) for _ in range(9))) == [(200, "")] * 9
 
 
+@pytest.mark.parametrize(
+    "more", [b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 50", b"oh", b"\r\n"]
+)
+async def test_what_comes_behind_an_answer_is_not_taken_for_the_next_one(more):
+    async with webhook_server(lambda _: OK + more) as server, poster(connections_per_server=1) as posting:
+        assert await asyncio.gather(*(said(posting, server.url) for _ in range(5))) == [(200, "")] * 5
+        assert len(server.heard) == 5
+
+
+async def test_one_connection_reads_answers_of_every_form():
+    forms = [
+        OK,
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\nno",
+    ]
+    async with webhook_server() as server, poster(connections_per_server=1) as posting:
+        server.answer = lambda _: forms[len(server.heard) % len(forms)]
+        verdicts = await asyncio.gather(*(said(posting, server.url) for _ in range(8)))
+        assert verdicts == [(204, ""), (202, ""), (500, "http_500"), (200, "")] * 2
+        assert server.connections == 1
+
+
 async def test_a_server_that_is_silent_holds_nobody_else_up():
     async with webhook_server(lambda _: None) as silent, webhook_server() as other, poster() as posting:
         waiting = [told(posting, silent.url) for _ in range(100)]

@@ -7,6 +7,7 @@ head, the body (which is skipped), and the time.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, cast
 
 import httptools
@@ -53,25 +54,29 @@ class Exchange(asyncio.Protocol):
         self._answer_within_s = answer_within_s
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
+        self._parser = httptools.HttpResponseParser(self)  # of one answer after the other
         self._post: Post | None = None
-        self._parser: httptools.HttpResponseParser
-        self._timer: asyncio.TimerHandle
+        self._answer_by = 0.0
         self._octets = 0
         self._status = 0  # of the answer under way; 0: its head has not come whole
+        self._whole = False  # nothing more of it is to come
+        self._keep = False
         self._used = False
         self.closed = False
 
     def send(self, post: Post) -> None:
         """Write a request; nothing else may be under way."""
         assert self._post is None
-        self._post, self._octets, self._status = post, 0, 0
-        self._parser = httptools.HttpResponseParser(self)
-        self._timer = self._loop.call_later(self._answer_within_s, self._give_up, TIMEOUT)
-        head = (
-            f"POST {post.to.target} HTTP/1.1\r\nHost: {post.to.authority}\r\nUser-Agent: {self._user_agent}\r\n"
-            f"Accept: */*\r\nContent-Type: application/json\r\nContent-Length: {len(post.body)}\r\n\r\n"
-        )
-        self._transport.write(head.encode() + post.body)
+        self._post, self._octets, self._status, self._whole = post, 0, 0, False
+        self._answer_by = self._loop.time() + self._answer_within_s
+        head = _head(post.to, self._user_agent)
+        self._transport.write(b"%b%d\r\n\r\n%b" % (head, len(post.body), post.body))
+
+    def look(self, now: float) -> bool:
+        """End what has taken too long at this time of the loop; whether something is still under way."""
+        if self._post is not None and self._answer_by <= now:
+            self._give_up(TIMEOUT)
+        return self._post is not None
 
     def close(self) -> None:
         """Hang up; what is under way counts as disconnected."""
@@ -94,7 +99,9 @@ class Exchange(asyncio.Protocol):
         except httptools.HttpParserError:
             self._give_up(BAD_ANSWER)
             return
-        if self._post is not None and self._octets > MAX_ANSWER_OCTETS:
+        if self._whole:
+            self._answered()
+        elif self._octets > MAX_ANSWER_OCTETS:
             self._give_up(BAD_ANSWER)
 
     def eof_received(self) -> None:
@@ -107,7 +114,6 @@ class Exchange(asyncio.Protocol):
         if post is None:
             self._owner.gone(self, None)
             return
-        self._timer.cancel()
         unheard = self._used and not self._octets and not post.repeated
         self._owner.gone(self, post if unheard else None)
         if not unheard:
@@ -115,35 +121,45 @@ class Exchange(asyncio.Protocol):
 
     # -- httptools' side -------------------------------------------------------------------------------------------
 
+    def on_message_begin(self) -> None:
+        """An answer begins. One that nobody asked for ends the connection: the next would be taken for another's."""
+        if self._whole:
+            self._keep = False
+
     def on_headers_complete(self) -> None:
         """The head has come whole."""
-        self._status = self._parser.get_status_code()
+        if not self._whole:
+            self._status = self._parser.get_status_code()
 
     def on_message_complete(self) -> None:
         """The answer has come whole. Of the 1xx ones the final answer is still to come."""
-        post = self._post
-        if post is None or self._status < 200:
-            return
-        self._timer.cancel()
-        self._post, self._used = None, True
-        status, keep = self._status, self._parser.should_keep_alive()
-        post.told(*_verdict(status, ""))
-        if keep:
-            self._loop.call_soon(self._freed)  # not from within the parser: the next request has its own
-        else:
-            self._transport.close()
+        if not self._whole and self._status >= 200:
+            self._whole, self._keep = True, self._parser.should_keep_alive()
 
-    def _freed(self) -> None:
-        if not self.closed and not self._transport.is_closing():
+    def _answered(self) -> None:
+        post, self._post, self._used = self._post, None, True
+        assert post is not None
+        post.told(*_verdict(self._status, ""))
+        if not self._keep:
+            self._transport.close()
+        elif not self._transport.is_closing():
             self._owner.free(self)
 
     def _give_up(self, why: str) -> None:
         """End it here: a status that has come counts, whatever became of the body."""
         post, self._post = self._post, None
-        self._timer.cancel()
         self._transport.abort()
         if post is not None:
             post.told(*_verdict(self._status, why))
+
+
+@lru_cache(maxsize=1024)
+def _head(to: WebAddress, user_agent: str) -> bytes:
+    """A request up to its length."""
+    return (
+        f"POST {to.target} HTTP/1.1\r\nHost: {to.authority}\r\nUser-Agent: {user_agent}\r\n"
+        "Accept: */*\r\nContent-Type: application/json\r\nContent-Length: "
+    ).encode()
 
 
 def _verdict(status: int, why: str) -> tuple[int, str]:

@@ -28,6 +28,9 @@ IDLE_S = 30.0
 CONNECT_WITHIN_S = 5.0
 """To one of a server's addresses; then the next one is tried."""
 
+LOOKS = 10
+"""How often it is looked, in the time that an answer may take, whether one has taken too long."""
+
 Origin = tuple[bool, str, int]
 
 
@@ -113,6 +116,7 @@ class _Server:
         self._idle: deque[tuple[Exchange, float]] = deque()  # the one used last stands last
         self._open: set[Exchange] = set()
         self._connecting: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.TimerHandle | None = None  # while something is under way
 
     @property
     def empty(self) -> bool:
@@ -122,8 +126,7 @@ class _Server:
     def put(self, post: Post) -> None:
         """Take a request."""
         if self._idle:
-            exchange, _ = self._idle.pop()
-            exchange.send(post)
+            self._send(self._idle.pop()[0], post)
             return
         self._waiting.append(post)
         self.connect_if_needed()
@@ -150,6 +153,8 @@ class _Server:
             task.cancel()
         for exchange in list(self._open):
             exchange.close()
+        if self._watch is not None:
+            self._watch.cancel()
         await asyncio.gather(*self._connecting, return_exceptions=True)
 
     # -- what its connections tell -------------------------------------------------------------------------------------
@@ -158,7 +163,7 @@ class _Server:
         """A connection can take the next request."""
         post = self._next()
         if post is not None:
-            exchange.send(post)
+            self._send(exchange, post)
         else:
             self._idle.append((exchange, self._loop.time()))
 
@@ -170,6 +175,20 @@ class _Server:
             unheard.repeated = True
             self._waiting.appendleft(unheard)
         self._poster.was_closed()
+
+    def _send(self, exchange: Exchange, post: Post) -> None:
+        exchange.send(post)
+        if self._watch is None:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self._watch = self._loop.call_later(self._poster.answer_within_s / LOOKS, self._look)
+
+    def _look(self) -> None:
+        """End what has taken too long: one timer for all, because one for each costs as much as the request."""
+        self._watch, now = None, self._loop.time()
+        if [exchange for exchange in list(self._open) if exchange.look(now)]:
+            self._look_later()
 
     # -- connecting ----------------------------------------------------------------------------------------------------
 
