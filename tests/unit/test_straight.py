@@ -16,31 +16,51 @@ QUESTION = b"GET /rest/sms/7 HTTP/1.1\r\nHost: tidings\r\nX-API-KEY: k\r\n\r\n"
 WITHIN_S = 5
 
 
+ORDER = b'{"destination":"phone"}'
+
+
+def order(body=ORDER, *fields):
+    """A POST."""
+    head = (b"POST /rest/sms/create HTTP/1.1", b"X-API-KEY: k", b"Content-Length: %d" % len(body), *fields)
+    return b"\r\n".join((*head, b"", body))
+
+
+def key_of(fields):
+    head = straight.head_of(fields)
+    return head and head.key
+
+
 class Desk:
     """Both ways to an answer. `held` keeps straight answers back; `knows` is whether there are any."""
 
     def __init__(self) -> None:
-        self.straight: list[tuple[str, str]] = []
+        self.asked: list[tuple[str, str]] = []
         self.called: list[str] = []
+        self.bodies: list[bytes] = []
+        self.fault: Exception | None = None
         self.knows = self.will_tell = True
         self.held: asyncio.Event | None = None
 
-    def door(self, path, key, answered):
+    def straight(self, path, key, answered):
         if not self.will_tell:
             return False
-        self.straight.append((path, key))
+        self.asked.append((path, key))
         if self.held is None:
             asyncio.get_running_loop().call_soon(self._answer, path, answered)
         else:
             self.waiting = asyncio.create_task(self._answer_later(path, answered))
         return True
 
+    def take(self, path, key, body, answered):
+        self.bodies.append(body)
+        return self.straight(path, key, answered)
+
     async def _answer_later(self, path, answered):
         await self.held.wait()
         self._answer(path, answered)
 
     def _answer(self, path, answered):
-        answered(b'{"straight":"%b"}' % path.encode() if self.knows else None)
+        answered(b'{"straight":"%b"}' % path.encode() if self.knows else None, fault=self.fault)
 
     async def __call__(self, scope, receive, send):
         body = (await receive())["body"]
@@ -86,7 +106,7 @@ async def serving(desk, **settings):
     config = uvicorn.Config(desk, lifespan="off", log_config=None, server_header=False, **settings)
     config.load()
     state = ServerState()
-    made = straight.protocol({b"rest": desk.door})
+    made = straight.protocol({b"rest": desk})
     server = await asyncio.get_running_loop().create_server(
         lambda: made(config=config, server_state=state, app_state={}), "127.0.0.1", 0
     )
@@ -121,7 +141,7 @@ async def test_a_question_is_answered_as_the_application_would(client, desk, ser
     client.say(QUESTION)
     fields, body = await client.hear()
     assert body == b'{"straight":"/rest/sms/7"}'
-    assert (desk.straight, desk.called) == ([("/rest/sms/7", "k")], [])
+    assert (desk.asked, desk.called) == ([("/rest/sms/7", "k")], [])
     desk.will_tell = False
     client.say(QUESTION)
     assert (await client.hear())[0].keys() == fields.keys()
@@ -136,7 +156,7 @@ async def test_what_is_not_known_straight_is_asked_in_the_ordinary_way(client, d
     desk.knows = False
     client.say(QUESTION)
     assert (await client.hear())[1] == b'{"called":"/rest/sms/7"}'
-    assert (len(desk.straight), len(desk.called)) == (1, 1)
+    assert (len(desk.asked), len(desk.called)) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +178,7 @@ async def test_what_is_not_known_straight_is_asked_in_the_ordinary_way(client, d
 async def test_what_is_unusual_goes_the_ordinary_way(client, desk, request_):
     client.say(request_)
     assert b"called" in (await client.hear())[1]
-    assert desk.straight == []
+    assert desk.asked == []
 
 
 @pytest.mark.parametrize("at", [1, 10, 30, len(QUESTION) - 1])
@@ -175,13 +195,13 @@ async def test_a_body_is_not_taken_for_a_question(client, desk, served):
     await until(lambda: any(one._reading for one in served[1].connections))
     client.say(QUESTION)
     assert QUESTION.split(b"\r\n")[0] in (await client.hear())[1]
-    assert desk.straight == []
+    assert desk.asked == []
 
 
 async def test_questions_that_come_together_or_meanwhile_are_answered_in_their_order(client, desk):
     desk.held = asyncio.Event()
     client.say(QUESTION)
-    await until(lambda: desk.straight)
+    await until(lambda: desk.asked)
     client.say(QUESTION.replace(b"/7", b"/8"), QUESTION.replace(b"/7", b"/9").replace(b"GET", b"POST"))
     client.say(QUESTION.replace(b"/7", b"/10"))
     await client.writer.drain()
@@ -190,10 +210,62 @@ async def test_questions_that_come_together_or_meanwhile_are_answered_in_their_o
     assert [answer.split(b"/")[-1] for answer in answers] == [b'7"}', b'8"}', b'9"}', b'10"}']
 
 
+async def test_an_order_is_taken_straight(client, desk):
+    client.say(order())
+    _, body = await client.hear()
+    assert body == b'{"straight":"/rest/sms/create"}'
+    assert (desk.asked, desk.bodies, desk.called) == ([("/rest/sms/create", "k")], [ORDER], [])
+
+
+async def test_an_order_that_is_not_taken_straight_goes_the_ordinary_way_with_its_body(client, desk):
+    desk.knows = False
+    client.say(order())
+    assert (await client.hear())[1] == b'{"called":"/rest/sms/create' + ORDER + b'"}'
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        order(b"x" * (straight.MOST_BODY_OCTETS + 1)),
+        order(ORDER, b"Content-Length: %d" % len(ORDER)),
+        order(ORDER, b"Expect: 100-continue"),
+        order(ORDER).replace(b"POST", b"PUT"),
+    ],
+)
+async def test_an_unusual_order_is_not_taken_straight(client, desk, request_):
+    client.say(request_)
+    async with asyncio.timeout(WITHIN_S):
+        await client.reader.readuntil(b"\r\n\r\n")
+    assert desk.asked == []
+
+
+@pytest.mark.parametrize("at", [5, 40, 80, 100])
+async def test_an_order_that_comes_in_pieces_is_put_together(client, desk, served, at):
+    client.say(order()[:at])
+    await until(lambda: served[1].connections and next(iter(served[1].connections)).parser is not None)
+    await client.writer.drain()
+    client.say(order()[at:])
+    assert ORDER in (await client.hear())[1] or desk.bodies == [ORDER]
+
+
+async def test_two_orders_in_one_piece_are_two(client, desk):
+    client.say(order(), order(b'{"destination":"otp"}'))
+    assert ORDER in (await client.hear())[1]
+    assert b'{"destination":"otp"}' in (await client.hear())[1]
+    assert desk.asked == []
+
+
+async def test_a_fault_of_our_own_is_a_500_and_is_logged(client, desk, caplog):
+    desk.fault = RuntimeError("lost")
+    client.say(order())
+    async with asyncio.timeout(WITHIN_S):
+        assert (await client.reader.readline()).startswith(b"HTTP/1.1 500 ")
+
+
 async def test_a_stop_answers_first_and_says_so(client, desk, served):
     desk.held = asyncio.Event()
     client.say(QUESTION)
-    await until(lambda: desk.straight)
+    await until(lambda: desk.asked)
     [connection] = served[1].connections
     connection.shutdown()
     desk.held.set()
@@ -205,7 +277,7 @@ async def test_a_stop_answers_first_and_says_so(client, desk, served):
 async def test_a_stop_answers_in_the_ordinary_way_too(client, desk, served):
     desk.held, desk.knows = asyncio.Event(), False
     client.say(QUESTION)
-    await until(lambda: desk.straight)
+    await until(lambda: desk.asked)
     [connection] = served[1].connections
     connection.shutdown()
     desk.held.set()
@@ -225,7 +297,7 @@ async def test_a_stop_while_nothing_is_asked_ends_the_connection(client, served)
 async def test_who_has_gone_is_not_answered(client, desk, served):
     desk.held = asyncio.Event()
     client.say(QUESTION)
-    await until(lambda: desk.straight)
+    await until(lambda: desk.asked)
     client.writer.transport.abort()
     await until(lambda: not served[1].connections)
     desk.held.set()
@@ -240,7 +312,7 @@ async def test_a_connection_that_is_quiet_is_closed_and_one_that_asks_is_not(des
         [connection] = state.connections
         desk.held = asyncio.Event()
         client.say(QUESTION)
-        await until(lambda: len(desk.straight) == 2)
+        await until(lambda: len(desk.asked) == 2)
         connection.timeout_keep_alive_handler()  # it comes while an answer is under way
         desk.held.set()
         await client.hear()
@@ -251,13 +323,8 @@ async def test_a_connection_that_is_quiet_is_closed_and_one_that_asks_is_not(des
 
 
 async def test_only_what_answers_straight_has_a_door(desk):
-    class Api(Desk):
-        straight = Desk.door
-
-    api = Api()
-    api.straight = api.door
-    found = straight.doors([Mount("/rest", api), Mount("/api", desk.__call__), Route("/x", desk.__call__)])
-    assert found == {b"rest": api.straight}
+    found = straight.doors([Mount("/rest", desk), Mount("/api", desk.__call__), Route("/x", desk.__call__)])
+    assert found == {b"rest": desk}
 
 
 names = st.from_regex(rb"[A-Za-z-]{1,8}", fullmatch=True)
@@ -267,11 +334,11 @@ values = st.from_regex(rb"[ \t]*[!-~ ]{0,10}", fullmatch=True)
 @given(st.lists(st.tuples(names, values), max_size=4), st.binary(max_size=6))
 def test_a_head_has_the_key_that_its_first_field_of_that_name_has(fields, noise):
     head = b"".join(b"%b:%b\r\n" % field for field in fields) + b"\r\n"
-    key = straight.key_of(head)
+    key = key_of(head)
     found = [value.strip().decode() for name, value in fields if name.lower() == b"x-api-key"]
     assert key is None or key == found[0]
-    assert straight.key_of(head + noise + b"\r\n\r\n") is None or b"\r\n\r\n" not in head
-    assert straight.key_of(b"X-Api-Key: k\r\n" + head) in (None, "k")
+    assert key_of(head + noise + b"\r\n\r\n") is None or b"\r\n\r\n" not in head
+    assert key_of(b"X-Api-Key: k\r\n" + head) in (None, "k")
 
 
 @pytest.mark.parametrize(
@@ -291,13 +358,11 @@ def test_a_head_has_the_key_that_its_first_field_of_that_name_has(fields, noise)
     ],
 )
 def test_no_key_is_read_from_a_head_that_is_not_plain(head):
-    assert straight.key_of(head) is None
+    assert key_of(head) is None
 
 
 def test_a_key_is_read_in_any_case_and_beside_what_is_usual():
     assert (
-        straight.key_of(
-            b"Accept: */*\r\nx-Api-KEY:  k \r\nConnection: keep-alive\r\nUser-Agent: x/1 (y)\r\n\r\n"
-        )
+        key_of(b"Accept: */*\r\nx-Api-KEY:  k \r\nConnection: keep-alive\r\nUser-Agent: x/1 (y)\r\n\r\n")
         == "k"
     )

@@ -1,6 +1,6 @@
 """The gateway itself: the flows, wired to one database."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tidings.domain.evidence import Evidence
 from tidings.domain.message import (
@@ -74,6 +74,12 @@ class House:
     async def accept(self, order: Order, *, as_of: int | None = None) -> Receipted:
         """Take an order."""
         return await self._accept(order, as_of=as_of)
+
+    def accept_straight(
+        self, order: Order, *, as_of: int, told: Callable[[Receipted | BaseException], None]
+    ) -> bool:
+        """Take a small order."""
+        return self._accept.straight(order, as_of=as_of, told=told)
 
     async def balance(self, account_id: int) -> Balance:
         """What an account has."""

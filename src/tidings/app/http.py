@@ -66,11 +66,12 @@ class Doors:
         try:
             await app(scope, receive, send)
         except Exception as error:
-            _tell(scope["path"], scope["method"], error)
+            tell(scope["path"], scope["method"], error)
             raise
 
 
-def _tell(path: str, method: str, error: Exception) -> None:
+def tell(path: str, method: str, error: BaseException) -> None:
+    """Log a fault of our own."""
     log.error("request_failed", path=path, method=method, exc_info=error)
 
 
@@ -87,7 +88,7 @@ def build(routes: Iterable[BaseRoute], *, ready: Callable[[], Awaitable[bool]]) 
         )
 
     async def broke(request: Request, error: Exception) -> Response:
-        _tell(request.url.path, request.method, error)
+        tell(request.url.path, request.method, error)
         return JSONResponse({"message": "Internal error"}, status_code=500)
 
     health = [

@@ -7,19 +7,35 @@ from starlette.types import Scope, Send
 
 JSON = b"application/json"
 
-Answered = Callable[[bytes | None], None]
-"""Hears the body of a 200 in JSON; None: nothing was done, and it is to be asked in the ordinary way."""
+
+class Answered(Protocol):
+    """Hears an answer."""
+
+    def __call__(self, body: bytes | None, /, *, fault: BaseException | None = None) -> None:
+        """The body of a 200 in JSON; of a 500, if it is for a fault of our own.
+
+        None: nothing was done, and it is to be asked in the ordinary way.
+        """
+        ...
+
 
 Door = Callable[[str, str, Answered], bool]
 """Has a GET of this path with this API key answered; False: nobody will be told."""
 
+TakingDoor = Callable[[str, str, bytes, Answered], bool]
+"""The same of a POST, with its body; False: nothing was done."""
+
 
 @runtime_checkable
 class Straight(Protocol):
-    """An application that answers some questions without being called as one."""
+    """An application that answers some requests without being called as one."""
 
     def straight(self, path: str, key: str, answered: Answered) -> bool:
         """A `Door`. What it does not answer, or not with a 200, it leaves to be asked in the ordinary way."""
+        ...
+
+    def take(self, path: str, key: str, body: bytes, answered: Answered) -> bool:
+        """A `TakingDoor`. What it does not take as it is, it leaves to the ordinary way."""
         ...
 
 

@@ -6,14 +6,14 @@ itself if they have changed. Then they are locked, judged anew, and written.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from tidings.domain import number
-from tidings.domain.errors import Fault, Refusal
+from tidings.domain.errors import Fault, Refusal, Unavailable
 from tidings.domain.order import Draft, OnFault, Order, Receipted
 from tidings.domain.text import Segments, segment
 from tidings.flows.batcher import Batcher
@@ -30,6 +30,9 @@ MOST_WAITING = 200_000
 PATIENCE_S = 20.0
 """An order that has waited so long is refused as long as its sender still listens; it may be sent again."""
 
+FEW = 50
+"""Recipients of an order that is looked at in one go, between others' requests."""
+
 CHUNK = 500
 """Recipients that are looked at before others have their turn: one large order must not stop the small ones."""
 
@@ -39,6 +42,10 @@ class Ids(Protocol):
 
     async def reserve(self, count: int) -> int:
         """The first of `count` consecutive ids that nobody else has."""
+        ...
+
+    def at_once(self, count: int) -> int | None:
+        """The same, unless it takes a while."""
         ...
 
 
@@ -61,12 +68,26 @@ class Accept:
         if not order.drafts:
             raise ValueError("an order has at least one recipient")
         rows = await _candidates(order)
-        if order.unique_recipients:
-            _find_repeated(rows)
-        if order.on_fault is OnFault.REFUSE_ALL:
-            _refuse_any(rows)
+        _look_over(rows, order)
         first_id = await self._ids.reserve(len(rows) + 1)
         return await self._batcher.put(Prepared(order, first_id, rows, as_of))
+
+    def straight(
+        self, order: Order, *, as_of: int, told: Callable[[Receipted | BaseException], None]
+    ) -> bool:
+        """The same for whoever waits in no task; False, and nothing is done, if that cannot be, or all is refused."""
+        first_id = self._ids.at_once(len(order.drafts) + 1) if 0 < len(order.drafts) <= FEW else None
+        if first_id is None:
+            return False
+        rows = [_candidate(draft, order.max_parts) for draft in order.drafts]
+        try:
+            _look_over(rows, order)
+            self._batcher.tell(Prepared(order, first_id, rows, as_of), told)
+        except Refusal:
+            return False
+        except Unavailable as error:
+            told(error)
+        return True
 
     async def close(self) -> None:
         """Finish what waits."""
@@ -120,6 +141,14 @@ class Accept:
         await pause(Point.ACCEPT_COMMITTED)
         self._funds |= left
         return answers
+
+
+def _look_over(rows: Sequence[Candidate], order: Order) -> None:
+    """See what is wrong with recipients beside others."""
+    if order.unique_recipients and len(rows) > 1:
+        _find_repeated(rows)
+    if order.on_fault is OnFault.REFUSE_ALL:
+        _refuse_any(rows)
 
 
 async def _candidates(order: Order) -> list[Candidate]:

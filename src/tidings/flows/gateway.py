@@ -1,6 +1,6 @@
 """The one object that dialects, console and CLI talk to: every use case they may start."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tidings.domain.evidence import Evidence
@@ -48,6 +48,15 @@ class Gateway(Protocol):
 
         With `as_of` the order is taken only if that version of the catalog is in force as it is written. Raises
         Outdated.
+        """
+        ...
+
+    def accept_straight(
+        self, order: Order, *, as_of: int, told: Callable[[Receipted | BaseException], None]
+    ) -> bool:
+        """Take a small order and tell what `accept` gives or raises, after the commit and without a task for it.
+
+        False: nothing was done, and it is to be given in the ordinary way.
         """
         ...
 

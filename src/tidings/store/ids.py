@@ -32,6 +32,10 @@ class IdBlocks:
                 return self._taken(count)
         return self._taken(count)
 
+    def at_once(self, count: int) -> int | None:
+        """The same, unless it takes a while."""
+        return self._taken(count) if self._end - self._next >= count else None
+
     def _taken(self, count: int) -> int:
         first = self._next
         self._next += count

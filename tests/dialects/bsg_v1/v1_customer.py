@@ -3,8 +3,11 @@
 import asyncio
 import re
 
+import msgspec
+
 from tidings.dialects.bsg_v1.routes import Api
 from tidings.dialects.bsg_v1.settings import Settings
+from tidings.dialects.bsg_v1.wire import encode
 
 FIRST = 380972920000
 STATUS_WORDS = {"scheduled", "sent", "delivered", "expired", "undeliverable", "rejected", "unknown"}
@@ -16,6 +19,7 @@ class Customer:
 
     def __init__(self, world, key):
         self.world, self.key = world, key
+        self.asked = 0
 
     async def raw(self, verb, path, body=b"", **headers):
         """One exchange, bytes in; the response."""
@@ -30,11 +34,16 @@ class Customer:
             assert await self.straight(path) in (None, answer.content), "asked straight, it is the same"
         return answer
 
-    async def straight(self, path):
-        """The answer to a question that is asked without a request; None if there is none."""
+    async def straight(self, path, body=None):
+        """The answer to what is asked without a request; None if there is none."""
         answered = asyncio.get_running_loop().create_future()
         api = Api(self.world.gateway, clock=self.world.clock, settings=Settings(), draw=lambda _: "0")
-        if not api.straight(path, self.key, answered.set_result):
+
+        def hear(said, *, fault=None):
+            answered.set_result(said) if fault is None else answered.set_exception(fault)
+
+        told = api.straight(path, self.key, hear) if body is None else api.take(path, self.key, body, hear)
+        if not told:
             return None
         async with asyncio.timeout(5):
             return await answered
@@ -43,6 +52,11 @@ class Customer:
         return (await self.raw("GET", f"/rest/{path}")).json()
 
     async def create(self, **members):
+        """Every second request straight; what is not answered so is asked in the ordinary way."""
+        self.asked += 1
+        if self.asked % 2 and (said := await self.straight("/rest/sms/create", encode(members))):
+            check(msgspec.json.decode(said))
+            return msgspec.json.decode(said)
         answer = await self.world.http.post("/rest/sms/create", json=members, headers={"X-API-KEY": self.key})
         assert answer.status_code == 200, answer.text
         check(answer.json())

@@ -22,11 +22,12 @@ from tidings.dialects.bsg_v1.settings import Settings
 from tidings.dialects.bsg_v1.wire import Answer, ServerFault, encode, failure
 from tidings.dialects.bsg_v1.words import DESCRIPTIONS, ERRORS, Code, Problem
 from tidings.domain.errors import Outdated, Refusal, Unavailable
-from tidings.domain.order import Caller
+from tidings.domain.order import Caller, Receipted
 from tidings.flows.gateway import Gateway
 from tidings.flows.ports import Clock
 
 PREFIXES = ("/rest", "/v1.0")
+CREATE = frozenset(f"{prefix}/sms/create" for prefix in PREFIXES)
 MODULES = frozenset({"common", "sms", "hlr", "viber", "mnp", "mnp-sync", "exports", "stat"})
 TASK_NAMES = ("task", "task_id")
 RESERVED = frozenset({"", "price", "prices", "getStatus"})
@@ -138,6 +139,21 @@ class Api:
             )
         told = _telling(answers.sms, answered)
         return not argument and ask.tell_progress(account_id, number, as_of=as_of, told=told)
+
+    def take(self, path: str, key: str, body: bytes, answered: plain.Answered) -> bool:
+        """A new message, for a caller that the order itself confirms; what has a fault goes the ordinary way."""
+        remembered = self._gateway.remembered(key)
+        if remembered is None or path not in CREATE or body[:1] != b"{":
+            return False
+        try:
+            parsed = create.parse(
+                payload.decode(body, "", self._settings),
+                caller=remembered.caller, now=self._clock.now(), settings=self._settings, draw=self._draw,
+            )  # fmt: skip
+        except Problem:
+            return False
+        told = _telling_taken(parsed, answered)
+        return self._gateway.accept_straight(parsed.order, as_of=remembered.as_of, told=told)
 
     async def _answer(self, scope: Scope, receive: Receive, module: str, path: str) -> Answer | bytes:
         body = Body(receive)
@@ -258,6 +274,27 @@ def _telling(said: Callable[[Found], bytes], answered: plain.Answered) -> Callab
         except Exception:
             body = None
         answered(body)
+
+    return told
+
+
+def _telling_taken(
+    parsed: create.Parsed, answered: plain.Answered
+) -> Callable[[Receipted | BaseException], None]:
+    """Passes on in words what became of an order. What may have been done is never asked again."""
+
+    def told(became: Receipted | BaseException) -> None:
+        if isinstance(became, Receipted):
+            try:
+                answered(encode(answers.created(parsed, became)))
+            except Exception as fault:
+                answered(encode(_server_fault()), fault=fault)
+        elif isinstance(became, Outdated | Refusal):
+            answered(None)
+        elif isinstance(became, Unavailable):
+            answered(encode(failure(Problem(Code.BUSY))))
+        else:
+            answered(encode(_server_fault()), fault=became)
 
     return told
 
