@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from tidings.store import evidence, flights, folded, lookups, orders, outbox, pages
+from tidings.store import evidence, flights, folded, lookups, orders, outbox, pages, reports
 from tidings.store.database import AT_ONCE, READING
 
 QUESTIONS = {
@@ -39,6 +39,11 @@ WRITTEN_AT_ONCE = {
     "answers": folded.statement(("ended", "taken", "counters"), hears=False),
     "receipts": folded.statement(("reports", "callbacks", "balances", "entries"), hears=True),
 }
+PULLED = {
+    "any": reports.CLAIM_ANY,
+    "these": reports.CLAIM_THESE,
+    "of messages": reports.CLAIM_OF_MESSAGES,
+}
 BY_OTHERS = ("messages to a number", "tasks of a bulk", "what is being written")
 GROWING = {
     "message",
@@ -46,6 +51,7 @@ GROWING = {
     "evidence",
     "submission",
     "report",
+    "report_due",
     "external_key",
     "task",
     "task_counter",
@@ -87,6 +93,18 @@ async def test_what_is_asked_by_a_key_is_found_by_that_key(connection, question)
 async def test_a_page_of_many_is_read_in_the_order_of_an_index(connection, question):
     nodes_used = {node["Node Type"] for node in await explained(connection, QUESTIONS[question])}
     assert not nodes_used & {"Sort", "Incremental Sort"}
+
+
+@pytest.mark.parametrize("which", PULLED)
+async def test_reports_are_found_in_their_order_or_by_the_key_of_their_messages(connection, which):
+    plan = await explained(connection, PULLED[which])
+    assert list(unbounded(plan)) == []
+    [due] = [node for node in plan if node.get("Subplan Name") == "CTE due"]
+    found = [node for node in nodes(due) if node.get("Relation Name") == "report_due"]
+    assert [node["Index Name"] for node in found] == ["report_due_pkey"]
+    named = which == "of messages"
+    assert ("message_id" in found[0]["Index Cond"]) == named
+    assert ("Sort" in {node["Node Type"] for node in nodes(due)}) == named
 
 
 @pytest.mark.parametrize("what", WRITTEN_AT_ONCE)

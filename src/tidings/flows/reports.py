@@ -34,7 +34,7 @@ class PullReports:
             return []
         now = self._clock.now()
         named = await self._lookups.named(account_id, where)
-        async with self._database.transaction() as tx:
+        async with self._database.pulling() as tx:
             reports = await tx.claim_reports(
                 account_id, where, named=named, since=now - WINDOW, now=now, limit=limit
             )

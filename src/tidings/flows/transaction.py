@@ -397,6 +397,10 @@ class Database(Protocol):
         """The same, for orders."""
         ...
 
+    def pulling(self) -> AbstractAsyncContextManager[ReportTx]:
+        """The same, for pulls of reports."""
+        ...
+
     def at_once(self) -> AbstractAsyncContextManager[Tx]:
         """A connection for one statement, which is a transaction of its own. Raises Unavailable."""
         ...

@@ -73,6 +73,9 @@ whatever the sizes are."""
 TAKERS = 2
 """Connections for these: a second one for when the first has just been lost, or for another connector's."""
 
+PULLERS = 2
+"""Connections for pulls of reports: a thousand of them keep one busy for long, and two keep two cores busy."""
+
 
 class Tx(
     AccountRows,
@@ -104,12 +107,14 @@ class PostgresDatabase:
         self._writers: asyncpg.Pool | None = None
         self._readers: asyncpg.Pool | None = None
         self._takers: asyncpg.Pool | None = None
+        self._pullers: asyncpg.Pool | None = None
 
     async def open(self) -> None:
         """Connect. Raises Unavailable."""
         self._writers = await self._pool(max_size=self._pool_size, min_size=1, session=WRITING)
         self._readers = await self._pool(max_size=READERS, min_size=0, session=READING)
         self._takers = await self._pool(max_size=TAKERS, min_size=0, session=AT_ONCE)
+        self._pullers = await self._pool(max_size=PULLERS, min_size=0, session=READING)
 
     async def _pool(self, *, max_size: int, min_size: int, session: dict[str, str]) -> asyncpg.Pool:
         try:
@@ -127,7 +132,7 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Give the connections back; what is under way may finish for some seconds."""
-        for pool in (self._readers, self._takers, self._writers):
+        for pool in (self._readers, self._takers, self._pullers, self._writers):
             if pool is not None:
                 try:
                     await asyncio.wait_for(pool.close(), timeout=5)
@@ -144,6 +149,12 @@ class PostgresDatabase:
     async def accepting(self) -> AsyncIterator[Tx]:
         """The same for orders: no statement leaves the planner a choice, so each is planned once."""
         async with self._transaction(self._takers) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def pulling(self) -> AsyncIterator[Tx]:
+        """The same for reports: the newest are found along an index, whatever is believed of how many wait."""
+        async with self._transaction(self._pullers) as tx:
             yield tx
 
     @asynccontextmanager

@@ -15,11 +15,11 @@ from tidings.store.rows import Rows
 # is locked is still where it was found.
 CLAIM = """
 with due as materialized (
-    select r.ctid as place, r.message_id, r.number, r.state, r.reason, r.stage, r.confirmation, r.inferred,
+    select r.{place} as place, r.message_id, r.number, r.state, r.reason, r.stage, r.confirmation, r.inferred,
            r.network_error, r.sent_at, r.done_at, r.price
     from {among}
     where r.account_id = $1 and r.owed_at > $2 {where}
-    order by r.done_at desc, r.message_id desc, r.number desc limit $4
+    order by {order} limit $4
     for update of r skip locked),
 handed_out as (delete from report_due where ctid = any(array(select place from due))),
 noted as (
@@ -35,7 +35,9 @@ cross join lateral (
 cross join lateral (select bulk_key from task where account_id = $1 and id = m.task_id offset 0) t
 order by c.done_at desc, c.message_id desc, c.number desc"""
 
-CLAIM_ANY = CLAIM.format(among="report_due r", where="")
+ALONG_THE_QUEUE = {"place": "ctid", "order": "r.done_at desc, r.message_id desc, r.number desc"}
+
+CLAIM_ANY = CLAIM.format(among="report_due r", where="", **ALONG_THE_QUEUE)
 
 OF_EXTRAS = """
 cross join lateral (
@@ -47,14 +49,18 @@ and ($7::text is null or m.extras ->> 'campaign_reference_id' = $7)
 and ($8::bigint[] is null or exists (
     select from unnest($8, $9::bigint[]) as task (first, last) where r.message_id between first and last))"""
 
-CLAIM_THESE = CLAIM.format(among=f"report_due r {OF_EXTRAS}", where=MEETING_EXTRAS)
+CLAIM_THESE = CLAIM.format(among=f"report_due r {OF_EXTRAS}", where=MEETING_EXTRAS, **ALONG_THE_QUEUE)
 
-# However many others wait: those of a message are found by their keys.
+# However many others wait: those of a message are found by their keys, and ordered then.
 CLAIM_OF_MESSAGES = CLAIM.format(
     among=f"""report n
-join report_due r on r.account_id = n.account_id and r.done_at = n.done_at and r.message_id = n.message_id
-                 and r.number = n.number {OF_EXTRAS}""",
+    cross join lateral (
+        select *, ctid as place from report_due
+        where account_id = $1 and done_at = n.done_at and message_id = n.message_id and number = n.number
+        offset 0) r {OF_EXTRAS}""",
     where=f"and n.account_id = $1 and n.message_id = any($10::bigint[]) {MEETING_EXTRAS}",
+    place="place",
+    order="(r.done_at, r.message_id, r.number) desc",
 )
 
 FORGET = """
