@@ -64,13 +64,14 @@ class Line:
         self._flights: dict[int, Flight] = {}
         self._answers: deque[Answer] = deque()
         self._answered = asyncio.Event()
+        self._heard_at: datetime | None = None
         self._receipts: Batcher[list[Incoming], list[Exception | None]] = Batcher(
             self._store, max_weight=MAX_BATCH, weigh=len, apart_s=APART_S
         )
 
     def receipts(self, receipts: Sequence[Receipt]) -> asyncio.Future[list[Exception | None]]:
         """Store receipts that came together; done after the commit. Raises Unavailable."""
-        now = self._clock.now()
+        now = self._moment()
         return self._receipts.ask([self._incoming(one, now) for one in receipts])
 
     def share(self, among: int) -> None:
@@ -88,8 +89,18 @@ class Line:
             del self._flights[next(iter(self._flights))]
         taken = isinstance(outcome, Taken) and outcome.upstream_id
         key = self._connector.stored_key(taken) if taken else None
-        self._answers.append(Answer(flight, outcome, self._clock.now(), key))
+        self._answers.append(Answer(flight, outcome, self._moment(), key))
         self._answered.set()
+
+    def _moment(self) -> datetime:
+        """Now; the same for all that is heard in one turn of the loop, so that it can be said once."""
+        if self._heard_at is None:
+            self._heard_at = self._clock.now()
+            asyncio.get_running_loop().call_soon(self._turn_over)
+        return self._heard_at
+
+    def _turn_over(self) -> None:
+        self._heard_at = None
 
     def use(self, connector: Connector) -> None:
         """The connector of this line; it was made with the line as its upstream."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from tidings.domain.lifecycle import Delivery, Flag
 from tidings.domain.message import Standing
 from tidings.flows.records import CounterMove, Folded, Held, Key, Overtaken
 from tidings.store.accounts import balance_moves, ledger_entries
@@ -44,6 +45,7 @@ class _Row(NamedTuple):
     key: Key
     was: int
     held: Held
+    delivery: Delivery
     standing: Standing
     evidence: str
     fingerprints: str
@@ -63,16 +65,21 @@ _DELIVERIES: Sheet[_Row] = Sheet(
     Column("account_id", "integer", lambda row: row.key[0]),
     Column("message_id", "bigint", lambda row: row.key[1]),
     Column("was", "integer", attrgetter("was")),
-    Column("version", "integer", attrgetter("held.delivery.version")),
+    Column("version", "integer", attrgetter("delivery.version")),
     Column("state", "delivery_state", attrgetter("standing.state")),
     Column("reason", "text", attrgetter("standing.reason"), null=True),
     Column("stage", "delivery_stage", attrgetter("standing.stage"), null=True),
     Column("confirmation", "delivery_confirmation", attrgetter("standing.confirmation")),
     Column("inferred", "boolean", attrgetter("standing.inferred")),
     Column("network_error", "integer", attrgetter("standing.network_error"), null=True),
-    Column("flags", "text", lambda row: ",".join(sorted(row.held.delivery.flags)) or None, null=True),
+    Column(
+        "flags",
+        "text",
+        lambda row: ",".join(sorted(row.delivery.flags)) if row.delivery.flags else None,
+        null=True,
+    ),
     *(
-        Column(name, "timestamptz", attrgetter(f"held.delivery.{name}"), null=True)
+        Column(name, "timestamptz", attrgetter(f"delivery.{name}"), null=True)
         for name in (
             "first_written_at",
             "sent_at",
@@ -86,7 +93,7 @@ _DELIVERIES: Sheet[_Row] = Sheet(
     Column("held", "bigint", attrgetter("held.held")),
     Column("charged", "bigint", attrgetter("held.charged")),
     Column("reports", "smallint", attrgetter("held.reports")),
-    Column("attempts", "json", lambda row: spell_attempts(row.held.delivery.attempts)),
+    Column("attempts", "json", lambda row: spell_attempts(row.delivery.attempts)),
     Column("evidence", "bytea", attrgetter("evidence")),
     Column("fingerprints", "bytea", attrgetter("fingerprints")),
 )
@@ -272,12 +279,17 @@ def _rows(folded: Folded, places: Mapping[Key, bytes]) -> list[_Row]:
             key,
             folded.was[key],
             held,
+            held.delivery,
             held.delivery.standing,
             "\\x" + places[key].hex(),
             "\\x" + b"".join(heard[key]).hex() if key in heard else "\\x",
         )
         for key, held in sorted(folded.rows.items(), key=itemgetter(0))
     ]
+
+
+def _spell_flags(flags: frozenset[Flag]) -> str | None:
+    return ",".join(sorted(flags)) if flags else None
 
 
 def _counter_moves(moves: Mapping[Key, CounterMove]) -> list[tuple[int, ...]]:

@@ -1,15 +1,21 @@
 """Many rows in few parameters: each column travels as one text, and a column that says the same throughout as one word.
 
 The driver encodes an array element by element, which cost more than all the rest of accepting a message. A text is
-joined and split by machines that do nothing else.
+joined and split by machines that do nothing else. Times travel as microseconds: PostgreSQL reads a number in a tenth of
+the time that it needs for a date.
 """
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeVar
 
 Row = TypeVar("Row")
+
+TIME = "timestamptz"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 _UNUSUAL = ("\x1f", "\x1e", "\x1d", "\x1c")
 
@@ -27,6 +33,9 @@ class Column(NamedTuple):
     def texts(self, rows: Sequence[Any]) -> Sequence[str]:
         """The values of all rows; one where they are all the same."""
         values = alike(list(map(self.of, rows)))
+        if self.type == TIME:
+            spelt: dict[Any, str] = {one: "" if one is None else _microseconds(one) for one in set(values)}
+            return [spelt[one] for one in values]
         if self.null:
             return ["" if value is None else str(value) for value in values]
         return values if self.type == "text" else list(map(str, values))
@@ -47,10 +56,16 @@ class Sheet(Generic[Row]):
         self._columns = columns
         self.end = first + 2 + len(columns)  # the number of the parameter that follows
         arrays = ", ".join(
-            array(column, f"${number}::text", separator=f"${first}", count=f"${first + 1}::integer")
+            array(
+                _travelling(column), f"${number}::text", separator=f"${first}", count=f"${first + 1}::integer"
+            )
             for number, column in enumerate(columns, start=first + 2)
         )
-        self.source = f"unnest({arrays}) as sheet ({', '.join(column.name for column in columns)})"
+        names = ", ".join(column.name for column in columns)
+        self.source = f"unnest({arrays}) as sheet ({names})"
+        if any(column.type == TIME for column in columns):
+            shown = ", ".join(map(_arrived, columns))
+            self.source = f"(select {shown} from {self.source}) as sheet"
 
     def at(self, first: int) -> "Sheet[Row]":
         """The same in a statement where its first parameter has this number."""
@@ -82,3 +97,20 @@ def array(column: Column, text: str, *, separator: str, count: str) -> str:
     same = f"array_fill({one}::{column.type}, array[{count}])"
     each = f"string_to_array({text}, {separator}{null_text})::{column.type}[]"
     return f"case when strpos({text}, {separator}) = 0 then {same} else {each} end"
+
+
+def _travelling(column: Column) -> Column:
+    """A column as it is sent."""
+    return column._replace(type="bigint") if column.type == TIME else column
+
+
+def _arrived(column: Column) -> str:
+    """A column as it is seen."""
+    if column.type != TIME:
+        return column.name
+    return f"timestamptz 'epoch' + {column.name} * interval '1 us' as {column.name}"
+
+
+def _microseconds(moment: datetime) -> str:
+    """As PostgreSQL multiplies them into a time: exactly, for 285 years to come."""
+    return str((moment - EPOCH) // MICROSECOND)
