@@ -161,10 +161,22 @@ MUTANTS = (
         (
             (
                 "        self._storing.add(stored)\n",
-                "        link.acknowledge(held[0][0], Status.ESME_ROK)\n        self._storing.add(stored)\n",
+                "        link.acknowledge([held[0][0]], Status.ESME_ROK)\n        self._storing.add(stored)\n",
             ),
         ),
         ("conformance/test_connector.py",),
+    ),
+    Mutant(
+        "the short way of a receipt does not mind that it contradicts itself",
+        "connectors/smpp/ordinary_receipts.py",
+        (("        if state is not None and contradicts(word, state[0]):\n            return None\n", ""),),
+        ("unit/smpp/test_ordinary.py",),
+    ),
+    Mutant(
+        "an answer is taken for a submission whose octets never left",
+        "connectors/smpp/session.py",
+        (("            and sequence not in self._unwritten\n", ""),),
+        ("unit/smpp/test_session.py",),
     ),
     Mutant(
         "a receipt that matches nothing is acknowledged and not kept",

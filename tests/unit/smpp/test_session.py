@@ -129,10 +129,11 @@ def test_an_answer_is_taken_once() -> None:
     assert told(session, answer, answer) == [took("a", answer), Stray(answer.command_id, 0, 2)]
 
 
-def test_an_answer_to_what_was_never_written_is_nobodys() -> None:
+@pytest.mark.parametrize("message_id", ["", "x"])
+def test_an_answer_to_what_was_never_written_is_nobodys(message_id: str) -> None:
     session = bound()
     session.submit(BODY, "a", now=0)
-    assert told(session, SubmitSmResp(2)) == [Stray(SubmitSmResp.command_id, 0, 2)]
+    assert told(session, SubmitSmResp(2, message_id=message_id)) == [Stray(SubmitSmResp.command_id, 0, 2)]
     assert session.lose() == [Lost("a", written=False)]
 
 
