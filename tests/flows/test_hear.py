@@ -1,0 +1,205 @@
+"""What a carrier says, heard by a courier that remembers: in one write where it can be, never on outdated ground."""
+
+import pytest
+from test_hand_over import send
+
+from tidings.domain.errors import Unavailable
+from tidings.domain.message import ReportFilter
+from tidings.domain.outcome import Next, Refused, Taken, Unknown
+from tidings.domain.reason import Reason
+from tidings.domain.status import State
+from tidings.flows import points
+from tidings.flows.fold import folding
+from tidings.flows.points import Point
+from tidings.flows.receive import EVERY_PART, receipt_evidence
+from tidings.flows.recent import Recent
+from tidings.flows.records import Overtaken
+from tidings.store.invariants import check
+
+NO_SENDER = Refused(Reason.SMSC_REFUSED_SENDER, Next.GIVE_UP, "0x0000000a")
+
+
+class Watched:
+    """A database that counts what is asked of it ."""
+
+    def __init__(self, database):
+        self._database = database
+        self.locked = 0
+        self.read = 0
+
+    def transaction(self):
+        self.locked += 1
+        return self._database.transaction()
+
+    def reading(self):
+        self.read += 1
+        return self._database.reading()
+
+    def at_once(self):
+        return self._database.at_once()
+
+
+async def handed_over(world, recent, count=1, **more):
+    """Messages that a courier with this memory has written: the submissions, in order."""
+    for _ in range(count):
+        await send(world, **more)
+    handovers = await world.dispatcher(recent).take(100)
+    return [(flight, part) for one in handovers for flight, part in zip(one.flights, one.parts, strict=True)]
+
+
+def receipts(world, *said):
+    return world.incoming([world.receipt(upstream_id, part, word) for upstream_id, part, word in said])
+
+
+async def kinds(world, message_id):
+    return [line.kind for line in await world.gateway.timeline(world.account_id, message_id)]
+
+
+async def test_an_answer_and_its_receipt_that_come_together_are_one_write_without_a_question(
+    world, monkeypatch
+):
+    recent = Recent()
+    [(flight, part)] = await handed_over(world, recent)
+    hear = world.hearer(recent)
+    watched = Watched(world.database)
+    monkeypatch.setattr(hear, "_database", watched)
+    await hear([world.answer(flight, Taken("up1"))], receipts(world, ("up1", part, "DELIVRD")))
+    assert (watched.locked, watched.read) == (0, 0)
+    assert (await world.message(flight.message_id)).standing.state is State.DELIVERED
+    assert await kinds(world, flight.message_id) == ["accepted", "written", "answered", "receipt"]
+    assert len(await world.gateway.pull_reports(world.account_id, ReportFilter(), limit=50)) == 1
+    assert await check(world.sql) == []
+
+
+async def test_one_courier_hears_what_another_one_wrote(world):
+    [(flight, part)] = await handed_over(world, Recent())
+    await world.hearer(Recent())([world.answer(flight, Taken("up1"))], [])
+    await world.hearer(Recent())([], receipts(world, ("up1", part, "DELIVRD")))
+    assert (await world.message(flight.message_id)).standing.state is State.DELIVERED
+    assert await check(world.sql) == []
+
+
+@pytest.mark.parametrize("words", [("UNDELIV", "DELIVRD"), ("DELIVRD", "UNDELIV")])
+async def test_what_is_remembered_gives_way_to_what_another_courier_has_written(world, words):
+    recent = Recent()
+    [(flight, part)] = await handed_over(world, recent)
+    await world.hearer(recent)([world.answer(flight, Taken("up1"))], [])
+    first, second = (receipts(world, ("up1", part, word)) for word in words)
+    await world.hearer(Recent())([], first)
+    await world.hearer(recent)([], second)
+    assert (await world.message(flight.message_id)).standing.state is State.DELIVERED
+    assert [
+        line.word
+        for line in await world.gateway.timeline(world.account_id, flight.message_id)
+        if line.kind == "receipt"
+    ] == list(words)
+    assert await check(world.sql) == []
+
+
+async def test_one_that_was_overtaken_holds_nobody_up_and_nothing_is_written_twice(world):
+    recent = Recent()
+    (one, first), (two, second) = await handed_over(world, recent, count=2)
+    answers = [world.answer(one, Taken("up1")), world.answer(two, Taken("up2"))]
+    await world.hearer(recent)(answers, [])
+    await world.hearer(Recent())([], receipts(world, ("up1", first, "UNDELIV")))
+    both = receipts(world, ("up1", first, "DELIVRD"), ("up2", second, "DELIVRD"))
+    await world.hearer(recent)([], both)
+    await world.hearer(recent)([], both)  # the carrier was not acknowledged, and brings them again
+    for flight in (one, two):
+        assert (await world.message(flight.message_id)).standing.state is State.DELIVERED
+        assert (await kinds(world, flight.message_id)).count("receipt") == (2 if flight is one else 1)
+    assert await check(world.sql) == []
+
+
+async def test_a_refusal_beside_what_was_taken_is_weighed_by_itself(world):
+    recent = Recent()
+    (one, _), (two, _) = await handed_over(world, recent, count=2)
+    await world.hearer(recent)([world.answer(one, NO_SENDER), world.answer(two, Taken("up2"))], [])
+    assert (await world.message(one.message_id)).standing.state is State.REJECTED
+    assert (await world.message(two.message_id)).standing.state is State.SENT
+    assert await check(world.sql) == []
+
+
+async def test_parts_that_fare_differently_are_told_in_the_order_they_were_heard(world):
+    recent = Recent()
+    (first, _), (second, part) = await handed_over(world, recent, text="x" * 200)
+    await world.hearer(recent)(
+        [world.answer(second, Taken("up2")), world.answer(first, NO_SENDER)],
+        receipts(world, ("up2", part, "DELIVRD")),
+    )
+    log = await world.gateway.timeline(world.account_id, first.message_id)
+    assert [(line.kind, line.part) for line in log if line.kind in {"answered", "refused", "receipt"}] == [
+        ("answered", 2),
+        ("refused", 1),
+        ("receipt", 2),
+    ]
+    assert await check(world.sql) == []
+
+
+async def test_the_late_answer_of_a_submission_in_doubt_is_heard_beside_others(world):
+    recent = Recent()
+    (lost, _), (other, _) = await handed_over(world, recent, count=2)
+    await world.hearer(recent)([world.answer(lost, Unknown("timeout"))], [])
+    assert (await world.message(lost.message_id)).standing.state is State.IN_DOUBT
+    await world.hearer(recent)([world.answer(lost, Taken("up1")), world.answer(other, Taken("up2"))], [])
+    for flight in (lost, other):
+        assert (await world.message(flight.message_id)).standing.state is State.SENT
+    assert await check(world.sql) == []
+
+
+async def test_a_courier_with_a_short_memory_hears_as_well(world):
+    recent = Recent(most=1)
+    pairs = await handed_over(world, recent, count=5)
+    hear = world.hearer(recent)
+    await hear([world.answer(flight, Taken(f"up{n}")) for n, (flight, _) in enumerate(pairs)], [])
+    await hear([], receipts(world, *((f"up{n}", part, "DELIVRD") for n, (_, part) in enumerate(pairs))))
+    for flight, _ in pairs:
+        assert (await world.message(flight.message_id)).standing.state is State.DELIVERED
+    assert await check(world.sql) == []
+
+
+def _lose(point):
+    if point is Point.HEARD_FOLDED:
+        raise Unavailable("the database went away")
+
+
+async def test_what_could_not_be_written_is_not_remembered(world):
+    recent = Recent()
+    [(flight, part)] = await handed_over(world, recent)
+    hear = world.hearer(recent)
+    await hear([world.answer(flight, Taken("up1"))], [])
+    version = recent.held(flight.key).delivery.version
+    [incoming] = receipts(world, ("up1", part, "DELIVRD"))
+    points.arm(_lose)
+    try:
+        with pytest.raises(Unavailable):
+            await hear([], [incoming])
+    finally:
+        points.arm(None)
+    assert recent.held(flight.key) is None and version == 3
+    await hear([], [incoming])
+    assert (await world.message(flight.message_id)).standing.state is State.DELIVERED
+    assert await check(world.sql) == []
+
+
+async def test_a_write_on_outdated_ground_changes_nothing(world):
+    recent = Recent()
+    [(flight, part)] = await handed_over(world, recent)
+    hear = world.hearer(recent)
+    await hear([world.answer(flight, Taken("up1"))], [])
+    held = recent.held(flight.key)
+    await world.hearer(Recent())([], receipts(world, ("up1", part, "UNDELIV")))
+    before = await world.sql.fetch("select * from delivery"), await world.sql.fetch("select * from evidence")
+    [incoming] = receipts(world, ("up1", part, "DELIVRD"))
+    match = recent.taken("up1")
+    learnt = receipt_evidence(
+        incoming.receipt, match, at=incoming.at, delivery=held.delivery, reading=EVERY_PART
+    )
+    folded = folding({flight.key: [learnt]}, {flight.key: held}, now=world.clock.now())
+    with pytest.raises(Overtaken):
+        async with world.database.at_once() as tx:
+            await tx.write(folded)
+    assert before == (
+        await world.sql.fetch("select * from delivery"),
+        await world.sql.fetch("select * from evidence"),
+    )
