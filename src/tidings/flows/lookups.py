@@ -107,11 +107,7 @@ class Lookups:
             return False
         if (made := ids.unseal(self._id_secret, reference)) is None:
             return _asked(self._own_progress, (account_id, "reference", reference), as_of, told)
-
-        def told_of_ours(found: Progress | None) -> None:
-            told(found if found and found.reference == reference else None)
-
-        return _asked(self._progress, (account_id, made), as_of, told_of_ours)
+        return _asked(self._progress, (account_id, made), as_of, partial(_tell_if_its, reference, told))
 
     def tell_task(self, account_id: int, task_id: int, *, as_of: int, told: Told[Task]) -> bool:
         """The same of a task."""
@@ -248,6 +244,10 @@ def _asked(
 def _confirm(as_of: int, told: Told[Found], answer: tuple[Found | None, int | None] | BaseException) -> None:
     found, version = (None, None) if isinstance(answer, BaseException) else answer
     told(found if version == as_of else None)
+
+
+def _tell_if_its(reference: str, told: Told[Progress], found: Progress | None) -> None:
+    told(found if found and found.reference == reference else None)
 
 
 def _may_be_key(key: str) -> bool:

@@ -50,7 +50,7 @@ ATTEMPT = (None, None, None, None, *msgspec.json.decode(_encode(Attempt(1, 1, Fa
 
 def standing_of(row: asyncpg.Record) -> Standing:
     """The standing that a row's columns spell."""
-    return _standing_of(
+    return standing_as(
         row["state"],
         row["reason"],
         row["stage"],
@@ -61,7 +61,7 @@ def standing_of(row: asyncpg.Record) -> Standing:
 
 
 @lru_cache(maxsize=1_024)
-def _standing_of(
+def standing_as(
     state: str,
     reason: str | None,
     stage: str | None,
@@ -110,7 +110,7 @@ def held_of(row: Sequence[Any]) -> Held:
         account_id=account_id,
         message_id=message_id,
         attempts=decode_attempts(attempts),
-        standing=_standing_of(state, reason, stage, confirmation, inferred, network_error),
+        standing=standing_as(state, reason, stage, confirmation, inferred, network_error),
         version=version,
         flags=frozenset(map(Flag, flags.split(","))) if flags else NO_FLAGS,
         first_written_at=first_written_at,

@@ -11,7 +11,7 @@ from tidings.domain.money import Units
 from tidings.domain.order import NO_EXTRAS, Dialect, Extras
 from tidings.domain.status import FINAL
 from tidings.flows.records import Key, OwnKey
-from tidings.store.deliveries import standing_of
+from tidings.store.deliveries import standing_as, standing_of
 from tidings.store.rows import Rows, columns
 
 # What is written and waits for its answer is noted with that; until then the intent tells of it.
@@ -190,12 +190,13 @@ def message_of(row: asyncpg.Record) -> Message:
 def progress_of(row: asyncpg.Record) -> Progress:
     """How far a message is, from a row that begins with PROGRESS_FIELDS."""
     (
-        _, message_id, test, reference, recipient, asked, created_at, scheduled_for, currency, _, _, _, _, _, _, held,
-        charged, sent_at, report_at, *_
+        _, message_id, test, reference, recipient, asked, created_at, scheduled_for, currency, state, reason, stage,
+        confirmation, inferred, network_error, held, charged, sent_at, report_at, *_
     ) = row  # fmt: skip
+    standing = standing_as(state, reason, stage, confirmation, inferred, network_error)
     price = shown_price(row, asked) if test else held + charged
     return Progress(
-        *(message_id, reference, recipient, standing_of(row), price, currency),
+        *(message_id, reference, recipient, standing, price, currency),
         *(created_at, scheduled_for, sent_at, report_at),
     )
 

@@ -7,7 +7,7 @@ import asyncpg
 from tidings.domain.message import Report, ReportFilter
 from tidings.domain.order import NO_EXTRAS
 from tidings.flows.records import Named
-from tidings.store.deliveries import standing_of
+from tidings.store.deliveries import standing_as
 from tidings.store.lookups import decode_extras
 from tidings.store.rows import Rows
 
@@ -110,11 +110,12 @@ class ReportRows(Rows):
 
 def _report(row: asyncpg.Record) -> Report:
     (
-        message_id, number, _, _, _, _, _, _, sent_at, done_at, price, bulk_key, message_key, recipient, sender, parts,
-        extras, currency,
+        message_id, number, state, reason, stage, confirmation, inferred, network_error, sent_at, done_at, price,
+        bulk_key, message_key, recipient, sender, parts, extras, currency,
     ) = row  # fmt: skip
+    standing = standing_as(state, reason, stage, confirmation, inferred, network_error)
     return Report(
-        *(message_id, number, standing_of(row), done_at, sent_at, price),
+        *(message_id, number, standing, done_at, sent_at, price),
         *(bulk_key, message_key, recipient, sender, parts, currency),
         None,
         decode_extras(extras) if extras else NO_EXTRAS,

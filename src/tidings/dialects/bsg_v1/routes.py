@@ -7,6 +7,7 @@ Only an unknown module is a 404, and a fault of our own a 500.
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from starlette.requests import ClientDisconnect
@@ -127,7 +128,7 @@ class Api:
         name, _, argument = function.partition("/")
         account_id, as_of, ask = remembered.caller.account.id, remembered.as_of, self._gateway
         if name == "reference":
-            told = _telling(answers.sms, answered)
+            told = partial(_tell, answers.sms, answered)
             known = create.REFERENCE.fullmatch(argument) is not None
             return known and ask.tell_progress_by_reference(account_id, argument, as_of=as_of, told=told)
         number = _number(argument or name)
@@ -135,9 +136,9 @@ class Api:
             return False
         if name in TASK_NAMES:
             return ask.tell_task(
-                account_id, number, as_of=as_of, told=_telling(answers.task_summary, answered)
+                account_id, number, as_of=as_of, told=partial(_tell, answers.task_summary, answered)
             )
-        told = _telling(answers.sms, answered)
+        told = partial(_tell, answers.sms, answered)
         return not argument and ask.tell_progress(account_id, number, as_of=as_of, told=told)
 
     def take(self, path: str, key: str, body: bytes, answered: plain.Answered) -> bool:
@@ -265,17 +266,13 @@ class Api:
         raise Problem(Code.TWO_WAY_OFF)
 
 
-def _telling(said: Callable[[Found], bytes], answered: plain.Answered) -> Callable[[Found | None], None]:
-    """Passes what is found on in words. Others are told by the same batch: what fails is asked in the ordinary way."""
-
-    def told(found: Found | None) -> None:
-        try:
-            body = None if found is None else said(found)
-        except Exception:
-            body = None
-        answered(body)
-
-    return told
+def _tell(said: Callable[[Found], bytes], answered: plain.Answered, found: Found | None) -> None:
+    """Pass what is found on in words. Others are told by the same batch: what fails is asked in the ordinary way."""
+    try:
+        body = None if found is None else said(found)
+    except Exception:
+        body = None
+    answered(body)
 
 
 def _telling_taken(
