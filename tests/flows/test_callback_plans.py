@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 from test_plans import explained
 
+from tidings.store import callback_news
 from tidings.store import callbacks as store
 from tidings.store.database import AT_ONCE
 from tidings.store.rows import table
@@ -35,7 +36,7 @@ def statements():
         yield f"tried again {many}", store.RETRY.format(named=text)
     for many, text in enumerate(named(store.NAME, (), ())):
         yield f"given back {many}", store.RETURN.format(named=text)
-    yield "what there is to tell", store.NEWS
+    yield "what there is to tell", callback_news.NEWS
 
 
 STATEMENTS = dict(statements())

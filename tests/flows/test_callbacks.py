@@ -1,6 +1,6 @@
 """Callbacks: who is owed one, who claims it, and what becomes of it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,6 +8,7 @@ from tidings.domain.callback import FIRST_ROOM
 from tidings.domain.order import Dialect, Draft, Extras, OnFault, Order
 from tidings.flows.callbacks import ADDRESS_REFUSED, LEASE, Callbacks
 from tidings.store import invariants
+from tidings.store.callback_news import moment
 
 URL = "http://customer.example/dlr"
 DAY_S = 86_400
@@ -378,3 +379,9 @@ async def test_those_that_have_to_wait_do_not_hold_up_the_lane(world, sender):
     await world.deliver_all()
     turn = await new_sender(world).turn([], limit=FIRST_ROOM)
     assert [one.message.id for one in turn.tellings] == [last]
+
+
+@pytest.mark.parametrize("year", [1970, 1999, 2000, 2026, 9999])
+async def test_times_are_read_to_the_microsecond(world, year):
+    for time in (datetime(year, 1, 1, tzinfo=UTC), datetime(year, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)):
+        assert moment(await world.sql.fetchval("select timestamptz_send($1::timestamptz)", time)) == time

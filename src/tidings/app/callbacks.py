@@ -29,7 +29,10 @@ BODIES: dict[Dialect, Callable[[Progress], bytes]] = {Dialect.BSG_V1: bsg_v1}
 """What each API posts. An API that is not here does not call back."""
 
 GATHER_S = 0.1
-"""Between two turns, so that each has many callbacks to record and to claim: a turn costs as much as ten of them."""
+"""Between two turns, so that each has many callbacks to record and to claim: a turn costs as much as fifty of them."""
+
+BUSY, BUSY_GATHER_S = 50, 0.25
+"""After a turn that took so many, unless more of them wait already: the next one takes more."""
 
 PAUSE_S = 1.0
 """How long to wait when the database is away."""
@@ -61,6 +64,7 @@ class CallbackSender:
             connections_per_server=settings.connections_per_server,
             allowed=Allowed(settings.allow_networks),
         )
+        self._begin_within_s = LEASE.total_seconds() - settings.answer_within_s - MARGIN_S
         self._wake = asyncio.Event()
         self._in_hand = 0
         self._told: list[CallbackTold] = []
@@ -81,16 +85,17 @@ class CallbackSender:
             self._wake.clear()
             turning = asyncio.ensure_future(self._turn())
             try:
-                more = await asyncio.shield(turning)
+                turn = await asyncio.shield(turning)
             except asyncio.CancelledError:
                 await turning  # a claim, once begun, is finished
                 raise
-            await asyncio.sleep(GATHER_S)
-            if not (more or self._told):
+            gathers = len(turn.tellings) >= BUSY and not (turn.more or turn.pressed)
+            await asyncio.sleep(BUSY_GATHER_S if gathers else GATHER_S)
+            if not (turn.more or self._told):
                 await self._sleep_until_woken()
 
-    async def _turn(self) -> bool:
-        """Record and claim, and send what was claimed; whether there may be more to do at once."""
+    async def _turn(self) -> Turn:
+        """Record and claim, and send what was claimed."""
         try:
             await self._give_back()
             told, self._told = self._told, []
@@ -98,10 +103,11 @@ class CallbackSender:
         except Unavailable as away:
             log.warning("database_away", why=str(away))
             await asyncio.sleep(PAUSE_S)
-            return True
+            return Turn(more=True)
+        begin_by = asyncio.get_running_loop().time() + self._begin_within_s
         for telling in turn.tellings:
-            self._send(telling)
-        return turn.more
+            self._send(telling, begin_by)
+        return turn
 
     async def _record_and_claim(self, told: list[CallbackTold], *, claim: bool = True) -> Turn:
         try:
@@ -121,17 +127,10 @@ class CallbackSender:
             self._not_begun = rows + self._not_begun
             raise
 
-    def _send(self, telling: Telling) -> None:
-        begin_within_s = LEASE.total_seconds() - self._settings.answer_within_s - MARGIN_S
+    def _send(self, telling: Telling, begin_by: float) -> None:
         self._in_hand += 1
-        self._poster.post(
-            Post(
-                telling.to,
-                BODIES[telling.dialect](telling.message),
-                partial(self._answered, telling.callback),
-                begin_by=asyncio.get_running_loop().time() + begin_within_s,
-            )
-        )
+        body = BODIES[telling.dialect](telling.message)
+        self._poster.post(Post(telling.to, body, partial(self._answered, telling.callback), begin_by))
 
     def _answered(self, callback: DueCallback, status: int, why: str) -> None:
         self._in_hand -= 1

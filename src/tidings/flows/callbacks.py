@@ -58,6 +58,7 @@ class Claim(NamedTuple):
     callbacks: Sequence[DueCallback]
     after: LaneKey  # where the next turn begins
     more: bool = False
+    pressed: bool = False
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ class Turn:
 
     tellings: list[Telling] = field(default_factory=list)
     more: bool = False  # more may be due that could be taken
+    pressed: bool = False  # a lane may have been given all that it can take
 
 
 class Callbacks:
@@ -93,7 +95,7 @@ class Callbacks:
             await points.pause(Point.CALLBACKS_WRITTEN)
         await points.pause(Point.CALLBACKS_COMMITTED)
         self._after = claim.after
-        turn = Turn(await self._tellings(claim.callbacks, now=now), claim.more)
+        turn = Turn(await self._tellings(claim.callbacks, now=now), claim.more, claim.pressed)
         for telling in turn.tellings:
             self._lane(telling.callback.lane_key).in_hand += 1
         return turn
@@ -157,7 +159,8 @@ class Callbacks:
             places = {key: place for place, key in enumerate(rooms)}
             return Claim(claimed, max((one.lane_key for one in claimed), key=places.__getitem__), more=True)
         more = len(lanes) == LANES_AT_ONCE
-        return Claim(claimed, lanes[-1][0] if more else BEFORE_ALL, more=more)
+        pressed = bool(rooms) and len(claimed) >= min(rooms.values())
+        return Claim(claimed, lanes[-1][0] if more else BEFORE_ALL, more, pressed)
 
     async def _next_lanes(self, tx: CallbackTx) -> list[tuple[LaneKey, datetime]]:
         """Those behind the last ones, and then from the beginning up to them; LANES_AT_ONCE at most."""

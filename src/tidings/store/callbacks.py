@@ -5,9 +5,9 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from tidings.flows.records import CallbackNote, CallbackTold, DueCallback, Key, LaneKey, News, OwedCallback
-from tidings.store.lookups import DIALECTS, MESSAGE_TABLES, PROGRESS_FIELDS, progress_of
-from tidings.store.rows import Fields, Rows, columns, fields, table
+from tidings.flows.records import CallbackNote, CallbackTold, DueCallback, LaneKey, OwedCallback
+from tidings.store.callback_news import NewsRows, moment
+from tidings.store.rows import Fields, columns, fields, table
 from tidings.store.sheet import Column, Sheet
 
 NAME = fields(
@@ -81,7 +81,8 @@ with due as materialized (
         for no key update skip locked) found
     order by l.nth limit $5)
 update callback c set leased_until = $6 from due where c.ctid = due.place
-returning c.account_id, c.lane, c.due_at, c.message_id, c.number, c.owed_at, c.tries, c.ctid"""
+returning c.account_id, c.lane, timestamptz_send(c.due_at), c.message_id, c.number, timestamptz_send(c.owed_at),
+          c.tries, c.ctid"""
 
 # Rows are found by their whole key, one by one. One that is written meanwhile has moved, and is left as it is.
 FOUND = """
@@ -158,12 +159,6 @@ select a.name as account, g.message_id, g.number, g.tries, g.status, g.why, g.ow
 from callback_given_up g join account a on a.id = g.account_id
 where $1::text is null or a.name = $1 order by g.given_up_at desc, g.message_id desc limit $2"""
 
-# What is told: the message as it stands at that moment, and nothing that is not told.
-NEWS = f"""
-select {PROGRESS_FIELDS}, t.dialect, coalesce(m.extras ->> 'callback_url', a.callback_url), d.reports
-from (select * from message where account_id = any($1::text::integer[]) and id = any($2::text::bigint[]) offset 0) m
-{MESSAGE_TABLES}"""
-
 PENDING = """
 select a.name as account, c.message_id, c.number, c.tries, c.status, c.why, c.owed_at, c.due_at
 from callback c join account a on a.id = c.account_id
@@ -178,7 +173,7 @@ insert into callback (account_id, lane, due_at, message_id, number, follows, owe
 select account_id, lane, $3, message_id, number, number > 0, $3, why from again"""
 
 
-class CallbackRows(Rows):
+class CallbackRows(NewsRows):
     """Statements on callbacks."""
 
     async def owe_callbacks(self, rows: Sequence[OwedCallback]) -> None:
@@ -202,7 +197,10 @@ class CallbackRows(Rows):
             return []
         lanes = columns([(*key, room) for key, room in rooms.items()], 3)
         rows = await self._connection.fetch(CLAIM, *lanes, now, limit, leased_until)
-        return [DueCallback(*row) for row in rows]
+        return [
+            DueCallback(account_id, lane, moment(due_at), message_id, number, moment(owed_at), tries, place)
+            for account_id, lane, due_at, message_id, number, owed_at, tries, place in rows
+        ]
 
     async def callbacks_delivered(self, rows: Sequence[CallbackTold], *, at: datetime) -> None:
         """They are delivered: noted, and no longer due. One that another sender has told is left as it is."""
@@ -247,18 +245,6 @@ class CallbackRows(Rows):
         if rows:
             named, values = table([_row(one) for one in rows], NAME)
             await self._connection.execute(RETURN.format(named=named), *values)
-
-    async def news_of(self, keys: Sequence[Key]) -> dict[Key, News]:
-        """What there is to tell of these messages; and of those accounts some others of these ids."""
-        accounts, ids = {account_id for account_id, _ in keys}, {message_id for _, message_id in keys}
-        rows = await self._connection.fetch(
-            NEWS, *(f"{{{','.join(map(str, one))}}}" for one in (accounts, ids))
-        )
-        found: dict[Key, News] = {}
-        for row in rows:
-            *_, dialect, url, reports = row
-            found[row[0], row[1]] = News(DIALECTS[dialect], url, reports, progress_of(row))
-        return found
 
     async def callback_notes(self, account_id: int, message_id: int) -> list[CallbackNote]:
         """How a message's callbacks stand, by their numbers."""

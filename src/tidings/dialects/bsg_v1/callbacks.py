@@ -18,13 +18,17 @@ def callback(message: Progress) -> bytes:
         message.id,
         encode(message.recipient),
         encode(message.reference),
-        stamp(message.created_at),
-        stamp(message.sent_at or message.scheduled_for or message.created_at),
-        b"null" if message.report_at is None else b'"%b"' % stamp(message.report_at),
+        _stamp(message.created_at),
+        _stamp(message.sent_at or message.scheduled_for or message.created_at),
+        b"null" if message.report_at is None else b'"%b"' % _stamp(message.report_at),
         status(message.standing),
         _price(message.price),
         encode(message.currency),
     )
+
+
+_stamp = lru_cache(maxsize=4096)(stamp)
+"""The callbacks of one turn share their times, and a time remembers its hash."""
 
 
 @lru_cache(maxsize=1024)
