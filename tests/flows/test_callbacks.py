@@ -381,7 +381,7 @@ async def test_those_that_have_to_wait_do_not_hold_up_the_lane(world, sender):
     assert [one.message.id for one in turn.tellings] == [last]
 
 
-@pytest.mark.parametrize("year", [1970, 1999, 2000, 2026, 9999])
+@pytest.mark.parametrize("year", [1970, 1999, 2000, 2026, 2999])
 async def test_times_are_read_to_the_microsecond(world, year):
     for time in (datetime(year, 1, 1, tzinfo=UTC), datetime(year, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)):
         assert moment(await world.sql.fetchval("select timestamptz_send($1::timestamptz)", time)) == time
