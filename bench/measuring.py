@@ -14,7 +14,7 @@ from bench.processes import Meter, PeakMemory, Usage
 from bench.results import MB, Results, Sample
 from bench.setting_up import Customers
 from bench.sink import Sink
-from bench.sizes import BULK_OF, Sizes
+from bench.sizes import BULK_CONNECTIONS, BULK_OF, Sizes
 from bench.stand import Stand
 from bench.stored import fill
 from bench.traffic import Customer, windows
@@ -137,16 +137,18 @@ class Bench:
         self.results.note("accept_single_p99", Sample(tally.percentile_ms(99)))
 
     async def accept_bulk(self) -> None:
-        """Many recipients a request, one request after the other."""
-        count = self.sizes.bulk
-        requests = self._customers.stock.bulks(count, of=BULK_OF)
+        """Many recipients a request: the largest request there is by itself, then requests beside each other."""
+        count, stock = self.sizes.bulk, self._customers.stock
         waiting = await self._books.waiting()
+        if count >= BULK_OF:
+            largest = await self._offer(stock.bulks(BULK_OF, of=BULK_OF), expected=ACCEPTED, connections=1)
+            self.results.note("accept_bulk_request", Sample(largest.percentile_ms(50) / 1_000))
+            waiting += BULK_OF
+        requests = stock.bulks(count, of=min(BULK_OF, -(-count // BULK_CONNECTIONS)))
         with self._measured(count) as done:
-            tally = await self._offer(requests, expected=ACCEPTED, connections=1)
+            await self._offer(requests, expected=ACCEPTED, connections=BULK_CONNECTIONS)
         await self._books.verify_waiting(waiting + count)
         self.results.note("accept_bulk", done.sample())
-        if count >= BULK_OF:
-            self.results.note("accept_bulk_request", Sample(tally.percentile_ms(50) / 1_000))
 
     async def carry(self) -> None:
         """Hand over what was accepted, then take in all its receipts."""

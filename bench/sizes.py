@@ -14,6 +14,7 @@ FULL = {
 }
 """What `make bench-full` takes where nothing else is said."""
 
+BULK_CONNECTIONS = 4  # that offer bulk requests at the same time
 BULK_OF = 10_000  # recipients of one bulk request, the most that the API takes
 
 

@@ -25,13 +25,15 @@ from tidings.flows.records import Funds, KeysTaken, NotAsRemembered
 from tidings.flows.transaction import Database
 
 MOST_WAITING = 200_000
-"""Recipients that may wait for their transaction: twenty of the largest orders, in 70 MB at most."""
+"""Recipients that may wait for their transaction in either queue: twenty of the largest orders, in 70 MB at most."""
 
 PATIENCE_S = 20.0
 """An order that has waited so long is refused as long as its sender still listens; it may be sent again."""
 
 FEW = 50
-"""Recipients of an order that is looked at in one go, between others' requests."""
+"""Recipients of a small order: it is looked at in one go, and does not queue behind large ones. Of those two may be
+under way, so that we judge the one while the database writes the other.
+"""
 
 CHUNK = 500
 """Recipients that are looked at before others have their turn: one large order must not stop the small ones."""
@@ -59,8 +61,16 @@ class Accept:
         self._secret = id_secret
         self._catalog = CatalogCache()
         self._funds: dict[int, Funds] = {}  # by account, as last seen
-        self._batcher: Batcher[Prepared, Receipted] = Batcher(
-            self._run, weigh=lambda one: len(one.rows), max_waiting=MOST_WAITING, patience_s=PATIENCE_S
+        self._small = self._batcher(lanes=1)
+        self._large = self._batcher(lanes=2)
+
+    def _batcher(self, *, lanes: int) -> Batcher[Prepared, Receipted]:
+        return Batcher(
+            self._run,
+            weigh=lambda one: len(one.rows),
+            max_waiting=MOST_WAITING,
+            patience_s=PATIENCE_S,
+            lanes=lanes,
         )
 
     async def __call__(self, order: Order, *, as_of: int | None = None) -> Receipted:
@@ -70,7 +80,8 @@ class Accept:
         rows = await _candidates(order)
         _look_over(rows, order)
         first_id = await self._ids.reserve(len(rows) + 1)
-        return await self._batcher.put(Prepared(order, first_id, rows, as_of))
+        batcher = self._small if len(rows) <= FEW else self._large
+        return await batcher.put(Prepared(order, first_id, rows, as_of))
 
     def straight(
         self, order: Order, *, as_of: int, told: Callable[[Receipted | BaseException], None]
@@ -82,7 +93,7 @@ class Accept:
         rows = [_candidate(draft, order.max_parts) for draft in order.drafts]
         try:
             _look_over(rows, order)
-            self._batcher.tell(Prepared(order, first_id, rows, as_of), told)
+            self._small.tell(Prepared(order, first_id, rows, as_of), told)
         except Refusal:
             return False
         except Unavailable as error:
@@ -91,7 +102,8 @@ class Accept:
 
     async def close(self) -> None:
         """Finish what waits."""
-        await self._batcher.close()
+        await self._small.close()
+        await self._large.close()
 
     async def _run(self, batch: list[Prepared]) -> list[Receipted | Exception]:
         """Nearly always all is as it was last seen and every key new: what else may be is asked only then."""

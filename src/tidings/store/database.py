@@ -70,8 +70,9 @@ AT_ONCE = {**READING, "enable_hashjoin": "off", "enable_mergejoin": "off", "enab
 row to row, by key, and never by keeping a copy of a table that is believed to be empty: the only way that is right
 whatever the sizes are."""
 
-TAKERS = 2
-"""Connections for these: a second one for when the first has just been lost, or for another connector's."""
+TAKERS = 4
+"""Connections for these, as many as are wanted at a time: one for small orders and two for large ones, or one for each
+connector; and one more for when one has just been lost."""
 
 PULLERS = 2
 """Connections for pulls of reports: a thousand of them keep one busy for long, and two keep two cores busy."""
