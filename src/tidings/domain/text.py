@@ -96,7 +96,7 @@ def segment(text: str, *, ucs2: bool = False) -> Segments:
     """
     if ucs2 or not fits_gsm(text):
         return Segments(Alphabet.UCS2, _ucs2_parts(text))
-    if units(text, Alphabet.GSM7) <= SEPTETS_ALONE:
+    if 2 * len(text) <= SEPTETS_ALONE or units(text, Alphabet.GSM7) <= SEPTETS_ALONE:
         return Segments(Alphabet.GSM7, (text,))
     return Segments(Alphabet.GSM7, _gsm_parts(text))
 

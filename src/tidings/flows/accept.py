@@ -175,7 +175,9 @@ async def _candidates(order: Order) -> list[Candidate]:
 def _candidate(draft: Draft, max_parts: int) -> Candidate:
     fault = draft.fault
     recipient, country = draft.recipient, None
-    if "\x00" in draft.text + draft.sender and (fault is None or RANK[Fault.TEXT_INVALID] < RANK[fault]):
+    if ("\x00" in draft.text or "\x00" in draft.sender) and (
+        fault is None or RANK[Fault.TEXT_INVALID] < RANK[fault]
+    ):
         fault = Fault.TEXT_INVALID  # no carrier takes it and no database stores it
     try:
         recipient, country = number.parse(draft.recipient)

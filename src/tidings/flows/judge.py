@@ -74,14 +74,17 @@ class Ledger:
     def hold(self, account_id: int, price: Units) -> bool:
         """Hold money if there is enough."""
         funds = self.funds[account_id]
-        if price and price > funds.available:
+        if not price:
+            return True
+        if price > funds.available:
             self.short = True
             return False
-        if price:
-            funds.balance -= price
-            move = self.moves.setdefault(account_id, MoneyMove())
-            move.hold += price
-            move.held_messages += 1
+        move = self.moves.get(account_id)
+        if move is None:
+            move = self.moves[account_id] = MoneyMove()
+        funds.balance -= price
+        move.hold += price
+        move.held_messages += 1
         return True
 
     def claim(self, account_id: int, draft: Draft) -> None:
@@ -139,6 +142,7 @@ class Judge:
         total = len(judged) - sum(isinstance(one, Fault) for one in judged)
         bulk_key = order.bulk_key or ids.seal(self._secret, task_id)
         common = self._common(order, task_id, total, bulk_key)
+        writing = _Writing(order, common, bulk_key)
         rows: list[Taken | Fault] = []
         next_id = task_id
         for one in judged:
@@ -146,7 +150,7 @@ class Judge:
                 rows.append(one)
                 continue
             next_id += 1
-            rows.append(self._message(one, order, common, (next_id, bulk_key)))
+            rows.append(self._message(one, writing, next_id))
         return Receipted(task_id, bulk_key, self._now, account.currency, rows)
 
     def _judge_all(self, prepared: Prepared) -> "list[_Judged | Fault]":
@@ -168,13 +172,12 @@ class Judge:
     def _judge(self, row: Candidate, order: Order) -> "_Judged | Fault":
         """What becomes of one recipient: a message, a recorded refusal, or a fault."""
         account, draft, fault = order.caller.account, row.draft, row.fault
-        for found in (
-            self._key_fault(draft, account.id),
-            self._tariff_fault(draft, account.id),
-            _sender_fault(draft, account),
-        ):
-            if found is not None and (fault is None or RANK[found] < RANK[fault]):
-                fault = found
+        key_fault = self._key_fault(draft, account.id)
+        tariff_fault = self._tariff_fault(draft, account.id)
+        sender_fault = _sender_fault(draft, account)
+        if key_fault or tariff_fault or sender_fault:
+            found = (fault, key_fault, tariff_fault, sender_fault)
+            fault = min(filter(None, found), key=RANK.__getitem__)
         if fault is None:
             offers, test = self._catalog.offers[account.id], order.caller.test
             offer = offers.offer(row.recipient, tariff=draft.tariff or 0, test=test)
@@ -240,46 +243,58 @@ class Judge:
             )
         return common
 
-    def _message(self, one: "_Judged", order: Order, common: Common, keys: tuple[int, str]) -> Taken:
-        """Put a message beside those of its kind. `keys` are its id, and the bulk key if it is alone."""
+    def _message(self, one: "_Judged", writing: "_Writing", message_id: int) -> Taken:
+        """Put a message beside those of its kind."""
         row, draft, fault = one.row, one.row.draft, one.fault
-        message_id, bulk_key = keys
+        common = writing.common
         generated = ids.seal(self._secret, message_id)
         reference, own_reference = self._reference(draft, generated, common.account_id, kept=fault is None)
         message_key = draft.message_key or generated
-        kind = Kind(
-            common,
-            self._manner(draft, order),
-            row.segments.alphabet,
-            len(row.segments.parts),
-            one.price,
-            one.billed,
-            row.country,
-            own_reference,
-            draft.message_key is not None and fault is None,
-            one.offer,
-            fault,
-        )
-        alike = self.new.messages.get(kind)
+        own_message_key = draft.message_key is not None and fault is None
+        if not writing.manner_is_of(draft):
+            writing.manner, writing.alike = self._manner(draft, writing.order), {}
+        segments = row.segments
+        short = (id(one.offer), row.country, id(segments), own_reference, own_message_key, fault)
+        alike = writing.alike.get(short)
         if alike is None:
-            alike = self.new.messages[kind] = NewMessages(self._opening(kind))
+            alike = writing.alike[short] = self._beside(one, writing, (own_reference, own_message_key))
         alike.ids.append(message_id)
         alike.references.append(reference)
         alike.message_keys.append(message_key)
         alike.recipients.append(row.recipient)
         alike.texts.append(draft.text)
-        alike.bulk_keys.append(bulk_key)
+        alike.bulk_keys.append(writing.bulk_key)
         return Taken(
             message_id,
             reference,
             message_key,
             row.recipient,
-            kind.parts,
+            len(segments.parts),
             one.price,
             row.country,
             alike.accepted.claim or State.QUEUED,
             fault,
         )
+
+    def _beside(self, one: "_Judged", writing: "_Writing", own: tuple[bool, bool]) -> NewMessages:
+        """Those of a message's kind; `own` says whether reference and messageId are the customer's."""
+        segments = one.row.segments
+        kind = Kind(
+            writing.common,
+            writing.manner,
+            segments.alphabet,
+            len(segments.parts),
+            one.price,
+            one.billed,
+            one.row.country,
+            *own,
+            one.offer,
+            one.fault,
+        )
+        alike = self.new.messages.get(kind)
+        if alike is None:
+            alike = self.new.messages[kind] = NewMessages(self._opening(kind))
+        return alike
 
     def _manner(self, draft: Draft, order: Order) -> Manner:
         account, extras = order.caller.account, draft.extras
@@ -325,6 +340,30 @@ class _Judged(NamedTuple):
     price: Units
     billed: Units
     offer: Offer
+
+
+class _Writing:
+    """An order while its messages are put down one after the other: most are as the one before."""
+
+    __slots__ = ("_draft", "alike", "bulk_key", "common", "manner", "order")
+
+    def __init__(self, order: Order, common: Common, bulk_key: str) -> None:
+        self.order, self.common, self.bulk_key = order, common, bulk_key
+        self.manner: Manner
+        self.alike: dict[tuple[object, ...], NewMessages] = {}  # of that manner, by what tells kinds apart
+        self._draft: Draft | None = None
+
+    def manner_is_of(self, draft: Draft) -> bool:
+        """Whether this one is sent as the last one was."""
+        last, self._draft = self._draft, draft
+        return (
+            last is not None
+            and draft.sender == last.sender
+            and draft.extras is last.extras
+            and draft.flash is last.flash
+            and draft.validity_s == last.validity_s
+            and draft.scheduled_for == last.scheduled_for
+        )
 
 
 def _sender_fault(draft: Draft, account: Account) -> Fault | None:

@@ -192,6 +192,8 @@ def _sender_fits(sender: str, settings: Settings) -> bool:
 
 def _text_fits(body: str, ucs2: bool, settings: Settings) -> bool:
     """Counted as on the air: an extension character is two septets, an emoji two units."""
+    if 2 * len(body) <= min(settings.max_septets, settings.max_ucs2_units):
+        return True  # no character weighs more than two
     if len(body) > settings.max_septets:
         return False
     if ucs2 or not fits_gsm(body):
