@@ -1,5 +1,7 @@
 """What a carrier says, heard by a courier that remembers: in one write where it can be, never on outdated ground."""
 
+import asyncio
+
 import pytest
 from test_hand_over import send
 
@@ -37,6 +39,9 @@ class Watched:
 
     def at_once(self):
         return self._database.at_once()
+
+    def spell(self, folded):
+        return self._database.spell(folded)
 
 
 async def handed_over(world, recent, count=1, **more):
@@ -203,3 +208,72 @@ async def test_a_write_on_outdated_ground_changes_nothing(world):
         await world.sql.fetch("select * from delivery"),
         await world.sql.fetch("select * from evidence"),
     )
+
+
+async def test_what_was_folded_on_a_write_that_failed_is_weighed_anew(world):
+    recent = Recent()
+    [(flight, part)] = await handed_over(world, recent)
+    hear = world.hearer(recent)
+    gate, reached, failed = asyncio.Event(), asyncio.Event(), []
+
+    async def lose_the_first(point):
+        if point is Point.HEARD_FOLDED and not failed:
+            failed.append(point)
+            reached.set()
+            await gate.wait()
+            raise Unavailable("the database went away")
+
+    answers = [world.answer(flight, Taken("up1"))]
+    points.arm(lose_the_first)
+    try:
+        async with asyncio.timeout(10):
+            first = asyncio.create_task(hear(answers, []))
+            await reached.wait()
+            second = asyncio.create_task(hear([], receipts(world, ("up1", part, "DELIVRD"))))
+            asyncio.get_running_loop().call_soon(gate.set)
+            with pytest.raises(Unavailable):
+                await first
+            await second
+            assert (await world.message(flight.message_id)).standing.state is State.SENDING
+            await hear(answers, [])
+    finally:
+        points.arm(None)
+    assert (await world.message(flight.message_id)).standing.state is State.DELIVERED
+    assert await check(world.sql) == []
+
+
+async def test_the_next_batch_is_folded_while_one_is_written_and_written_after_it(world, monkeypatch):
+    recent = Recent()
+    [(flight, part)] = await handed_over(world, recent)
+    hear = world.hearer(recent)
+    gate, reached, folded = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    keep = recent.keep
+
+    def watched(rows, taken):
+        keep(rows, taken)
+        if reached.is_set():
+            folded.set()
+
+    monkeypatch.setattr(recent, "keep", watched)
+
+    async def hold(point):
+        if point is Point.HEARD_FOLDED and not reached.is_set():
+            reached.set()
+            await gate.wait()
+
+    points.arm(hold)
+    try:
+        async with asyncio.timeout(10):
+            first = asyncio.create_task(hear([world.answer(flight, Taken("up1"))], []))
+            await reached.wait()
+            second = asyncio.create_task(hear([], receipts(world, ("up1", part, "DELIVRD"))))
+            await folded.wait()
+            assert recent.held(flight.key).delivery.state is State.DELIVERED
+            assert (await world.message(flight.message_id)).standing.state is State.SENDING
+            gate.set()
+            await asyncio.gather(first, second)
+    finally:
+        points.arm(None)
+    assert await kinds(world, flight.message_id) == ["accepted", "written", "answered", "receipt"]
+    assert await world.sql.fetchval("select count(*) from orphan") == 0
+    assert await check(world.sql) == []

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
+from operator import attrgetter
 
 import structlog
 
@@ -66,7 +67,7 @@ class Line:
         self._answered = asyncio.Event()
         self._heard_at: datetime | None = None
         self._receipts: Batcher[list[Incoming], list[Exception | None]] = Batcher(
-            self._store, max_weight=MAX_BATCH, weigh=len, apart_s=APART_S
+            self._store, max_weight=MAX_BATCH, weigh=len, apart_s=APART_S, lanes=2
         )
 
     def receipts(self, receipts: Sequence[Receipt]) -> asyncio.Future[list[Exception | None]]:
@@ -193,7 +194,7 @@ class Line:
         try:
             told = iter(await self._store_all(answers, [one for group in groups for one in group]))
         except BaseException:
-            self._answers.extendleft(reversed(answers))
+            self._answers = deque(sorted([*answers, *self._answers], key=attrgetter("at")))
             raise
         return [list(islice(told, len(group))) for group in groups]
 

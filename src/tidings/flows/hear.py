@@ -6,8 +6,10 @@ is still the newest; a receipt that comes together with its answer costs no writ
 read under lock and weighed by `flows.answers` and `flows.receive`, which can do everything.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
+from typing import NamedTuple
 
 from tidings.domain.outcome import Taken
 from tidings.flows.answers import Answer, Log, RecordAnswers, evidence_of, match_of, part_of
@@ -17,12 +19,25 @@ from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
 from tidings.flows.receive import Incoming, Receive, named, receipt_evidence
 from tidings.flows.recent import Recent
-from tidings.flows.records import Folded, Held, Key, Match, Overtaken
+from tidings.flows.records import Folded, Held, Key, Match, Overtaken, Spelt
 from tidings.flows.transaction import Database
 
 
+class _Batch(NamedTuple):
+    """What came together: what of it was folded, the rest, and how often something had gone wrong until then."""
+
+    folded: Spelt
+    answers: Sequence[Answer]
+    receipts: Sequence[Incoming]
+    setbacks: int
+
+
 class Hear:
-    """The flow, for one connector. `record` and `receive` are those of the same connector."""
+    """The flow, for one connector. `record` and `receive` are those of the same connector.
+
+    Calls may overlap: while one is written the next is folded, on the ground of what the first will have made. They
+    are written in their order, and if one of them is not, memory is emptied, and what was folded on it weighed anew.
+    """
 
     def __init__(
         self, database: Database, *, clock: Clock, record: RecordAnswers, receive: Receive, recent: Recent
@@ -32,26 +47,66 @@ class Hear:
         self._record = record
         self._receive = receive
         self._recent = recent
+        self._folding = asyncio.Lock()
+        self._writing = asyncio.Lock()
+        self._setbacks = 0
 
     async def __call__(self, answers: Sequence[Answer], receipts: Sequence[Incoming]) -> None:
         """Write it all down, and what follows. Doing it twice does no harm. Raises Unavailable."""
+        async with self._folding:
+            batch = await self._fold(answers, receipts)
+        try:
+            async with self._writing:
+                if await self._write(batch):
+                    answers, receipts = batch.answers, batch.receipts
+                if answers:
+                    await self._record(answers)
+                if receipts:
+                    await self._receive(receipts)
+        except asyncio.CancelledError:
+            self._set_back()  # perhaps it never had its turn
+            raise
+
+    async def _fold(self, answers: Sequence[Answer], receipts: Sequence[Incoming]) -> _Batch:
+        """The usual, folded in memory."""
         usual = _taken(answers)
         matches = await self._matches(receipts, usual)
         unusual = {one.flight.key for one in answers} - {one.flight.key for one in usual}
+        self._recent.forget(unusual)
         claimed = [match if match and match.key not in unusual else None for match in matches]
         held = await self._held({one.flight.key for one in usual} | {one.key for one in claimed if one})
         usual = [one for one in usual if one.flight.key in held]
         claimed = [match if match and match.key in held else None for match in claimed]
-        if await self._write(usual, receipts, claimed, held):
-            done = {id(one) for one in usual}
-            answers = [one for one in answers if id(one) not in done]
-            receipts = [one for one, match in zip(receipts, claimed, strict=True) if match is None]
-        if answers:
-            self._recent.forget(one.flight.key for one in answers)
-            await self._record(answers)
-        if receipts:
-            self._recent.forget(one.key for one in matches if one)
-            await self._receive(receipts)
+        folded = self._folded(usual, receipts, claimed, held)
+        self._recent.keep(folded.rows, folded.taken)
+        done = {id(one) for one in usual}
+        return _Batch(
+            self._database.spell(folded),
+            [one for one in answers if id(one) not in done],
+            [one for one, match in zip(receipts, claimed, strict=True) if match is None],
+            self._setbacks,
+        )
+
+    async def _write(self, batch: _Batch) -> bool:
+        """Write what was folded; False if that was not on the newest ground. Then nothing that is remembered is."""
+        if batch.setbacks != self._setbacks:
+            return False
+        try:
+            await pause(Point.HEARD_FOLDED)
+            async with self._database.at_once() as tx:
+                await tx.write(batch.folded)
+        except Overtaken:
+            self._set_back()
+            return False
+        except BaseException:
+            self._set_back()
+            raise
+        await pause(Point.HEARD_WRITTEN)
+        return True
+
+    def _set_back(self) -> None:
+        self._setbacks += 1
+        self._recent.clear()
 
     async def _matches(self, receipts: Sequence[Incoming], usual: Sequence[Answer]) -> list[Match | None]:
         """The submission that each receipt names by its id: of this batch, remembered, or stored."""
@@ -81,14 +136,13 @@ class Hear:
                 self._recent.keep(await tx.deliveries(missing))
         return {key: held for key in keys if (held := self._recent.held(key)) is not None}
 
-    async def _write(
+    def _folded(
         self,
         answers: Sequence[Answer],
         receipts: Sequence[Incoming],
         matches: Sequence[Match | None],
         held: Mapping[Key, Held],
-    ) -> bool:
-        """Fold and write; False if what was folded from is outdated. Memory knows only what is certain to be stored."""
+    ) -> Folded:
         log: Log = {}
         for one in answers:
             part = part_of(one, held)
@@ -96,21 +150,12 @@ class Hear:
             lines += as_written(one.flight, part)
             lines.append((evidence_of(one, part, next_route=None), None))
         self._add_receipts(log, receipts, matches, held)
-        self._recent.forget(log)
         folded = folding(log, held, now=self._clock.now())
         folded.ended = [one.flight for one in answers]
         folded.taken = [match_of(one) for one in answers]
         folded.connector_id = self._receive.connector_id
         folded.unheard = _names(folded, receipts, matches)
-        await pause(Point.HEARD_FOLDED)
-        try:
-            async with self._database.at_once() as tx:
-                await tx.write(folded)
-        except Overtaken:
-            return False
-        await pause(Point.HEARD_WRITTEN)
-        self._recent.keep(folded.rows, folded.taken)
-        return True
+        return folded
 
     def _add_receipts(
         self,

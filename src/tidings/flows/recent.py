@@ -1,5 +1,5 @@
-"""What a courier remembers of the messages it wrote about last, so that the next word about one needs no look at the
-database.
+"""What a courier remembers of the messages that it wrote about last, or is writing about, so that the next word about
+one needs no look at the database.
 
 What is remembered may be outdated: somebody else may have written since. Whoever writes on its ground says which
 version that was, and learns if it is not the newest any more. So memory saves questions, and decides nothing.
@@ -14,7 +14,7 @@ MOST = 20_000
 
 
 class Recent:
-    """Deliveries as this process wrote them last, and the submissions that receipts will name."""
+    """Deliveries as this process wrote, or is writing them, and the submissions that receipts will name."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
@@ -30,7 +30,7 @@ class Recent:
         return self._taken.get(upstream_key)
 
     def keep(self, rows: Mapping[Key, Held], taken: Iterable[Match] = ()) -> None:
-        """Remember what was read, or written: after the commit."""
+        """Remember what was read, or is written; what is not written after all is to be cleared."""
         self._held.update(rows)
         for one in taken:
             self._taken[one.upstream_key] = one
@@ -38,6 +38,11 @@ class Recent:
             del self._held[next(iter(self._held))]
         while len(self._taken) > self._most:
             del self._taken[next(iter(self._taken))]
+
+    def clear(self) -> None:
+        """Nothing of it is certain any more."""
+        self._held.clear()
+        self._taken.clear()
 
     def forget(self, keys: Iterable[Key]) -> None:
         """These may have been written by others, or not at all."""

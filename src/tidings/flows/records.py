@@ -359,6 +359,13 @@ class Folded(msgspec.Struct):
     unheard: list[str] = []  # upstream keys: no receipt under these may be waiting
 
 
+class Spelt(NamedTuple):
+    """A Folded as it is sent to the database: nothing that is folded afterwards changes it. Empty: nothing to write."""
+
+    statement: str
+    arguments: list[object]
+
+
 class DueCallback(msgspec.Struct, frozen=True):
     """A callback that was claimed. The first five fields name its row."""
 

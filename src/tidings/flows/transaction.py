@@ -39,6 +39,7 @@ from tidings.flows.records import (
     NewOrders,
     Orphan,
     OwnKey,
+    Spelt,
     Unanswered,
     Waiting,
 )
@@ -51,7 +52,7 @@ class FoldTx(Protocol):
         """The deliveries, locked in one order until the transaction ends."""
         ...
 
-    async def write(self, folded: Folded) -> None:
+    async def write(self, folded: Folded | Spelt) -> None:
         """Write it all. Raises Overtaken: then the transaction must not be committed."""
         ...
 
@@ -399,6 +400,10 @@ class Database(Protocol):
 
     def pulling(self) -> AbstractAsyncContextManager[ReportTx]:
         """The same, for pulls of reports."""
+        ...
+
+    def spell(self, folded: Folded) -> Spelt:
+        """What `write` sends for it, which may be done long before."""
         ...
 
     def at_once(self) -> AbstractAsyncContextManager[Tx]:

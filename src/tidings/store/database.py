@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from tidings.domain.errors import Unavailable
+from tidings.flows.records import Folded, Spelt
 from tidings.store.accounts import AccountRows
 from tidings.store.callbacks import CallbackRows
 from tidings.store.catalog import CatalogRows
 from tidings.store.evidence import EvidenceRows
 from tidings.store.flights import FlightRows
-from tidings.store.folded import FoldedRows
+from tidings.store.folded import FoldedRows, spell
 from tidings.store.lookups import LookupRows
 from tidings.store.orders import OrderRows
 from tidings.store.orphans import OrphanRows
@@ -157,6 +158,10 @@ class PostgresDatabase:
         """The same for reports: the newest are found along an index, whatever is believed of how many wait."""
         async with self._transaction(self._pullers) as tx:
             yield tx
+
+    def spell(self, folded: Folded) -> Spelt:
+        """What a transaction's `write` sends for it."""
+        return spell(folded)
 
     @asynccontextmanager
     async def at_once(self) -> AsyncIterator[Tx]:

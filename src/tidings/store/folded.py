@@ -18,7 +18,7 @@ import asyncpg
 
 from tidings.domain.lifecycle import Delivery, Flag
 from tidings.domain.message import Standing
-from tidings.flows.records import CounterMove, Folded, Held, Key, Overtaken
+from tidings.flows.records import CounterMove, Folded, Held, Key, Overtaken, Spelt
 from tidings.store.accounts import balance_moves, ledger_entries
 from tidings.store.callbacks import OWED, OWED_COLUMNS
 from tidings.store.deliveries import DeliveryRows, spell_attempts
@@ -208,29 +208,30 @@ UNHEARD = """not exists (
 class FoldedRows(DeliveryRows):
     """The statement."""
 
-    async def write(self, folded: Folded) -> None:
+    async def write(self, folded: Folded | Spelt) -> None:
         """Write it all. Raises Overtaken; within a transaction nothing else may be done with that one then."""
-        if not folded.rows:
+        spelt = folded if isinstance(folded, Spelt) else spell(folded)
+        if not spelt.arguments:
             return
-        packs, places = pack(folded.evidence)
-        sections = [(one, rows) for one in SECTIONS if (rows := one.rows(folded))]
-        news = _rows(folded, places)
-        written = statement(tuple(one.name for one, _ in sections), hears=bool(folded.fingerprints))
-        sheets: list[object] = []
-        for one, rows in (*sections, (_News, news)):
-            sheets += one.sheet.arguments(rows)
         try:
-            await self._connection.execute(
-                written,
-                folded.at,
-                len(folded.ended),
-                folded.connector_id,
-                folded.unheard,
-                *columns(packs, 4),
-                *sheets,
-            )
+            await self._connection.execute(spelt.statement, *spelt.arguments)
         except asyncpg.NotNullViolationError as overtaken:
             raise Overtaken from overtaken
+
+
+def spell(folded: Folded) -> Spelt:
+    """The statement, and what it needs to be told."""
+    if not folded.rows:
+        return Spelt("", [])
+    packs, places = pack(folded.evidence)
+    sections = [(one, rows) for one in SECTIONS if (rows := one.rows(folded))]
+    sheets: list[object] = []
+    for one, rows in (*sections, (_News, _rows(folded, places))):
+        sheets += one.sheet.arguments(rows)
+    return Spelt(
+        statement(tuple(one.name for one, _ in sections), hears=bool(folded.fingerprints)),
+        [folded.at, len(folded.ended), folded.connector_id, folded.unheard, *columns(packs, 4), *sheets],
+    )
 
 
 _News = _Section("news", _DELIVERIES, "", lambda _: ())
