@@ -80,6 +80,13 @@ async def test_money_that_came_meanwhile_is_there_to_be_spent(ring, rival):
     assert isinstance((await order(ring, ring.gateway, "c"))[0], Taken)
 
 
+async def test_money_that_came_meanwhile_pays_for_the_rest_of_an_order(ring, rival):
+    await leave(ring, 2 * PRICE)
+    await order(ring, ring.gateway, "a")
+    await leave(ring, 9 * PRICE)
+    assert [type(one) for one in await order(ring, ring.gateway, "b", "c")] == [Taken, Taken]
+
+
 async def test_a_closed_account_takes_nothing_more(ring, rival):
     caller = await rival.caller_by_key(ring.key)
     await ring.sql.execute("update account set closed_at = now() where id = $1", ring.account_id)
