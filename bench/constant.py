@@ -1,30 +1,40 @@
-"""The HTTP server that the gateway uses, around an application that always answers the same: the most there can be."""
+"""The HTTP server that the gateway uses, around what always answers the same, and straight: the most there can be."""
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import uvicorn
 import uvloop
+from starlette.types import Receive, Scope, Send
 
 from bench.stand import free_port
+from tidings.app import straight
+from tidings.dialects.plain import Answered, answer
 
 ANSWER = (
     b'{"error":0,"errorDescription":"No errors","id":"12345678","msisdn":"380501234567","reference":"bench-000012345",'
     b'"time_in":"2026-01-01 00:00:00","time_sent":"2026-01-01 00:00:00","time_dr":"2026-01-01 00:00:00",'
     b'"status":"delivered","price":0.021,"currency":"EUR"}'
 )
-HEADERS = [(b"content-length", b"%d" % len(ANSWER)), (b"content-type", b"application/json")]
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-async def application(_scope: object, _receive: object, send: Send) -> None:
-    """Answer."""
-    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-    await send({"type": "http.response.body", "body": ANSWER})
+class Constant:
+    """Answers each question with the same."""
+
+    def straight(self, _path: str, _key: str, answered: Answered) -> bool:
+        """At once."""
+        answered(ANSWER)
+        return True
+
+    def take(self, _path: str, _key: str, _body: bytes, _answered: Answered) -> bool:
+        """Nothing is taken."""
+        return False
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """What is not asked straight."""
+        await answer(send, ANSWER)
 
 
 @asynccontextmanager
@@ -47,8 +57,9 @@ async def served() -> AsyncIterator[int]:
 
 
 if __name__ == "__main__":
+    constant = Constant()
     settings = uvicorn.Config(
-        application, port=int(sys.argv[1]), http="httptools", lifespan="off", log_config=None, access_log=False,
-        server_header=False, proxy_headers=False,
+        constant, port=int(sys.argv[1]), http=straight.protocol({b"rest": constant}), lifespan="off",
+        log_config=None, access_log=False, server_header=False, proxy_headers=False,
     )  # fmt: skip
     uvloop.run(uvicorn.Server(settings).serve())

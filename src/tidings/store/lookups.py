@@ -27,37 +27,43 @@ MESSAGE_FIELDS = f"""
     a.currency, {STATE}, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held,
     d.charged, d.sent_at, d.delivered_at, d.done_at, d.report_at, d.read_at, d.reports, d.flags"""
 
+# Only test traffic costs less than it was priced at: what it is need not be looked up in its task.
 PROGRESS_FIELDS = f"""
-    m.account_id, m.id, t.test, m.reference, m.recipient, m.price, m.created_at, m.scheduled_for, a.currency, {STATE},
-    d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held, d.charged, d.sent_at,
-    d.report_at, (select version from catalog) as catalog_version"""
+    m.account_id, m.id, d.price <> m.price as test, m.reference, m.recipient, m.price, m.created_at, m.scheduled_for,
+    a.currency, {STATE}, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held, d.charged,
+    d.sent_at, d.report_at, (select version from catalog) as catalog_version"""
 
 # `offset 0` makes each of these a question of its own, asked for one row after the other by the table's key, whatever
 # the planner thinks of the tables' sizes.
-MESSAGE_TABLES = """
+DELIVERY, TASK, ACCOUNT = (
+    """
 cross join lateral (
-    select * from delivery where account_id = m.account_id and message_id = m.id offset 0) d
-cross join lateral (select * from task where account_id = m.account_id and id = m.task_id offset 0) t
-cross join lateral (select * from account where id = m.account_id offset 0) a"""
+    select * from delivery where account_id = m.account_id and message_id = m.id offset 0) d""",
+    """
+cross join lateral (select * from task where account_id = m.account_id and id = m.task_id offset 0) t""",
+    """
+cross join lateral (select * from account where id = m.account_id offset 0) a""",
+)
+MESSAGE_TABLES = f"{DELIVERY}{TASK}{ACCOUNT}"
 
 # An id belongs to one account only; a pair that was not asked for is left out by whoever asked.
-ASKED_BY_ID = f"""
-from (select * from message where account_id = any($1::integer[]) and id = any($2::bigint[]) offset 0) m
-{MESSAGE_TABLES}"""
+ASKED_BY_ID = """
+from (select * from message where account_id = any($1::integer[]) and id = any($2::bigint[]) offset 0) m"""
 
-ASKED_BY_KEY = f"""
+ASKED_BY_KEY = """
 from unnest($1::integer[], $2::key_kind[], $3::text[]) as wanted (account_id, kind, key)
 cross join lateral (
     select message_id from external_key
     where account_id = wanted.account_id and kind = wanted.kind and key = wanted.key offset 0) k
 cross join lateral (
-    select * from message where account_id = wanted.account_id and id = k.message_id offset 0) m
-{MESSAGE_TABLES}"""
+    select * from message where account_id = wanted.account_id and id = k.message_id offset 0) m"""
 
-BY_ID = f"select {MESSAGE_FIELDS} {ASKED_BY_ID}"
-BY_KEY = f"select wanted.kind::text, wanted.key, {MESSAGE_FIELDS} {ASKED_BY_KEY}"
-PROGRESS_BY_ID = f"select {PROGRESS_FIELDS} {ASKED_BY_ID}"
-PROGRESS_BY_KEY = f"select {PROGRESS_FIELDS}, wanted.kind::text, wanted.key {ASKED_BY_KEY}"
+BY_ID = f"select {MESSAGE_FIELDS} {ASKED_BY_ID} {MESSAGE_TABLES}"
+BY_KEY = f"select wanted.kind::text, wanted.key, {MESSAGE_FIELDS} {ASKED_BY_KEY} {MESSAGE_TABLES}"
+PROGRESS_BY_ID = f"select {PROGRESS_FIELDS} {ASKED_BY_ID} {DELIVERY} {ACCOUNT}"
+PROGRESS_BY_KEY = (
+    f"select {PROGRESS_FIELDS}, wanted.kind::text, wanted.key {ASKED_BY_KEY} {DELIVERY} {ACCOUNT}"
+)
 
 # A task of one message keeps no counters: they are that message's standing.
 TASKS = """

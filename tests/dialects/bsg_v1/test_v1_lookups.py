@@ -1,6 +1,6 @@
 """Asking what happened: by id, by reference and by task, on the one path and on the clients' own paths."""
 
-from v1_customer import FIRST, phones
+from v1_customer import FIRST, Customer, phones
 
 
 async def test_a_delivered_message_reads_so_under_each_of_its_names(world, customer):
@@ -132,3 +132,14 @@ async def test_ten_thousand_recipients_are_taken_and_counted_in_one_request(worl
     assert len({row["id"] for row in answer["result"]}) == 10_000
     again = await customer.create(**phones(10_000))
     assert {row["error"] for row in again["result"]} == {23}
+
+
+async def test_test_traffic_shows_what_it_would_have_cost_under_each_name(world):
+    customer = Customer(world, world.test_key)
+    sent = await customer.phone(reference="tried", body="x" * 161)
+    await world.dispatch()
+    await world.says(int(sent["id"]), "DELIVRD")
+    names = (sent["id"], "tried", "reference/tried")
+    assert {(await customer.get(f"sms/{name}"))["price"] for name in names} == {0.04}
+    assert (await customer.get(f"sms/task/{int(sent['id']) - 1}"))["totalprice"] == 0.04
+    assert await world.sql.fetchval("select sum(charged) from delivery") == 0

@@ -122,24 +122,21 @@ class Api:
     def straight(self, path: str, key: str, answered: plain.Answered) -> bool:
         """The status of a message and a task's counters, for a caller that the question itself confirms."""
         remembered = self._gateway.remembered(key)
-        module, _, function = path.lstrip("/").partition("/")[2].partition("/")
+        _, _, module, *function = path.split("/") if path.count("/") in (3, 4) else ("", "", "", "")
         if remembered is None or module != "sms":
             return False
-        name, _, argument = function.partition("/")
         account_id, as_of, ask = remembered.caller.account.id, remembered.as_of, self._gateway
+        name, argument = function if len(function) == 2 else ("", function[0])
+        told = partial(_tell, answers.task_summary if name in TASK_NAMES else answers.sms, answered)
         if name == "reference":
-            told = partial(_tell, answers.sms, answered)
             known = create.REFERENCE.fullmatch(argument) is not None
             return known and ask.tell_progress_by_reference(account_id, argument, as_of=as_of, told=told)
-        number = _number(argument or name)
+        number = _number(argument)
         if number is None:
             return False
         if name in TASK_NAMES:
-            return ask.tell_task(
-                account_id, number, as_of=as_of, told=partial(_tell, answers.task_summary, answered)
-            )
-        told = partial(_tell, answers.sms, answered)
-        return not argument and ask.tell_progress(account_id, number, as_of=as_of, told=told)
+            return ask.tell_task(account_id, number, as_of=as_of, told=told)
+        return not name and ask.tell_progress(account_id, number, as_of=as_of, told=told)
 
     def take(self, path: str, key: str, body: bytes, answered: plain.Answered) -> bool:
         """A new message, for a caller that the order itself confirms; what has a fault goes the ordinary way."""
