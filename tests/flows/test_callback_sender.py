@@ -106,6 +106,23 @@ async def test_hundreds_are_told_over_a_few_kept_connections_and_each_once(world
     assert await invariants.check(world.sql) == []
 
 
+async def test_what_is_owed_after_a_busy_time_is_told_at_once(world):
+    """While many come nobody is woken for each; after that somebody is."""
+    async with webhook_server() as server, sending(world, poll_s=60):
+        for busy in range(1, 3):
+            await send(world, server.url, rows=31, first=FIRST + busy * 1000)
+            await send(world, server.url, rows=31, first=FIRST + busy * 1000 + 500)
+            await world.deliver_all()
+            await recorded(world)
+        for one in range(3):
+            heard = len(server.heard)
+            await send(world, server.url, first=FIRST + one)
+            await world.deliver_all()
+            await server.wait_heard(heard + 1)
+            await recorded(world)
+        assert len(server.heard) == 2 * 62 + 3
+
+
 async def test_a_private_address_is_refused_and_visibly_given_up(world):
     async with webhook_server() as server, sending(world, allow_networks=[]):
         [message_id] = await send(world, server.url)

@@ -8,9 +8,9 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 
-import asyncpg
 import structlog
 
+from tidings.app.bell import Bell
 from tidings.app.config import Config
 from tidings.connectors.webhook.exchange import Post
 from tidings.connectors.webhook.networks import Allowed
@@ -66,6 +66,7 @@ class CallbackSender:
         )
         self._begin_within_s = LEASE.total_seconds() - settings.answer_within_s - MARGIN_S
         self._wake = asyncio.Event()
+        self._bell = Bell(database, self._wake.set)
         self._in_hand = 0
         self._told: list[CallbackTold] = []
         self._not_begun: list[DueCallback] = []
@@ -74,7 +75,7 @@ class CallbackSender:
         """Turn after turn; at the end wait for answers on the way and record them."""
         try:
             async with asyncio.TaskGroup() as work:
-                work.create_task(self._listen())
+                work.create_task(self._bell.run())
                 work.create_task(self._turn_after_turn())
                 work.create_task(self._now_and_then())
         finally:
@@ -90,9 +91,11 @@ class CallbackSender:
                 await turning  # a claim, once begun, is finished
                 raise
             gathers = len(turn.tellings) >= BUSY and not (turn.more or turn.pressed)
+            if gathers:
+                await self._bell.hush()
             await asyncio.sleep(BUSY_GATHER_S if gathers else GATHER_S)
             if not (turn.more or self._told):
-                await self._sleep_until_woken()
+                await self._rest()
 
     async def _turn(self) -> Turn:
         """Record and claim, and send what was claimed."""
@@ -141,7 +144,11 @@ class CallbackSender:
             self._told.append(self._flow.heard(callback, status, why))
         self._wake.set()
 
-    async def _sleep_until_woken(self) -> None:
+    async def _rest(self) -> None:
+        """Until there is something to do, or to look for because nobody said so."""
+        if self._bell.hushed:
+            await self._bell.heed()
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.poll_s):
                 await self._wake.wait()
@@ -156,24 +163,6 @@ class CallbackSender:
                     log.warning("callbacks_given_up", callbacks=given_up)
             except Unavailable as away:
                 log.warning("database_away", why=str(away))
-
-    async def _listen(self) -> None:
-        """Be woken when a callback is owed; polling covers the time without a connection."""
-        while True:
-            try:
-                connection = await self._database.connect()
-            except Unavailable:
-                await asyncio.sleep(PAUSE_S)
-                continue
-            lost = asyncio.Event()
-            connection.add_termination_listener(lambda _, lost=lost: lost.set())
-            try:
-                await connection.add_listener("tidings_callbacks", lambda *_: self._wake.set())
-                await lost.wait()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                await asyncio.sleep(PAUSE_S)
-            finally:
-                connection.terminate()
 
     async def _drain(self) -> None:
         """Nothing more is claimed; what is on its way may be answered, and what is not begun goes back."""
