@@ -10,6 +10,7 @@ from tidings.domain.outcome import Next, Refused, Unknown
 from tidings.domain.outcome import Taken as TakenUp
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
+from tidings.flows.accept import FEW
 from tidings.flows.close import UNHEARD_FOR
 from tidings.flows.dispatch import Dispatch
 from tidings.flows.points import Point
@@ -63,6 +64,19 @@ async def test_two_processes_do_not_spend_the_same_money(ring):
 @pytest.mark.parametrize(
     ("text", "at"), [("x" * 200, Point.DISPATCH_CLAIMED), ("x", Point.DISPATCH_COMMITTED)]
 )
+async def test_a_small_order_does_not_wait_for_a_large_one_of_another_account(ring):
+    other = await ring.other_account()
+    caller = await ring.gateway.caller_by_key(other.key)
+    draft = Draft("380972000001", "Tidings", "hello")
+    large, small, waited = await race(
+        ring,
+        ring.gateway.accept(await order(ring, *map(str, range(FEW + 1)))),
+        ring.gateway.accept(Order(caller, "native", [draft], on_fault=OnFault.SKIP, validity_s=3600)),
+        at=Point.ACCEPT_WRITTEN,
+    )
+    assert len(large.rows) == FEW + 1 and isinstance(small.rows[0], Taken) and not waited
+
+
 async def test_two_couriers_claim_different_messages_and_none_waits_for_the_other(ring, text, at):
     wanted = await sent(ring, "a", "b", "c", text=text)
     rival = Dispatch(

@@ -16,7 +16,10 @@ from tidings.domain.errors import Fault
 LONGEST_WRITTEN = 64
 """Characters of a number as people write it; more is no number."""
 
-_E164 = re.compile(r"[1-9][0-9]{7,14}")
+SHORTEST, LONGEST = 8, 15
+"""Digits of an international number (ITU-T E.164 has at most 15)."""
+
+_E164 = re.compile(rf"[1-9][0-9]{{{SHORTEST - 1},{LONGEST - 1}}}")
 _NATIONAL = re.compile(r"0[1-9][0-9]*")
 _SEPARATORS = dict.fromkeys(map(ord, " \t\u00a0-\u2010\u2011\u2012\u2013.()"))
 _NO_COUNTRY = "001"  # what phonenumbers calls satellite and freephone codes that belong to nobody
@@ -54,9 +57,10 @@ def parse(text: str) -> Number:
     Spaces, dashes, dots and parentheses are taken as people use them. `(0)` inside an international number is
     refused: whether that zero is dialled differs by country, and a guess would reach a stranger.
     """
-    digits = text if text.isascii() and text.isdigit() and text[0] != "0" else _international(text)
+    plain = text.isascii() and text.isdigit() and text[0] != "0"
+    digits = text if plain else _international(text)
     code = _CODE.get(digits[:3])
-    if code is None or not _E164.fullmatch(digits):
+    if code is None or not (SHORTEST <= len(digits) <= LONGEST if plain else _E164.fullmatch(digits)):
         raise NumberFault(Fault.RECIPIENT_INVALID)
     return Number(digits, _country(digits, code))
 
