@@ -61,9 +61,6 @@ async def test_two_processes_do_not_spend_the_same_money(ring):
     assert (await ring.gateway.balance(ring.account_id)).amount == 0
 
 
-@pytest.mark.parametrize(
-    ("text", "at"), [("x" * 200, Point.DISPATCH_CLAIMED), ("x", Point.DISPATCH_COMMITTED)]
-)
 async def test_a_small_order_does_not_wait_for_a_large_one_of_another_account(ring):
     other = await ring.other_account()
     caller = await ring.gateway.caller_by_key(other.key)
@@ -77,6 +74,9 @@ async def test_a_small_order_does_not_wait_for_a_large_one_of_another_account(ri
     assert len(large.rows) == FEW + 1 and isinstance(small.rows[0], Taken) and not waited
 
 
+@pytest.mark.parametrize(
+    ("text", "at"), [("x" * 200, Point.DISPATCH_CLAIMED), ("x", Point.DISPATCH_COMMITTED)]
+)
 async def test_two_couriers_claim_different_messages_and_none_waits_for_the_other(ring, text, at):
     wanted = await sent(ring, "a", "b", "c", text=text)
     rival = Dispatch(
