@@ -51,8 +51,8 @@ class Bell:
         if connection is not None:
             try:
                 await connection.execute(f"{what} {CHANNEL}", timeout=WITHIN_S)
-            except (asyncpg.PostgresError, *LOST):
-                connection.terminate()  # the next one listens
+            except (asyncpg.PostgresError, asyncpg.InternalClientError, *LOST):
+                connection.terminate()  # it is being lost; the next one listens
 
     async def _listen(self) -> None:
         connection = await self._database.connect()
