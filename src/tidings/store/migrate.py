@@ -9,7 +9,7 @@ import asyncpg
 from tidings.domain.errors import Misconfigured
 from tidings.store import partitions
 
-OLDEST_SERVER = 14
+OLDEST_SERVER = 15  # MERGE
 LOCK = 0x71D1465  # any number that nobody else uses for an advisory lock in this database
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql\Z")
 
