@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 from test_hand_over import send
 
 from tidings.domain.errors import Unavailable
@@ -149,6 +150,18 @@ async def test_the_late_answer_of_a_submission_in_doubt_is_heard_beside_others(w
     await world.hearer(recent)([world.answer(lost, Taken("up1")), world.answer(other, Taken("up2"))], [])
     for flight in (lost, other):
         assert (await world.message(flight.message_id)).standing.state is State.SENT
+    assert await kinds(world, lost.message_id) == ["accepted", "written", "doubt", "answered"]
+    assert await check(world.sql) == []
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+async def test_an_answer_that_is_told_again_because_its_write_seemed_to_fail_is_heard_once(world, remembers):
+    recent = Recent()
+    [(flight, _)] = await handed_over(world, recent)
+    for memory in (recent, recent if remembers else Recent()):
+        await world.hearer(memory)([world.answer(flight, Taken("up1"))], [])
+    assert await kinds(world, flight.message_id) == ["accepted", "written", "answered"]
+    assert await world.sql.fetchval("select count(*) from submission") == 1
     assert await check(world.sql) == []
 
 
@@ -160,6 +173,7 @@ async def test_a_courier_with_a_short_memory_hears_as_well(world):
     await hear([], receipts(world, *((f"up{n}", part, "DELIVRD") for n, (_, part) in enumerate(pairs))))
     for flight, _ in pairs:
         assert (await world.message(flight.message_id)).standing.state is State.DELIVERED
+    assert sum(recent.held(flight.key) is not None for flight, _ in pairs) <= 1
     assert await check(world.sql) == []
 
 
@@ -242,6 +256,37 @@ async def test_what_was_folded_on_a_write_that_failed_is_weighed_anew(world):
     assert await check(world.sql) == []
 
 
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_receipt_that_is_repeated_while_its_first_write_is_given_up_is_stored(world, fails):
+    recent = Recent()
+    [(flight, part)] = await handed_over(world, recent)
+    hear = world.hearer(recent)
+    await hear([world.answer(flight, Taken("up1"))], [])
+    gate, reached = asyncio.Event(), asyncio.Event()
+
+    async def hold_the_first(point):
+        if point is Point.HEARD_FOLDED and not reached.is_set():
+            reached.set()
+            await gate.wait()
+            raise Unavailable("the database went away")
+
+    said = receipts(world, ("up1", part, "DELIVRD"))
+    points.arm(hold_the_first)
+    try:
+        async with asyncio.timeout(10):
+            first = asyncio.create_task(hear([], said))
+            await reached.wait()
+            second = asyncio.create_task(hear([], said))
+            asyncio.get_running_loop().call_soon(gate.set if fails else first.cancel)
+            with pytest.raises(Unavailable if fails else asyncio.CancelledError):
+                await first
+            await second
+    finally:
+        points.arm(None)
+    assert (await world.message(flight.message_id)).standing.state is State.DELIVERED
+    assert await check(world.sql) == []
+
+
 async def test_the_next_batch_is_folded_while_one_is_written_and_written_after_it(world, monkeypatch):
     recent = Recent()
     [(flight, part)] = await handed_over(world, recent)
@@ -276,4 +321,18 @@ async def test_the_next_batch_is_folded_while_one_is_written_and_written_after_i
         points.arm(None)
     assert await kinds(world, flight.message_id) == ["accepted", "written", "answered", "receipt"]
     assert await world.sql.fetchval("select count(*) from orphan") == 0
+    assert await check(world.sql) == []
+
+
+async def test_what_is_folded_beside_something_that_cannot_be_spelt_is_not_remembered(world):
+    recent = Recent()
+    (one, first), (two, second) = await handed_over(world, recent, count=2)
+    hear = world.hearer(recent)
+    await hear([world.answer(one, Taken("up1")), world.answer(two, Taken("up2"))], [])
+    good, other = receipts(world, ("up1", first, "DELIVRD"), ("up2", second, "UNDELIV"))
+    bad = replace(other, receipt=replace(other.receipt, network_error=2**70))
+    with pytest.raises(OverflowError):
+        await hear([], [good, bad])
+    await hear([], [good])
+    assert (await world.message(one.message_id)).standing.state is State.DELIVERED
     assert await check(world.sql) == []

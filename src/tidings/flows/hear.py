@@ -53,9 +53,9 @@ class Hear:
 
     async def __call__(self, answers: Sequence[Answer], receipts: Sequence[Incoming]) -> None:
         """Write it all down, and what follows. Doing it twice does no harm. Raises Unavailable."""
-        async with self._folding:
-            batch = await self._fold(answers, receipts)
         try:
+            async with self._folding:
+                batch = await self._fold(answers, receipts)
             async with self._writing:
                 if await self._write(batch):
                     answers, receipts = batch.answers, batch.receipts
@@ -63,8 +63,8 @@ class Hear:
                     await self._record(answers)
                 if receipts:
                     await self._receive(receipts)
-        except asyncio.CancelledError:
-            self._set_back()  # perhaps it never had its turn
+        except BaseException:
+            self._set_back()  # whatever it was, and although it may never have had its turn
             raise
 
     async def _fold(self, answers: Sequence[Answer], receipts: Sequence[Incoming]) -> _Batch:
@@ -98,9 +98,6 @@ class Hear:
         except Overtaken:
             self._set_back()
             return False
-        except BaseException:
-            self._set_back()
-            raise
         await pause(Point.HEARD_WRITTEN)
         return True
 
