@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tidings.domain.callback import FIRST_ROOM
 from tidings.domain.order import Dialect, Draft, Extras, OnFault, Order
@@ -223,6 +224,28 @@ async def test_two_that_told_the_same_note_it_once(world, sender):
     await holds(world)
 
 
+async def test_what_was_told_after_another_had_claimed_it_is_not_told_once_more(world, sender):
+    [message_id] = await send(world, "a")
+    await world.deliver_all()
+    slow = await sender.turn([], limit=10)
+    world.clock.advance(LEASE.total_seconds())
+    await new_sender(world).turn([], limit=10)  # and dies
+    await tell(sender, slow)
+    world.clock.advance(LEASE.total_seconds())
+    assert (await new_sender(world).turn([], limit=10)).tellings == []
+    assert await notes(world, message_id) == [(1, "delivered", 1, 200, "")]
+
+
+async def test_what_stands_where_a_callback_stood_is_not_taken_for_it(world, sender):
+    await send(world, "a", rows=2)
+    await world.deliver_all()
+    one, other = [telling.callback for telling in (await sender.turn([], limit=10)).tellings]
+    there = replace(one, place=other.place)  # its row has moved, and another was written in its place
+    await sender.turn([sender.heard(there, 200)], limit=0)
+    assert await notes(world, one.message_id) == [(1, "delivered", 1, 200, "")]
+    assert [standing for _, standing, *_ in await notes(world, other.message_id)] == ["pending"]
+
+
 async def test_what_is_given_back_is_anybodys_at_once(world, sender):
     await send(world, "a")
     await world.deliver_all()
@@ -286,7 +309,10 @@ async def test_what_waits_too_long_for_a_server_that_is_down_is_given_up(world, 
     await holds(world)
 
 
-async def test_a_message_refused_as_it_is_taken_is_told_too(world, sender):
+@pytest.mark.parametrize("remembered", [False, True])
+async def test_a_message_refused_as_it_is_taken_is_told_too(world, sender, remembered):
+    if remembered:
+        await send(world, "before")
     caller = await world.gateway.caller_by_key(world.key)
     draft = Draft("12", "BSG", "Hi", extras=Extras(callback_url=URL))
     order = Order(caller, Dialect.BSG_V1, [draft], OnFault.RECORD, 3600, calls_back=True)

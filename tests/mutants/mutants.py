@@ -22,15 +22,22 @@ class Mutant(NamedTuple):
 LIFECYCLE, PART = "domain/lifecycle.py", "domain/part.py"
 STATUS, DOUBT = "domain/status.py", "domain/doubt.py"
 ACCEPT, DISPATCH, ANSWERS = "flows/accept.py", "flows/dispatch.py", "flows/answers.py"
+HEAR = "flows/hear.py"
 RECEIVE, CLOSE, FOLD = "flows/receive.py", "flows/close.py", "flows/fold.py"
+FOLDED, OUTBOX, CALLBACKS = "store/folded.py", "store/outbox.py", "store/callbacks.py"
 
 MAIN_JOB = "flows/test_main_job.py"
 SWEEP = "life/test_sweep.py"
 REMEMBERED = "races/test_remembered_accounts.py"
 SENDING, RECEIPTS = "races/test_sending_races.py", "races/test_receipt_races.py"
+HEARD, HAND_OVER = "flows/test_hear.py", "flows/test_hand_over.py"
+CALLED_BACK, CALLBACK_RACES = "flows/test_callbacks.py", "races/test_callback_races.py"
 
 TAKE_OFF = " " * 12 + (
     "await tx.take_off([row for row, _ in rows], courier_id=courier_id, now=now, references=references)\n"
+)
+AFTER_TAKE_OFF = (
+    "            await pause(Point.DISPATCH_CLAIMED)\n        await pause(Point.DISPATCH_COMMITTED)\n"
 )
 
 MUTANTS = (
@@ -43,12 +50,7 @@ MUTANTS = (
     Mutant(
         "a delivery is folded without its lock",
         "store/deliveries.py",
-        (
-            (
-                "d.message_id = wanted.message_id\n    for no key update)",
-                "d.message_id = wanted.message_id)",
-            ),
-        ),
+        (('locking="for no key update"', 'locking="offset 0"'),),
         (RECEIPTS,),
     ),
     Mutant(
@@ -74,12 +76,11 @@ MUTANTS = (
         (
             (TAKE_OFF, "            await tx.take_from_outbox([row for row, _ in rows])\n"),
             (
-                "        await pause(Point.DISPATCH_COMMITTED)\n",
-                "        await pause(Point.DISPATCH_COMMITTED)\n"
-                "        async with self._database.transaction() as tx:\n"
+                AFTER_TAKE_OFF,
+                AFTER_TAKE_OFF + "        async with self._database.transaction() as tx:\n"
                 "            await tx.put_in_outbox([row for row, _ in rows])\n"
                 "            self._served.clear()\n"
-                "            rows = await self._due(tx, room, now=now)\n" + TAKE_OFF,
+                "            rows = await self._due(tx, lanes, room, now=now)\n" + TAKE_OFF,
             ),
         ),
         (SWEEP,),
@@ -192,13 +193,13 @@ MUTANTS = (
     Mutant(
         "a pull reads, then writes",
         "store/reports.py",
-        (("    for no key update of r skip locked)", "    )"),),
+        (("    for update of r skip locked),", "    ),"),),
         (RECEIPTS,),
     ),
     Mutant(
         "a pull waits for another",
         "store/reports.py",
-        (("for no key update of r skip locked)", "for no key update of r)"),),
+        (("for update of r skip locked),", "for update of r),"),),
         (RECEIPTS,),
     ),
     Mutant(
@@ -477,5 +478,226 @@ MUTANTS = (
             ),
         ),
         ("flows/test_rare_orders.py",),
+    ),
+    Mutant(
+        "what was folded from need not be the newest",
+        FOLDED,
+        ((" and d.version = n.was and n.fits", " and n.fits"),),
+        (f"{HEARD}::test_a_write_on_outdated_ground_changes_nothing",),
+    ),
+    Mutant(
+        "an answer is written although nobody waits for it any more",
+        FOLDED,
+        (("(select count(*) from ended) = $2::bigint", "(select count(*) from ended) <= $2::bigint"),),
+        (f"{HEARD}::test_an_answer_that_is_told_again_because_its_write_seemed_to_fail_is_heard_once",),
+    ),
+    Mutant(
+        "the late answer of a submission in doubt is written like any other",
+        FOLDED,
+        (("coalesce(doubt_since, '-infinity') = '-infinity' and ctid", "ctid"),),
+        (f"{HEARD}::test_the_late_answer_of_a_submission_in_doubt_is_heard_beside_others",),
+    ),
+    Mutant(
+        "a receipt that waits for an answer is not seen by it",
+        FOLDED,
+        (
+            (
+                "where waiting.connector_id = $3::integer)",
+                "where waiting.connector_id = $3::integer and false)",
+            ),
+        ),
+        (f"{RECEIPTS}::test_a_receipt_that_waits_since_the_answer_was_folded_is_heard_with_it",),
+    ),
+    Mutant(
+        "what was heard at once is not known when it comes again",
+        FOLDED,
+        (('{HEARD if hears else ""}', ""),),
+        (f"{RECEIPTS}::test_one_receipt_that_comes_on_two_binds_at_once_is_heard_once",),
+    ),
+    Mutant(
+        "what was folded on a write that failed is written all the same",
+        HEAR,
+        (("        if batch.setbacks != self._setbacks:\n            return False\n", ""),),
+        (f"{HEARD}::test_a_receipt_that_is_repeated_while_its_first_write_is_given_up_is_stored",),
+    ),
+    Mutant(
+        "what could not be written is remembered",
+        HEAR,
+        (("        self._recent.clear()\n", ""),),
+        (f"{HEARD}::test_what_could_not_be_written_is_not_remembered",),
+    ),
+    Mutant(
+        "what nobody waits for any more is remembered as written",
+        HEAR,
+        (("        except BaseException:\n", "        except Exception:\n"),),
+        (f"{HEARD}::test_a_receipt_that_is_repeated_while_its_first_write_is_given_up_is_stored",),
+    ),
+    Mutant(
+        "what could not be spelt is remembered",
+        HEAR,
+        (
+            ("        except BaseException:\n", "        except (Unavailable, asyncio.CancelledError):\n"),
+            ("import asyncio\n", "import asyncio\nfrom tidings.domain.errors import Unavailable\n"),
+        ),
+        (f"{HEARD}::test_what_is_folded_beside_something_that_cannot_be_spelt_is_not_remembered",),
+    ),
+    Mutant(
+        "what is written is spelt after the next has been folded",
+        HEAR,
+        (("            self._database.spell(folded),\n", "            folded,\n"),),
+        (f"{HEARD}::test_the_next_batch_is_folded_while_one_is_written_and_written_after_it",),
+    ),
+    Mutant(
+        "a batch is written beside the one that it was folded on",
+        HEAR,
+        (("            async with self._writing:\n", "            async with asyncio.Lock():\n"),),
+        (f"{HEARD}::test_the_next_batch_is_folded_while_one_is_written_and_written_after_it",),
+    ),
+    Mutant(
+        "two batches are folded at once",
+        HEAR,
+        (("            async with self._folding:\n", "            async with asyncio.Lock():\n"),),
+        (HEARD,),
+    ),
+    Mutant(
+        "a receipt that waits is heard after the one that follows it",
+        HEAR,
+        (("            keys += one.lookup_keys\n", "            pass\n"),),
+        ("flows/test_early_receipts.py",),
+    ),
+    Mutant(
+        "a receipt that comes again is heard again, the short way",
+        HEAR,
+        (("            if (key, fingerprint) not in seen:\n", "            if True:\n"),),
+        (f"{HEARD}::test_one_that_was_overtaken_holds_nobody_up_and_nothing_is_written_twice",),
+    ),
+    Mutant(
+        "a receipt goes before the refusal that came with it",
+        HEAR,
+        (("match if match and match.key not in unusual else None", "match if match else None"),),
+        (f"{HEARD}::test_parts_that_fare_differently_are_told_in_the_order_they_were_heard",),
+    ),
+    Mutant(
+        "a courier remembers everything",
+        "flows/recent.py",
+        (("        while len(self._held) > self._most:\n", "        while False:\n"),),
+        (f"{HEARD}::test_a_courier_with_a_short_memory_hears_as_well",),
+    ),
+    Mutant(
+        "a claim writes no intent",
+        OUTBOX,
+        (("    from taken)\n", "    from taken where false)\n"),),
+        (f"{MAIN_JOB}::test_a_message_is_accepted_handed_over_delivered_charged_and_reported_once",),
+    ),
+    Mutant(
+        "a claim waits for what another one takes",
+        OUTBOX,
+        (("        for update skip locked) as o),\nchosen", "        for update) as o),\nchosen"),),
+        (f"{SENDING}::test_a_claim_passes_over_what_another_one_is_just_taking",),
+    ),
+    Mutant(
+        "a claim does not mind what another one takes",
+        OUTBOX,
+        (("        for update skip locked) as o),\nchosen", "        ) as o),\nchosen"),),
+        (f"{SENDING}::test_a_claim_passes_over_what_another_one_is_just_taking",),
+    ),
+    Mutant(
+        "an account takes others' shares of a claim",
+        OUTBOX,
+        (("limit greatest($7::integer / sharing.sharers, 1)", "limit $7"),),
+        (f"{HAND_OVER}::test_one_accounts_campaign_does_not_hold_up_anothers_messages",),
+    ),
+    Mutant(
+        "codes wait for their turn among campaigns",
+        OUTBOX,
+        (("order by lane, turn, place limit $7", "order by turn, lane desc, place limit $7"),),
+        (f"{HAND_OVER}::test_codes_go_before_everything_else",),
+    ),
+    Mutant(
+        "a claim begins with the same accounts each time",
+        OUTBOX,
+        (("served={lane: last or 0 for lane, last in lanes.items()}", "served=dict.fromkeys(lanes, 0)"),),
+        (f"{HAND_OVER}::test_more_accounts_than_share_a_claim_all_have_their_turn",),
+    ),
+    Mutant(
+        "a part that is queued again goes out as if it were new",
+        OUTBOX,
+        (("attempt = 1 and part = 0 and parts = 1 as", "attempt = 1 and parts = 1 as"),),
+        (f"{RECEIPTS}::test_a_part_that_has_arrived_is_not_sent_again_while_its_message_is_open",),
+    ),
+    Mutant(
+        "nobody says at which prices an order was judged",
+        ACCEPT,
+        (("        judge.new.version = catalog.version\n", ""),),
+        (f"{REMEMBERED}::test_a_price_that_has_changed_is_the_price",),
+    ),
+    Mutant(
+        "nobody is told that he was refused by an account that is remembered",
+        ACCEPT,
+        (("judge.refused or ", ""),),
+        (f"{CALLED_BACK}::test_a_message_refused_as_it_is_taken_is_told_too",),
+    ),
+    Mutant(
+        "a callback in hand is claimed again",
+        CALLBACKS,
+        (("          and (c.leased_until is null or c.leased_until <= $4)\n", ""),),
+        (f"{CALLED_BACK}::test_a_claim_is_a_lease_that_ends_with_its_holder",),
+    ),
+    Mutant(
+        "two senders take the same callbacks",
+        CALLBACKS,
+        (("        for no key update skip locked) found\n", "        ) found\n"),),
+        (f"{CALLBACK_RACES}::test_two_senders_share_no_callback_and_none_waits_for_the_other",),
+    ),
+    Mutant(
+        "a sender waits for what another one takes",
+        CALLBACKS,
+        (("        for no key update skip locked) found\n", "        for no key update) found\n"),),
+        (f"{CALLBACK_RACES}::test_two_senders_share_no_callback_and_none_waits_for_the_other",),
+    ),
+    Mutant(
+        "what was told is told again because another sender has claimed it meanwhile",
+        CALLBACKS,
+        (
+            (
+                "await self._told(DELIVERED_IN_PLACE, placed, PLACED, at) < len(rows):",
+                "not await self._told(DELIVERED_IN_PLACE, placed, PLACED, at) and False:",
+            ),
+        ),
+        (f"{CALLED_BACK}::test_what_was_told_after_another_had_claimed_it_is_not_told_once_more",),
+    ),
+    Mutant(
+        "whatever stands where a told callback stood is taken for it",
+        CALLBACKS,
+        (("      and (c.message_id, c.number) is not distinct from (n.message_id, n.number)\n", ""),),
+        (f"{CALLED_BACK}::test_what_stands_where_a_callback_stood_is_not_taken_for_it",),
+    ),
+    Mutant(
+        "a correction overtakes the first word",
+        CALLBACKS,
+        (
+            (
+                "          and b.message_id = r.message_id and b.number = 1 and b.leased_until > $4",
+                "          and b.message_id = r.message_id and b.number = 1 and b.leased_until > $4 and false",
+            ),
+        ),
+        (f"{CALLED_BACK}::test_a_correction_waits_for_what_it_corrects",),
+    ),
+    Mutant(
+        "a correction overtakes what was tried in vain before",
+        CALLBACKS,
+        (
+            (
+                "          and b.number < c.number and b.leased_until > $4",
+                "          and b.number < c.number and b.leased_until > $4 and false",
+            ),
+        ),
+        (f"{CALLED_BACK}::test_a_correction_waits_for_what_it_corrects",),
+    ),
+    Mutant(
+        "what has been corrected is told after its correction",
+        "flows/callbacks.py",
+        (("if one.number < reports:", "if False:"),),
+        (f"{CALLED_BACK}::test_what_is_corrected_before_it_was_told_is_told_once_and_not_after_its_pause",),
     ),
 )

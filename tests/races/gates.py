@@ -54,12 +54,12 @@ async def race(
             await asyncio.wait([first, arriving], return_when=asyncio.FIRST_COMPLETED)
             assert one.reached.is_set(), f"the flow ended before {at}: {first}"
             second = asyncio.create_task(other)
-            waited = await _waits(world, second)
+            waited = await waits(world, second)
             one.opened.set()
             return await first, await second, waited
 
 
-async def _waits(world: World, second: asyncio.Task[Any]) -> bool:
+async def waits(world: World, second: asyncio.Task[Any]) -> bool:
     """Whether a flow comes to wait for a lock before it ends."""
     while not second.done():
         if await world.sql.fetchval(WAITING):

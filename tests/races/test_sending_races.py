@@ -1,7 +1,9 @@
 """Orders, claims, answers and recovery, two at a time."""
 
+import asyncio
+
 import pytest
-from gates import race
+from gates import WITHIN_S, race, waits
 
 from tidings.app.house import House
 from tidings.domain.errors import Fault
@@ -88,6 +90,19 @@ async def test_two_couriers_claim_different_messages_and_none_waits_for_the_othe
     first, second, waited = await race(ring, ring.dispatcher().take(1), rival.take(30), at=at)
     assert sorted(taken(first) + taken(second)) == wanted and not waited
     assert taken(first)
+
+
+async def test_a_claim_passes_over_what_another_one_is_just_taking(ring):
+    wanted = await sent(ring, "a", "b", "c")
+    rival = await ring.database.connect()
+    async with asyncio.timeout(WITHIN_S):
+        async with rival.transaction():
+            await rival.execute("select from outbox where message_id = $1 for update", wanted[0])
+            taking = asyncio.create_task(ring.take())
+            waited = await waits(ring, taking)
+        pairs = await taking
+    await rival.close()
+    assert [flight.message_id for flight, _ in pairs] == wanted[1:] and not waited
 
 
 async def test_a_message_that_two_routes_lose_at_once_goes_to_the_next_one_once(ring):
