@@ -12,7 +12,7 @@ from tidings.domain.order import NO_EXTRAS, Dialect, Extras
 from tidings.domain.status import FINAL
 from tidings.flows.records import Key, OwnKey
 from tidings.store.deliveries import standing_as, standing_of
-from tidings.store.rows import Rows, columns
+from tidings.store.rows import Rows, columns, literal
 
 # What is written and waits for its answer is noted with that; until then the intent tells of it.
 STATE = """case when d.state < 'sending' and exists (
@@ -48,10 +48,10 @@ MESSAGE_TABLES = f"{DELIVERY}{TASK}{ACCOUNT}"
 
 # An id belongs to one account only; a pair that was not asked for is left out by whoever asked.
 ASKED_BY_ID = """
-from (select * from message where account_id = any($1::integer[]) and id = any($2::bigint[]) offset 0) m"""
+from (select * from message where account_id = any($1::text::integer[]) and id = any($2::text::bigint[]) offset 0) m"""
 
 ASKED_BY_KEY = """
-from unnest($1::integer[], $2::key_kind[], $3::text[]) as wanted (account_id, kind, key)
+from unnest($1::text::integer[], $2::text::key_kind[], $3::text[]) as wanted (account_id, kind, key)
 cross join lateral (
     select message_id from external_key
     where account_id = wanted.account_id and kind = wanted.kind and key = wanted.key offset 0) k
@@ -71,7 +71,7 @@ select t.account_id, t.id, t.dialect, t.bulk_key, t.name, t.validity_s, t.create
        a.currency, m.sender, m.text, m.price as asked, c.handed_over, c.waiting, c.sent, c.delivered, c.expired,
        c.undeliverable, c.rejected, c.unknown, c.price, d.state::text, d.reason, d.stage::text, d.confirmation::text,
        d.inferred, d.network_error, d.sent_at, d.held, d.charged, (select version from catalog) as catalog_version
-from (select * from task where account_id = any($1::integer[]) and id = any($2::bigint[]) offset 0) t
+from (select * from task where account_id = any($1::text::integer[]) and id = any($2::text::bigint[]) offset 0) t
 cross join lateral (select * from account where id = t.account_id offset 0) a
 cross join lateral (select * from message where account_id = t.account_id and id = t.id + 1 offset 0) m
 left join lateral (
@@ -102,29 +102,29 @@ class LookupRows(Rows):
 
     async def messages_by_id(self, keys: Sequence[Key]) -> dict[Key, Message]:
         """The messages of these keys that exist; and of those accounts some others of these ids."""
-        rows = await self._connection.fetch(BY_ID, *columns(keys, 2))
+        rows = await self._connection.fetch(BY_ID, *_asked(keys))
         return {(row["account_id"], row["id"]): message_of(row) for row in rows}
 
     async def messages_by_key(self, keys: Sequence[OwnKey]) -> dict[OwnKey, Message]:
         """The messages of customers' own keys that exist."""
-        rows = await self._connection.fetch(BY_KEY, *columns(keys, 3))
+        rows = await self._connection.fetch(BY_KEY, *_asked_by_key(keys))
         return {(row["account_id"], row["kind"], row["key"]): message_of(row) for row in rows}
 
     async def progress_by_id(self, keys: Sequence[Key]) -> tuple[dict[Key, Progress], int | None]:
         """How far these messages are, as `messages_by_id`; and the catalog's version at that, if there is one."""
-        rows = await self._connection.fetch(PROGRESS_BY_ID, *columns(keys, 2))
+        rows = await self._connection.fetch(PROGRESS_BY_ID, *_asked(keys))
         found = {(row[0], row[1]): progress_of(row) for row in rows}
         return found, rows[0]["catalog_version"] if rows else None
 
     async def progress_by_key(self, keys: Sequence[OwnKey]) -> tuple[dict[OwnKey, Progress], int | None]:
         """How far the messages of customers' own keys are; and the version, as above."""
-        rows = await self._connection.fetch(PROGRESS_BY_KEY, *columns(keys, 3))
+        rows = await self._connection.fetch(PROGRESS_BY_KEY, *_asked_by_key(keys))
         found = {(row[0], row["kind"], row["key"]): progress_of(row) for row in rows}
         return found, rows[0]["catalog_version"] if rows else None
 
     async def tasks_by_id(self, keys: Sequence[Key]) -> tuple[dict[Key, Task], int | None]:
         """The tasks of these keys that exist, with their counters; and the version, as above."""
-        rows = await self._connection.fetch(TASKS, *columns(keys, 2))
+        rows = await self._connection.fetch(TASKS, *_asked(keys))
         found = {(row["account_id"], row["id"]): _task(row) for row in rows}
         return found, rows[0]["catalog_version"] if rows else None
 
@@ -148,6 +148,17 @@ class LookupRows(Rows):
         """The secrets of this installation: for tokens, and for generated ids."""
         row = await self._connection.fetchrow(INSTALLATION)
         return row["token_secret"], row["id_secret"]
+
+
+def _asked(keys: Sequence[Key]) -> list[str]:
+    """Account ids and ids."""
+    return [literal(column) for column in columns(keys, 2)]
+
+
+def _asked_by_key(keys: Sequence[OwnKey]) -> tuple[str, str, list[str]]:
+    """Account ids, kinds and keys."""
+    accounts, kinds, words = columns(keys, 3)
+    return literal(accounts), literal(kinds), words
 
 
 def shown_price(row: asyncpg.Record, asked: Units) -> Units:

@@ -30,6 +30,11 @@ def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
+def literal(column: Sequence[object]) -> str:
+    """An array of numbers or of our own words, for `$1::text::bigint[]`."""
+    return f"{{{','.join(map(str, column))}}}"
+
+
 def fields(*spelt: str) -> Fields:
     """Columns as `name type`."""
     return tuple((name, kind) for name, _, kind in (one.partition(" ") for one in spelt))
