@@ -142,6 +142,15 @@ async def test_parts_that_fare_differently_are_told_in_the_order_they_were_heard
     assert await check(world.sql) == []
 
 
+async def test_a_receipt_is_told_after_the_refusal_of_another_part_that_came_with_it(world):
+    recent = Recent()
+    (first, _), (second, part) = await handed_over(world, recent, text="x" * 200)
+    await world.hearer(recent)([world.answer(second, Taken("up2"))], [])
+    await world.hearer(recent)([world.answer(first, NO_SENDER)], receipts(world, ("up2", part, "DELIVRD")))
+    assert (await kinds(world, first.message_id))[-2:] == ["refused", "receipt"]
+    assert await check(world.sql) == []
+
+
 async def test_the_late_answer_of_a_submission_in_doubt_is_heard_beside_others(world):
     recent = Recent()
     (lost, _), (other, _) = await handed_over(world, recent, count=2)
@@ -292,7 +301,7 @@ async def test_the_next_batch_is_folded_while_one_is_written_and_written_after_i
     [(flight, part)] = await handed_over(world, recent)
     hear = world.hearer(recent)
     gate, reached, folded = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    keep = recent.keep
+    keep, passed = recent.keep, []
 
     def watched(rows, taken):
         keep(rows, taken)
@@ -302,6 +311,7 @@ async def test_the_next_batch_is_folded_while_one_is_written_and_written_after_i
     monkeypatch.setattr(recent, "keep", watched)
 
     async def hold(point):
+        passed.append(point)
         if point is Point.HEARD_FOLDED and not reached.is_set():
             reached.set()
             await gate.wait()
@@ -321,6 +331,20 @@ async def test_the_next_batch_is_folded_while_one_is_written_and_written_after_i
         points.arm(None)
     assert await kinds(world, flight.message_id) == ["accepted", "written", "answered", "receipt"]
     assert await world.sql.fetchval("select count(*) from orphan") == 0
+    assert passed == [Point.HEARD_FOLDED, Point.HEARD_WRITTEN] * 2, "neither had to be weighed anew"
+    assert await check(world.sql) == []
+
+
+async def test_what_was_heard_first_is_told_first_although_something_beside_it_has_to_be_looked_up(world):
+    recent = Recent()
+    (one, first), (two, second) = await handed_over(world, recent, count=2)
+    hear = world.hearer(recent)
+    await hear([world.answer(one, Taken("up1"))], [])
+    await world.hearer(Recent())([world.answer(two, Taken("up2"))], [])
+    failed = receipts(world, ("up1", first, "UNDELIV"), ("up2", second, "DELIVRD"))
+    await asyncio.gather(hear([], failed), hear([], receipts(world, ("up1", first, "DELIVRD"))))
+    log = await world.gateway.timeline(world.account_id, one.message_id)
+    assert [line.word for line in log if line.kind == "receipt"] == ["UNDELIV", "DELIVRD"]
     assert await check(world.sql) == []
 
 

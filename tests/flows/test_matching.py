@@ -1,5 +1,6 @@
 """Which submission a receipt belongs to, and what long messages and refusals make of it."""
 
+from msgspec.structs import replace
 from test_main_job import send
 
 from tidings.domain.evidence import Kind
@@ -33,8 +34,7 @@ async def test_an_id_that_came_back_belongs_to_the_message_with_the_same_recipie
 
 async def test_a_receipt_to_nobody_we_know_is_kept_and_matched_by_nothing(world):
     answer, parts = await submitted(world, "380972000001")
-    stranger = world.receipt("38601fa", parts[0], "DELIVRD")
-    object.__setattr__(stranger, "recipient", "380979999999")
+    stranger = replace(world.receipt("38601fa", parts[0], "DELIVRD"), recipient="380979999999")
     await receive(world, stranger, keys=["38601fa"])
     assert (await world.message(answer.rows[0].id)).standing.state is State.SENT
     assert await world.sql.fetchval("select count(*) from orphan") == 1

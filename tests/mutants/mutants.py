@@ -557,7 +557,9 @@ MUTANTS = (
         "two batches are folded at once",
         HEAR,
         (("            async with self._folding:\n", "            async with asyncio.Lock():\n"),),
-        (HEARD,),
+        (
+            f"{HEARD}::test_what_was_heard_first_is_told_first_although_something_beside_it_has_to_be_looked_up",
+        ),
     ),
     Mutant(
         "a receipt that waits is heard after the one that follows it",
@@ -575,7 +577,7 @@ MUTANTS = (
         "a receipt goes before the refusal that came with it",
         HEAR,
         (("match if match and match.key not in unusual else None", "match if match else None"),),
-        (f"{HEARD}::test_parts_that_fare_differently_are_told_in_the_order_they_were_heard",),
+        (f"{HEARD}::test_a_receipt_is_told_after_the_refusal_of_another_part_that_came_with_it",),
     ),
     Mutant(
         "a courier remembers everything",
