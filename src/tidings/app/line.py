@@ -28,9 +28,10 @@ PAUSE_S = 1.0
 
 MAX_BATCH = 1_000
 
-APART_S = 0.02
-"""In a busy time claims are this much apart, and so are writes of what a carrier said: either costs as much as forty
-messages in it. In a quiet time nothing waits."""
+CROWD = 16
+GATHER_S = 0.02
+"""A claim, or a write of what a carrier said, costs as much as forty messages in it: where the last one had a crowd,
+the next one waits for more. A carrier with a small window says nothing more before it is answered: it is not kept."""
 
 MAX_LATE = 10_000
 """Submissions without an answer that are still remembered for a late one."""
@@ -66,8 +67,9 @@ class Line:
         self._answers: deque[Answer] = deque()
         self._answered = asyncio.Event()
         self._heard_at: datetime | None = None
+        self._crowded = False  # the last that was written down
         self._receipts: Batcher[list[Incoming], list[Exception | None]] = Batcher(
-            self._store, max_weight=MAX_BATCH, weigh=len, apart_s=APART_S, lanes=2
+            self._store, max_weight=MAX_BATCH, weigh=len, gather=self._gather, lanes=2
         )
 
     def receipts(self, receipts: Sequence[Receipt]) -> asyncio.Future[list[Exception | None]]:
@@ -100,6 +102,10 @@ class Line:
             asyncio.get_running_loop().call_soon(self._turn_over)
         return self._heard_at
 
+    async def _gather(self) -> None:
+        if self._crowded:
+            await asyncio.sleep(GATHER_S)
+
     def _turn_over(self) -> None:
         self._heard_at = None
 
@@ -131,13 +137,13 @@ class Line:
     async def _hand_over(self, held: asyncio.Event) -> None:
         """What is due goes out as the connector has room. `held`: our courier number is ours."""
         loop = asyncio.get_running_loop()
-        next_at = 0.0
+        next_at, crowded = 0.0, False
         while True:
-            if (rest_s := next_at - loop.time()) > 0:
+            if crowded and (rest_s := next_at - loop.time()) > 0:
                 await asyncio.sleep(rest_s)
-            next_at = loop.time() + APART_S
             await held.wait()
             await self._connector.wait_room()
+            next_at = loop.time() + GATHER_S
             self.wake.clear()
             room = min(self._connector.room, self._claim_limit)
             try:
@@ -150,6 +156,7 @@ class Line:
                 self._write(one)
             if not handovers:
                 await self._sleep_until_woken()
+            crowded = len(handovers) > CROWD
 
     def _write(self, handover: Handover) -> None:
         """Give one message's parts to the connector; `answered` hears what came of each."""
@@ -191,6 +198,7 @@ class Line:
         Answers are kept until they are recorded, whatever happens.
         """
         answers = [self._answers.popleft() for _ in range(min(len(self._answers), MAX_BATCH))]
+        self._crowded = len(answers) + sum(map(len, groups)) > CROWD
         try:
             told = iter(await self._store_all(answers, [one for group in groups for one in group]))
         except BaseException:

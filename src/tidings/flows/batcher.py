@@ -83,12 +83,14 @@ class Batcher(Generic[Item, Result]):
         weigh: Callable[[Item], int] = lambda _: 1,
         lanes: int = 1,
         apart_s: float = 0.0,
+        gather: Callable[[], Awaitable[None]] | None = None,
         patience_s: float = 30.0,
     ) -> None:
         """`max_weight` bounds one batch (a heavier single item goes alone), `max_waiting` the queue.
 
         `lanes` is how many batches may be under way at a time, `apart_s` the least time between the beginnings of
-        two batches, `patience_s` how long an item may wait for its batch to begin.
+        two batches, `gather` is waited for before each one is taken, `patience_s` how long an item may wait for its
+        batch to begin.
         """
         self._run = run
         self._max_weight = max_weight
@@ -100,6 +102,7 @@ class Batcher(Generic[Item, Result]):
         self._weight = 0
         self._lanes = lanes
         self._apart_s = apart_s
+        self._gather = gather
         self._next_at = 0.0  # the loop's time before which no batch begins
         self._workers: set[asyncio.Task[None]] = set()
         self._starting = False  # a worker that has not taken its first batch: it takes what comes meanwhile
@@ -153,6 +156,8 @@ class Batcher(Generic[Item, Result]):
             while self._waiting:
                 if self._apart_s:
                     await self._keep_apart()
+                if self._gather is not None:
+                    await self._gather()
                 await self._run_one(self._next_batch())
         finally:
             self._workers.discard(worker)
