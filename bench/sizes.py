@@ -27,9 +27,9 @@ class Sizes:
     """Of one run of a row; every row is run `runs` times after a warm-up."""
 
     runs: int = 3
-    singles: int = 5_000  # messages in requests of their own
-    bulk: int = 10_000  # recipients in requests of up to BULK_OF
-    questions: int = 6_000
+    singles: int = 8_000  # messages in requests of their own
+    bulk: int = 20_000  # recipients in requests of up to BULK_OF
+    questions: int = 10_000
     connections: int = 64
     readers: int = 2  # that drain reports at the same time
     warm_up: int = 500

@@ -586,6 +586,12 @@ MUTANTS = (
         (f"{HEARD}::test_a_courier_with_a_short_memory_hears_as_well",),
     ),
     Mutant(
+        "a courier remembers all that has ended",
+        "flows/recent.py",
+        (("        while len(self._ended) > self._most // ENDED_PART + 1:\n", "        while False:\n"),),
+        (f"{HEARD}::test_a_courier_with_a_short_memory_hears_as_well",),
+    ),
+    Mutant(
         "a claim writes no intent",
         OUTBOX,
         (("    from taken)\n", "    from taken where false)\n"),),

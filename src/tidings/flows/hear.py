@@ -127,11 +127,12 @@ class Hear:
 
     async def _held(self, keys: Set[Key]) -> dict[Key, Held]:
         """The deliveries as they are remembered, else as they stand now; not locked."""
-        missing = {key for key in keys if self._recent.held(key) is None}
+        held = {key: known for key in keys if (known := self._recent.held(key)) is not None}
+        missing = keys - held.keys()
         if missing:
             async with self._database.reading() as tx:
-                self._recent.keep(await tx.deliveries(missing))
-        return {key: held for key in keys if (held := self._recent.held(key)) is not None}
+                held |= await tx.deliveries(missing)
+        return held
 
     def _folded(
         self,
