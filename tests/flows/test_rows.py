@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tidings.domain.status import State
 from tidings.store.database import PostgresDatabase
-from tidings.store.rows import fields, insertion, table
+from tidings.store.rows import fields, table
 
 FIELDS = fields(
     "id bigint",
@@ -52,17 +52,6 @@ async def test_rows_come_back_as_they_were(sql, batch):
     rows = [(number, *one) for number, one in enumerate(batch)]
     selection, values = table(rows, FIELDS)
     assert [tuple(row) for row in await sql.fetch(f"{selection}", *values)] == rows
-
-
-@pytest.mark.asyncio(loop_scope="module")
-async def test_rows_are_added_to_a_table(sql):
-    await sql.execute("create temporary table kept (yes boolean, id bigint)")
-    statement, values = insertion("kept", [(1, True), (2, None)], fields("id bigint", "yes boolean"))
-    await sql.execute(statement, *values)
-    assert [tuple(row) for row in await sql.fetch("select id, yes from kept order by id")] == [
-        (1, True),
-        (2, None),
-    ]
 
 
 def test_what_all_rows_agree_in_is_said_once():

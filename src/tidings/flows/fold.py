@@ -1,7 +1,8 @@
 """Evidence in, and everything that moves with the status out: the one place where a status is written.
 
-In one transaction, under the deliveries' locks: the evidence is appended, the deliveries folded, counters moved,
-holds settled, reports and callbacks owed. Whoever learns something about messages calls this and nothing else.
+The evidence is appended, the deliveries folded, counters moved, holds settled, reports and callbacks owed: all of it is
+written in one statement, and over no version of a delivery but the one that was folded from. `fold` does it under the
+deliveries' locks; `folding` is its part in memory, which `flows.hear` writes without any.
 """
 
 from collections.abc import Mapping, Sequence

@@ -72,12 +72,7 @@ _DELIVERIES: Sheet[_Row] = Sheet(
     Column("confirmation", "delivery_confirmation", attrgetter("standing.confirmation")),
     Column("inferred", "boolean", attrgetter("standing.inferred")),
     Column("network_error", "integer", attrgetter("standing.network_error"), null=True),
-    Column(
-        "flags",
-        "text",
-        lambda row: ",".join(sorted(row.delivery.flags)) if row.delivery.flags else None,
-        null=True,
-    ),
+    Column("flags", "text", lambda row: _spell_flags(row.delivery.flags), null=True),
     *(
         Column(name, "timestamptz", attrgetter(f"delivery.{name}"), null=True)
         for name in (

@@ -56,13 +56,6 @@ def table(rows: Sequence[Sequence[Any]], of: Fields) -> tuple[str, list[Any]]:
     return _selection(of, tuple(varying)), values
 
 
-def insertion(into: str, rows: Sequence[Sequence[Any]], of: Fields) -> tuple[str, list[Any]]:
-    """The statement that adds rows to a table, and its arguments."""
-    selection, values = table(rows, of)
-    names = ", ".join(name for name, _ in of)
-    return f"insert into {into} ({names}) select {names} from {selection} as n", values
-
-
 @lru_cache(maxsize=1_000)
 def _selection(of: Fields, varying: tuple[bool, ...]) -> str:
     shown, arrays, names = [], [], []
