@@ -19,8 +19,8 @@ from tidings.dialects.bsg_one import words as bsg_one
 from tidings.dialects.bsg_v1 import words as bsg_v1
 from tidings.dialects.infobip import words as infobip
 from tidings.dialects.infobip.settings import Preferences
+from tidings.domain.delivery import Flag
 from tidings.domain.errors import REASON, Fault
-from tidings.domain.lifecycle import Flag
 from tidings.domain.message import Standing
 from tidings.domain.outcome import Next, Retries
 from tidings.domain.reason import Reason

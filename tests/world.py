@@ -16,7 +16,7 @@ from tidings.app.house import House
 from tidings.app.keys import create_key, create_password
 from tidings.app.served import served
 from tidings.connectors.smpp import words
-from tidings.domain.lifecycle import Delivery
+from tidings.domain.delivery import Delivery
 from tidings.domain.message import Message
 from tidings.domain.outcome import Next, Outcome, Refused, Taken, Unknown
 from tidings.domain.reason import Reason

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from tidings.console import cards, moments, words
 from tidings.console.timeline import FIRST, LAST, MAX_RAW, timeline
 from tidings.domain.bucket import Bucket
+from tidings.domain.delivery import Flag
 from tidings.domain.evidence import Evidence, Kind
-from tidings.domain.lifecycle import Flag
 from tidings.domain.message import Standing
 from tidings.domain.reason import Reason
 from tidings.domain.status import FINAL, Confirmation, Stage, State

@@ -16,8 +16,8 @@ from tidings.app.courier import Courier
 from tidings.connectors.sandbox.script import read_script
 from tidings.connectors.sandbox.settings import PASSWORD, IdForm, Settings
 from tidings.connectors.sandbox.smsc import SimulatedSmsc
+from tidings.domain.delivery import Flag
 from tidings.domain.evidence import Evidence, Kind
-from tidings.domain.lifecycle import Flag
 from tidings.domain.message import Standing
 from tidings.domain.replay import replay
 from tidings.domain.status import FINAL, State

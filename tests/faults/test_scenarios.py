@@ -9,8 +9,8 @@ from scene import HOUR_S, Opener, Scene, staged
 
 from tidings.connectors.sandbox.script import read_script, shipped
 from tidings.connectors.sandbox.settings import IdForm
+from tidings.domain.delivery import Flag
 from tidings.domain.evidence import Kind
-from tidings.domain.lifecycle import Flag
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
 

@@ -1,6 +1,6 @@
 """The whole way of one message, and of many."""
 
-from tidings.domain.lifecycle import Flag
+from tidings.domain.delivery import Flag
 from tidings.domain.message import ReportFilter
 from tidings.domain.order import Draft, OnFault, Order, Taken
 from tidings.domain.reason import Reason

@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 from test_main_job import send
 
+from tidings.domain.delivery import Flag
 from tidings.domain.evidence import Kind
-from tidings.domain.lifecycle import Flag
 from tidings.domain.outcome import Next, Refused, Taken, Unwritten
 from tidings.domain.reason import Reason
 from tidings.domain.status import State

@@ -14,8 +14,8 @@ from tidings.app.line import Line
 from tidings.connectors.smpp.words import ReceiptClass, Trust, refused
 from tidings.dialects.infobip import words as infobip
 from tidings.dialects.infobip.settings import Preferences
+from tidings.domain.delivery import Flag
 from tidings.domain.errors import Misconfigured, Unavailable
-from tidings.domain.lifecycle import Flag
 from tidings.domain.order import TrafficClass
 from tidings.domain.outcome import Taken, Unknown, Unwritten
 from tidings.domain.reason import Reason

@@ -8,7 +8,7 @@ from tidings.dialects.bsg_one import words as bsg_one
 from tidings.dialects.bsg_v1 import words as bsg_v1
 from tidings.dialects.infobip import words as infobip
 from tidings.dialects.infobip.settings import Preferences
-from tidings.domain.lifecycle import Flag
+from tidings.domain.delivery import Flag
 from tidings.domain.status import State
 from tidings.store import invariants
 

@@ -3,7 +3,7 @@
 from test_late_answers import THROTTLED, WRONG, resent
 from test_main_job import send
 
-from tidings.domain.lifecycle import Flag
+from tidings.domain.delivery import Flag
 from tidings.domain.outcome import Taken, Unknown
 from tidings.domain.status import State
 from tidings.store.invariants import check, ended

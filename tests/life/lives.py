@@ -12,9 +12,9 @@ from noted import PACKS, noted
 from outside import Carrier, Courier, Death, Deaths
 from world import WAITS, World
 
+from tidings.domain.delivery import Flag
 from tidings.domain.errors import Fault
 from tidings.domain.evidence import Kind
-from tidings.domain.lifecycle import Flag
 from tidings.domain.message import ReportFilter
 from tidings.domain.money import to_decimal
 from tidings.domain.order import Draft, Extras, OnFault, Order, Taken, TrafficClass

@@ -6,8 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidings.domain.lifecycle import Attempt
-from tidings.domain.part import Part
+from tidings.domain.delivery import Attempt, Part
 from tidings.domain.reason import Reason
 from tidings.domain.status import Confirmation, State
 from tidings.store.deliveries import spell_attempts

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from tidings.domain import lifecycle
 from tidings.domain.bucket import Bucket, bucket
+from tidings.domain.delivery import Delivery, Flag, Part
 from tidings.domain.evidence import Evidence, Kind
-from tidings.domain.lifecycle import Delivery, Flag, apply, begin
+from tidings.domain.lifecycle import apply, begin
 from tidings.domain.message import Standing
-from tidings.domain.part import Part
 from tidings.domain.reason import Reason
 from tidings.domain.replay import replay
 from tidings.domain.status import FINAL, Confirmation, Stage, State, Truth, all_of, any_of, truth

@@ -7,7 +7,7 @@ from tidings.console import words
 from tidings.console.row import Row
 from tidings.domain import money
 from tidings.domain.bucket import Bucket
-from tidings.domain.lifecycle import Flag
+from tidings.domain.delivery import Flag
 from tidings.domain.message import Message, Task
 from tidings.domain.status import FINAL, Stage, State
 

@@ -8,8 +8,9 @@ from datetime import datetime
 from tidings.console import moments, words
 from tidings.console.row import Row
 from tidings.domain import money
+from tidings.domain.delivery import Applied, Delivery, Flag
 from tidings.domain.evidence import Evidence
-from tidings.domain.lifecycle import Applied, Delivery, Flag, apply, begin
+from tidings.domain.lifecycle import apply, begin
 from tidings.domain.money import Units
 from tidings.domain.status import State
 

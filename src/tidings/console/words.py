@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from tidings.domain.delivery import Flag
 from tidings.domain.evidence import Evidence, Kind
-from tidings.domain.lifecycle import Flag
 from tidings.domain.message import Standing
 from tidings.domain.reason import Reason
 from tidings.domain.status import Confirmation, Stage, State, Truth, truth

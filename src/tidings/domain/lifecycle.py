@@ -6,14 +6,14 @@ database; the flows call it under a row lock and store the evidence and the new 
 """
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 import msgspec
 
 from tidings.domain import status
+from tidings.domain.delivery import Applied, Attempt, Delivery, Flag, Part
 from tidings.domain.evidence import Evidence, Kind
 from tidings.domain.message import Standing
-from tidings.domain.part import Part, move, standing_of, takes_back
+from tidings.domain.part import move, standing_of, takes_back
 from tidings.domain.reason import Reason
 from tidings.domain.status import Confirmation, State, Truth, truth
 
@@ -23,81 +23,14 @@ SETTLE_AFTER = timedelta(minutes=10)
 PLAUSIBLE = timedelta(minutes=15)
 """How far a provider's time may lie before the hand-over or after now and still be believed."""
 
-
-class Flag(StrEnum):
-    """Facts beside the status."""
-
-    POSSIBLE_DUPLICATE = "possible_duplicate"
-    UNCONFIRMED_SUBMIT = "unconfirmed_submit"
-    PARTIAL = "partial"
-    CORRECTED = "corrected"
-    ID_FORM_SUSPECT = "id_form_suspect"
-    UNTRUSTED_RECEIPT = "untrusted_receipt"
-
-
 CONFIRMATIONS = tuple(Confirmation)
 """From the weakest."""
 
 FLAGGING = frozenset({Kind.RESENT, Kind.HELD})
 """What happened that is always flagged."""
 
-
 CONFIRMING = frozenset({Kind.ANSWERED, Kind.REFUSED, Kind.RECEIPT})
 """What ends that a submission is unconfirmed."""
-
-
-class Attempt(msgspec.Struct, array_like=True, gc=False):
-    """One try to deliver a message over one route."""
-
-    connector: int
-    route: int
-    left_us: bool
-    parts: list[Part]
-    reference: int = 0  # joins the parts at the handset; kept for parts that are sent again
-    all_arrived: bool = (
-        False  # one receipt said so of every part, also of those whose answer is still waited for
-    )
-
-
-class Delivery(msgspec.Struct, gc=False):
-    """The folded state of one message."""
-
-    account_id: int
-    message_id: int
-    attempts: list[Attempt]
-    standing: Standing
-    version: int = 0  # evidence folded so far
-    flags: frozenset[Flag] = frozenset()
-    first_written_at: datetime | None = None
-    sent_at: datetime | None = None
-    delivered_at: datetime | None = None
-    done_at: datetime | None = None
-    report_at: datetime | None = None
-    read_at: datetime | None = None
-    negative_at: datetime | None = None  # when the first part became negative
-
-    @property
-    def state(self) -> State:
-        """The message's state."""
-        return self.standing.state
-
-    @property
-    def final(self) -> bool:
-        """Nothing more is waited for."""
-        return self.standing.state in status.FINAL
-
-    @property
-    def taken(self) -> bool:
-        """Whether the next hop took some part of it, or may have; what was only held may have been refused since."""
-        return any(part.taken for attempt in self.attempts for part in attempt.parts)
-
-
-class Applied(msgspec.Struct, frozen=True, gc=False):
-    """What one piece of evidence did."""
-
-    changed: bool  # the message's standing is another one now
-    contradiction: bool  # it claims what the part's state rules out, and was not obeyed
-    before: Standing
 
 
 def begin(accepted: Evidence, *, account_id: int, message_id: int) -> Delivery:

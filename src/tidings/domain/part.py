@@ -1,65 +1,13 @@
 """One part of a message on one route: where it stands, and how evidence moves it, also where it was sent twice."""
 
-from datetime import datetime
-
 import msgspec
 
 from tidings.domain import status
+from tidings.domain.delivery import TAKEN, Part
 from tidings.domain.evidence import UNWRITTEN, Evidence, Kind
 from tidings.domain.message import Standing
 from tidings.domain.reason import Reason
 from tidings.domain.status import Confirmation, Stage, State, Truth, truth
-
-DOWNSTREAM = frozenset(
-    {State.SENT, State.ENROUTE, State.AT_CARRIER, State.DELIVERED, State.READ, State.NO_RECEIPT}
-)
-"""States that only a part that was taken, or may have been taken, by the next hop can reach."""
-
-TAKEN = DOWNSTREAM - {State.NO_RECEIPT}
-"""The same, where a peer says so."""
-
-
-class Part(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
-    """Where one part stands."""
-
-    state: State
-    inferred: bool = False
-    reason: Reason | None = None
-    stage: Stage | None = None
-    confirmation: Confirmation = Confirmation.NONE
-    tries: int = 0  # submissions written
-    resent_after: int = 0  # queued again after a doubt about this submission; 0 = never
-    network_error: int | None = None
-    retries: int = 0  # refusals that count against the retry budget
-    arrived_at: datetime | None = None  # of one part of several: the last to arrive dates the message
-    first_failed: bool = (
-        False  # of two copies: not taken, or did not arrive, or closed by its carrier as unknown
-    )
-    second_failed: bool = False
-    verdict: Standing | None = None  # of the copy that failed while nothing was known of the other
-
-    def is_first_copy(self, try_no: int) -> bool:
-        """Whether a submission is the copy that was in doubt before the part was sent again."""
-        return 0 < try_no <= self.resent_after
-
-    @property
-    def may_arrive_unseen(self) -> bool:
-        """Its first copy is out there, and nothing is known of it."""
-        return self.resent_after > 0 and not self.first_failed
-
-    @property
-    def held(self) -> bool:
-        """It counts as sent because we say so: its answer never came."""
-        return self.state is State.SENT and self.inferred
-
-    @property
-    def taken(self) -> bool:
-        """Whether the next hop took it, or may have."""
-        if self.verdict is not None and (
-            self.verdict.stage is Stage.NETWORK or self.verdict.state in DOWNSTREAM
-        ):
-            return True
-        return self.state in DOWNSTREAM or self.stage is Stage.NETWORK
 
 
 def standing_of(part: Part) -> Standing:

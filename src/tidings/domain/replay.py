@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tidings.domain.delivery import Delivery
 from tidings.domain.evidence import Evidence
-from tidings.domain.lifecycle import Delivery, apply, begin
+from tidings.domain.lifecycle import apply, begin
 from tidings.domain.message import Standing
 
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from tidings.domain.lifecycle import Delivery
+from tidings.domain.delivery import Delivery
 from tidings.domain.money import Units
 from tidings.domain.status import Truth, truth
 

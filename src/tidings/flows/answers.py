@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from tidings.domain import routing
+from tidings.domain.delivery import Part
 from tidings.domain.evidence import UNWRITTEN, Evidence, Kind
 from tidings.domain.order import LANE
 from tidings.domain.outcome import Next, Outcome, Refused, Taken, Unknown, Unwritten
-from tidings.domain.part import Part
 from tidings.domain.reason import Reason
 from tidings.domain.status import Stage, State, Truth, truth
 from tidings.flows.catalog import CatalogCache

@@ -13,10 +13,9 @@ from operator import itemgetter
 
 import msgspec
 
+from tidings.domain.delivery import Delivery, Part
 from tidings.domain.evidence import Evidence, Kind
-from tidings.domain.lifecycle import Delivery
 from tidings.domain.order import LANE, TrafficClass
-from tidings.domain.part import Part
 from tidings.domain.reason import Reason
 from tidings.domain.status import PRE, State
 from tidings.domain.text import Alphabet, segment

@@ -10,8 +10,9 @@ from datetime import datetime
 
 from tidings.domain import settlement
 from tidings.domain.bucket import bucket
+from tidings.domain.delivery import Delivery
 from tidings.domain.evidence import Evidence
-from tidings.domain.lifecycle import SETTLE_AFTER, Delivery, apply
+from tidings.domain.lifecycle import SETTLE_AFTER, apply
 from tidings.domain.message import Standing
 from tidings.domain.money import Units
 from tidings.domain.status import FINAL, State

@@ -12,9 +12,9 @@ from enum import StrEnum
 
 import msgspec
 
+from tidings.domain.delivery import Delivery
 from tidings.domain.errors import Misconfigured
 from tidings.domain.evidence import Evidence, Kind
-from tidings.domain.lifecycle import Delivery
 from tidings.domain.receipt import Receipt
 from tidings.domain.status import PRE, Stage, State, Truth, truth
 from tidings.domain.text import segment

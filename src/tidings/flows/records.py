@@ -6,9 +6,9 @@ from typing import NamedTuple
 import msgspec
 
 from tidings.domain.bucket import Bucket
+from tidings.domain.delivery import Delivery
 from tidings.domain.errors import Fault
 from tidings.domain.evidence import Evidence
-from tidings.domain.lifecycle import Delivery
 from tidings.domain.message import Progress, Standing
 from tidings.domain.money import Units
 from tidings.domain.order import Caller, Dialect, TrafficClass

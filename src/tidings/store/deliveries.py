@@ -7,9 +7,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from tidings.domain.lifecycle import Attempt, Delivery, Flag
+from tidings.domain.delivery import Attempt, Delivery, Flag, Part
 from tidings.domain.message import Standing
-from tidings.domain.part import Part
 from tidings.domain.reason import Reason
 from tidings.domain.settlement import Plan
 from tidings.domain.status import Confirmation, Stage, State

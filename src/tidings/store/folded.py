@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from tidings.domain.lifecycle import Delivery, Flag
+from tidings.domain.delivery import Delivery, Flag
 from tidings.domain.message import Standing
 from tidings.flows.records import CounterMove, Folded, Held, Key, Overtaken, Spelt
 from tidings.store.accounts import balance_moves, ledger_entries

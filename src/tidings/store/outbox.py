@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import asyncpg
 import msgspec
 
-from tidings.domain.lifecycle import Delivery
+from tidings.domain.delivery import Delivery
 from tidings.domain.message import Standing
 from tidings.domain.order import TrafficClass
 from tidings.domain.status import State

@@ -8,8 +8,9 @@ import asyncpg
 import msgspec
 
 from tidings.domain import settlement
+from tidings.domain.delivery import Delivery
 from tidings.domain.evidence import Evidence, Kind
-from tidings.domain.lifecycle import Delivery, apply, begin
+from tidings.domain.lifecycle import apply, begin
 from tidings.domain.status import Truth, step, truth
 from tidings.flows.records import Held, Key
 from tidings.store.deliveries import FOLDED, held_of

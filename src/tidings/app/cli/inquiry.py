@@ -14,9 +14,9 @@ from tidings.console import moments, words
 from tidings.console.timeline import Step
 from tidings.console.timeline import timeline as retold
 from tidings.domain.bucket import Bucket
+from tidings.domain.delivery import Flag
 from tidings.domain.errors import Misconfigured
 from tidings.domain.evidence import Evidence
-from tidings.domain.lifecycle import Flag
 from tidings.domain.message import Message, Task
 from tidings.domain.money import plain
 from tidings.domain.source import source
