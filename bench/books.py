@@ -29,7 +29,8 @@ ALL_HANDED_OVER = """
 select not exists (select from outbox) and not exists (select from in_flight where doubt_since is null)"""
 ALL_CALLED_BACK = "select not exists (select from callback)"
 SOME = """
-select id, reference from message tablesample system ($3) where account_id = $1 order by random() limit $2"""
+select id, reference from message tablesample system ($3)
+where account_id = $1 and reference is not null order by random() limit $2"""
 SOME_TASKS = "select id from task where account_id = $1 and total > 1 order by random() limit $2"
 TABLE_SIZE = "select sum(greatest(reltuples, 0)) from pg_class where relname like 'message!_p%' escape '!'"
 SAMPLED = 20  # times as many rows are looked at as are wanted

@@ -14,7 +14,7 @@ from bench.load import BadRun
 from tidings.store import partitions
 
 LONGEST_PAST_DAYS = 80  # the vendors' lists go back three months
-IDS_PER_MESSAGE = 2  # a message that came alone has a task of its own
+IDS_PER_MESSAGE = 2  # a message that came alone is a task, too
 AT_LEAST = 1_000  # real messages to copy from
 TOGETHER = 20_000  # ids of one age: a bulk request is of one moment
 PACKED = {"callback_done", "report_pulled"}  # of the past nobody is called back
@@ -25,7 +25,7 @@ ID_COLUMNS = {"message_id", "task_id", "counted_task"}
 COLUMNS = """
 select attname, atttypid::regtype::text from pg_attribute
 where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = '' order by attnum"""
-RANGE = "select min(id), max(id + total), sum(total) from task where account_id = $1"
+RANGE = "select min(coalesce(task_id, id - 1)), max(id), count(*) from message where account_id = $1"
 START_AT = "update id_counter set next = greatest(next, $1) where name = 'id'"
 CHARGED = "select coalesce(sum(charged), 0), count(*) from delivery where account_id = $1 and message_id < $2"
 BOOK = """

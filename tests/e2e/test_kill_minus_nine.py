@@ -15,6 +15,7 @@ from customer import Customer, Handed, number_at, ordinary, reading
 from plant import BULK_POLL_S, Plant, running, until
 
 from tidings.domain.evidence import Kind
+from tidings.domain.ids import seal
 
 MANY = 10_000
 KILLED_WHEN_DELIVERED = (2_000, 6_000)
@@ -162,12 +163,13 @@ def _lost_on_the_wire(plant: Plant, received: list[Handed]) -> int:
     """Nobody was given a report twice, and those that nobody has are listed as handed out; how many."""
     assert len(received) == len(set(received)), "a report was handed out twice"
     rows = plant.sql(
-        "select m.message_key, m.recipient, r.number, exists (select from report_pulled p"
+        "select m.id, m.recipient, r.number, exists (select from report_pulled p"
         "  where p.account_id = r.account_id and r.message_id = any(p.message_ids)) as pulled"
         " from report r join message m on m.id = r.message_id and m.account_id = r.account_id"
     )
     assert {row["number"] for row in rows} == {1}, "each message has one report"
-    listed = {Handed(row["message_key"], int(row["recipient"])) for row in rows if row["pulled"]}
+    [[secret]] = plant.sql("select id_secret from installation")
+    listed = {Handed(seal(secret, row["id"]), int(row["recipient"])) for row in rows if row["pulled"]}
     assert len(listed) == len(rows), "each is handed out"
     assert set(received) <= listed
     return len(listed - set(received))

@@ -153,6 +153,11 @@ CALLED_ONCE = "a callback is owed, and owed once"
 BROKEN = [
     ("every task has its messages", "update task set total = total + 1 where total = 4"),
     (
+        "every task has its messages",
+        "insert into task (account_id, id, total, source, validity_s, created_at)"
+        " select account_id, id - 1, 1, 'rest', 60, now() from message where task_id is null limit 1",
+    ),
+    (
         "every message is counted in its day and its minute",
         "update message_count set messages = messages + 1 where width = 'day'",
     ),
@@ -307,10 +312,10 @@ BROKEN = [
     (CALLED_ONCE, "update delivery set callback_lane = null where reports = 0"),
     (
         "an id is one message",
-        "insert into message (account_id, id, task_id, reference, message_key, recipient, sender, text, parts, ucs2,"
-        " flash, traffic_class, price, created_at, expires_at)"
-        " select account_id + 1, id, task_id, reference, message_key, recipient, sender, text, parts, ucs2,"
-        " flash, traffic_class, price, created_at, expires_at from message limit 1",
+        "insert into message (account_id, id, task_id, dialect, test, recipient, sender, text, parts, ucs2, flash,"
+        " traffic_class, price, created_at, expires_at)"
+        " select account_id + 1, id, task_id, dialect, test, recipient, sender, text, parts, ucs2, flash,"
+        " traffic_class, price, created_at, expires_at from message limit 1",
     ),
     (
         "a key stands for the message that has it",

@@ -65,6 +65,14 @@ def parse(text: str) -> Number:
     return Number(digits, _country(digits, code))
 
 
+def country(number: str) -> str | None:
+    """The country of a number that somebody wrote; None for what is none, or has none."""
+    try:
+        return parse(number).country
+    except NumberFault:
+        return None
+
+
 def mask(number: str) -> str:
     """A number for logs: its first three and last two digits; what is too short to hide is all stars."""
     hidden = len(number) - 5

@@ -12,7 +12,7 @@ from tidings.domain.status import State
 
 
 class Dialect(StrEnum):
-    """Which API a message came in by."""
+    """Which API a message came in by. Its place in this list is what is stored: new ones come last."""
 
     BSG_V1 = "bsg_v1"
     BSG_ONE = "bsg_one"
@@ -91,6 +91,9 @@ class Extras(msgspec.Struct, frozen=True, omit_defaults=True):
 
 NO_EXTRAS = Extras()
 
+USUAL_SOURCE = "rest"
+"""Of an order that came in by an API."""
+
 
 class Draft(msgspec.Struct):
     """One recipient of an order, as the dialect understood it."""
@@ -119,7 +122,7 @@ class Order(msgspec.Struct):
     validity_s: int  # seconds, from acceptance or from `scheduled_for`
     bulk_key: str | None = None  # the customer's bulkId
     name: str | None = None  # campaign name
-    source: str = "rest"
+    source: str = USUAL_SOURCE
     scheduled_for: datetime | None = None  # aware UTC; None = now
     unique_recipients: bool = False  # a number twice in one order is a fault of the later one
     traffic_class: TrafficClass | None = None  # None = the account's default

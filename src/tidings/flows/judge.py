@@ -12,7 +12,17 @@ from tidings.domain import evidence, ids, web_address
 from tidings.domain.errors import REASON, Fault, Outdated, Refusal
 from tidings.domain.evidence import Evidence
 from tidings.domain.money import Units
-from tidings.domain.order import NO_EXTRAS, Account, Draft, Extras, OnFault, Order, Receipted, Taken
+from tidings.domain.order import (
+    NO_EXTRAS,
+    USUAL_SOURCE,
+    Account,
+    Draft,
+    Extras,
+    OnFault,
+    Order,
+    Receipted,
+    Taken,
+)
 from tidings.domain.routing import Offer
 from tidings.domain.status import Stage, State
 from tidings.domain.text import Segments
@@ -140,9 +150,8 @@ class Judge:
             raise Refusal(Fault.NO_CREDIT, detail="the account is closed")
         judged = self._judge_all(prepared)
         total = len(judged) - sum(isinstance(one, Fault) for one in judged)
-        bulk_key = order.bulk_key or ids.seal(self._secret, task_id)
-        common = self._common(order, task_id, total, bulk_key)
-        writing = _Writing(order, common, bulk_key)
+        common = self._common(order, task_id, judged, total)
+        writing = _Writing(order, common)
         rows: list[Taken | Fault] = []
         next_id = task_id
         for one in judged:
@@ -151,6 +160,7 @@ class Judge:
                 continue
             next_id += 1
             rows.append(self._message(one, writing, next_id))
+        bulk_key = order.bulk_key or ids.seal(self._secret, task_id)
         return Receipted(task_id, bulk_key, self._now, account.currency, rows)
 
     def _judge_all(self, prepared: Prepared) -> "list[_Judged | Fault]":
@@ -212,49 +222,44 @@ class Judge:
             return Fault.TARIFF_UNKNOWN
         return None if active else Fault.TARIFF_INACTIVE
 
-    def _common(self, order: Order, task_id: int, total: int, bulk_key: str) -> Common:
-        """What its messages agree in; with a task's row of its own where it is more than its only message."""
-        own_task = total > 1 or (total == 1 and (order.bulk_key is not None or order.name is not None))
-        common = Common(
-            order.caller.account.id,
-            task_id if own_task else None,
-            total > 1,
-            order.dialect,
-            order.source,
-            order.caller.test,
-            order.validity_s,
-            order.scheduled_for,
-        )
-        if own_task:
-            self.new.tasks.append(
-                NewTask(
-                    account_id=common.account_id,
-                    id=task_id,
-                    total=total,
-                    dialect=common.dialect,
-                    source=common.source,
-                    test=common.test,
-                    bulk_key=bulk_key,
-                    own_bulk_key=order.bulk_key is not None,
-                    name=order.name,
-                    validity_s=order.validity_s,
-                    scheduled_for=order.scheduled_for,
-                )
+    def _common(self, order: Order, task_id: int, judged: "Sequence[_Judged | Fault]", total: int) -> Common:
+        """What its messages agree in; with a task's row where it is more than its only message."""
+        account_id, test = order.caller.account.id, order.caller.test
+        if not total or (total == 1 and self._says_all(order, judged)):
+            return Common(account_id, None, False, order.dialect, test)
+        self.new.tasks.append(
+            NewTask(
+                account_id=account_id,
+                id=task_id,
+                total=total,
+                source=order.source,
+                bulk_key=order.bulk_key,
+                name=order.name,
+                validity_s=order.validity_s,
+                scheduled_for=order.scheduled_for,
             )
-        return common
+        )
+        return Common(account_id, task_id, total > 1, order.dialect, test)
+
+    def _says_all(self, order: Order, judged: "Sequence[_Judged | Fault]") -> bool:
+        """Whether the only message of an order says all that there is to say of the order."""
+        if order.bulk_key is not None or order.name is not None or order.source != USUAL_SOURCE:
+            return False
+        [draft] = [one.row.draft for one in judged if isinstance(one, _Judged)]
+        start = _later(draft.scheduled_for or order.scheduled_for, self._now)
+        return start == order.scheduled_for and (draft.validity_s or order.validity_s) == order.validity_s
 
     def _message(self, one: "_Judged", writing: "_Writing", message_id: int) -> Taken:
         """Put a message beside those of its kind."""
         row, draft, fault = one.row, one.row.draft, one.fault
         common = writing.common
-        generated = ids.seal(self._secret, message_id)
-        reference, own_reference = self._reference(draft, generated, common.account_id, kept=fault is None)
-        message_key = draft.message_key or generated
-        own_message_key = draft.message_key is not None and fault is None
+        reference, own_reference = self._reference(draft, common.account_id, kept=fault is None)
+        message_key = draft.message_key
+        own_message_key = message_key is not None and fault is None
         if not writing.manner_is_of(draft):
             writing.manner, writing.alike = self._manner(draft, writing.order), {}
         segments = row.segments
-        short = (id(one.offer), row.country, id(segments), own_reference, own_message_key, fault)
+        short = (id(one.offer), id(segments), own_reference, own_message_key, fault)
         alike = writing.alike.get(short)
         if alike is None:
             alike = writing.alike[short] = self._beside(one, writing, (own_reference, own_message_key))
@@ -263,11 +268,11 @@ class Judge:
         alike.message_keys.append(message_key)
         alike.recipients.append(row.recipient)
         alike.texts.append(draft.text)
-        alike.bulk_keys.append(writing.bulk_key)
+        made = ids.seal(self._secret, message_id)
         return Taken(
             message_id,
-            reference,
-            message_key,
+            reference or made,
+            message_key or made,
             row.recipient,
             len(segments.parts),
             one.price,
@@ -286,7 +291,6 @@ class Judge:
             len(segments.parts),
             one.price,
             one.billed,
-            one.row.country,
             *own,
             one.offer,
             one.fault,
@@ -309,16 +313,16 @@ class Judge:
             account.callback_each,
         )
 
-    def _reference(self, draft: Draft, generated: str, account_id: int, *, kept: bool) -> tuple[str, bool]:
-        """The message's reference, and whether it must be kept unique."""
+    def _reference(self, draft: Draft, account_id: int, *, kept: bool) -> tuple[str | None, bool]:
+        """The message's reference, and whether it must be kept unique; None: it is made of the id."""
         if draft.reference is not None:
             return draft.reference, kept
         key = draft.message_key
         if key is None or not kept or not _REFERENCE.match(key):
-            return generated, False
+            return None, False
         wanted = (account_id, "reference", key)
         if wanted in self.ledger.taken:
-            return generated, False
+            return None, False
         self.ledger.taken.add(wanted)
         return key, True
 
@@ -345,10 +349,10 @@ class _Judged(NamedTuple):
 class _Writing:
     """An order while its messages are put down one after the other: most are as the one before."""
 
-    __slots__ = ("_draft", "alike", "bulk_key", "common", "manner", "order")
+    __slots__ = ("_draft", "alike", "common", "manner", "order")
 
-    def __init__(self, order: Order, common: Common, bulk_key: str) -> None:
-        self.order, self.common, self.bulk_key = order, common, bulk_key
+    def __init__(self, order: Order, common: Common) -> None:
+        self.order, self.common = order, common
         self.manner: Manner
         self.alike: dict[tuple[object, ...], NewMessages] = {}  # of that manner, by what tells kinds apart
         self._draft: Draft | None = None

@@ -67,16 +67,13 @@ class Catalog(msgspec.Struct, frozen=True):
 
 
 class NewTask(NamedTuple):
-    """The row of a task of several messages, or of one that the customer named."""
+    """The row of a task: of several messages, or one that is more than its only message."""
 
     account_id: int
     id: int
     total: int
-    dialect: str
     source: str
-    test: bool
-    bulk_key: str
-    own_bulk_key: bool  # chosen by the customer: it is looked for
+    bulk_key: str | None  # chosen by the customer; None: made of the id
     name: str | None
     validity_s: int
     scheduled_for: datetime | None
@@ -86,13 +83,10 @@ class Common(NamedTuple):
     """What all messages of an order agree in."""
 
     account_id: int
-    task_id: int | None  # None: each is a task of its own, with the id before its own
+    task_id: int | None  # None: each came alone
     counted: bool  # the task keeps counters
     dialect: str
-    source: str
     test: bool
-    validity_s: int
-    scheduled_for: datetime | None
 
 
 class Manner(NamedTuple):
@@ -117,7 +111,6 @@ class Kind(NamedTuple):
     parts: int
     price: Units
     billed: Units  # 0 for test traffic and for what was refused
-    country: str | None
     own_reference: bool  # chosen by the customer: kept unique for ever
     own_message_key: bool
     offer: Offer  # where they wait (connector 0: nowhere)
@@ -129,11 +122,10 @@ class NewMessages(msgspec.Struct):
 
     accepted: Evidence
     ids: list[int] = []
-    references: list[str] = []
-    message_keys: list[str] = []
+    references: list[str | None] = []  # None: made of the id; so are the next
+    message_keys: list[str | None] = []
     recipients: list[str] = []
     texts: list[str] = []
-    bulk_keys: list[str] = []  # of those that are tasks of their own
     places: list[str] = []  # where the evidence is found again; the store's to fill in
 
 

@@ -6,21 +6,23 @@ from functools import lru_cache
 
 import asyncpg
 
+from tidings.domain.ids import seal
 from tidings.domain.message import Progress
 from tidings.flows.records import Key, News
 from tidings.store.deliveries import standing_of
-from tidings.store.lookups import DIALECTS, MESSAGE_TABLES, STATE, shown_price
-from tidings.store.rows import Rows
+from tidings.store.lookups import ACCOUNT, DELIVERY, SEALED_WITH, STATE, shown_price
+from tidings.store.rows import DIALECTS, Rows
 
 POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 NEWS = f"""
-select m.account_id, m.id, t.dialect, coalesce(m.extras ->> 'callback_url', a.callback_url), d.reports, m.reference,
-       m.recipient, a.currency, timestamptz_send(m.created_at), timestamptz_send(m.scheduled_for),
-       timestamptz_send(d.sent_at) as sent_at, timestamptz_send(d.report_at), m.price, t.test, d.held, d.charged,
-       {STATE}, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error
+select m.account_id, m.id, m.dialect, coalesce(m.extras ->> 'callback_url', a.callback_url), d.reports,
+       m.reference, m.recipient, a.currency, timestamptz_send(m.created_at), timestamptz_send(m.scheduled_for),
+       timestamptz_send(d.sent_at) as sent_at, timestamptz_send(d.report_at), m.price, m.test, d.held, d.charged,
+       {STATE}, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error,
+       case when m.reference is null then {SEALED_WITH} end as id_secret
 from (select * from message where account_id = any($1::text::integer[]) and id = any($2::text::bigint[]) offset 0) m
-{MESSAGE_TABLES}"""
+{DELIVERY}{ACCOUNT}"""
 
 
 class NewsRows(Rows):
@@ -47,7 +49,8 @@ def _news(row: asyncpg.Record) -> News:
         report_at, asked, *_
     ) = row  # fmt: skip
     progress = Progress(
-        *(message_id, reference, recipient, standing_of(row), shown_price(row, asked), currency),
+        *(message_id, reference or seal(row["id_secret"], message_id), recipient),
+        *(standing_of(row), shown_price(row, asked), currency),
         moment(created_at),
         scheduled_for and moment(scheduled_for),
         sent_at and moment(sent_at),

@@ -131,15 +131,15 @@ select id, held || ' instead of ' || messages_held from ({BOOKS}) as books where
 PRICES = """
 select d.account_id, d.message_id from delivery d
 join message m on m.account_id = d.account_id and m.id = d.message_id
-join task t on t.account_id = m.account_id and t.id = m.task_id
-where d.price <> case when t.test then 0 else m.price end"""
+where d.price <> case when m.test then 0 else m.price end"""
 
 COUNTED = """
 select d.account_id, d.message_id from delivery d
 join message m on m.account_id = d.account_id and m.id = d.message_id
-join task t on t.account_id = m.account_id and t.id = m.task_id
-left join task_counter c on c.account_id = t.account_id and c.task_id = t.id
-where d.counted_task is distinct from case when t.total > 1 then t.id end or (t.total > 1) <> (c.task_id is not null)"""
+left join task t on t.account_id = m.account_id and t.id = m.task_id
+left join task_counter c on c.account_id = m.account_id and c.task_id = coalesce(m.task_id, m.id - 1)
+where d.counted_task is distinct from case when t.total > 1 then t.id end
+   or (coalesce(t.total, 1) > 1) <> (c.task_id is not null)"""
 
 REPORTS_OWED = f"""
 select d.account_id, d.message_id, d.reports || ' noted, ' || count(r.number) || ' owed' from delivery d
@@ -212,7 +212,8 @@ where c.messages is distinct from m.messages or c.first_id > m.first_id or c.las
 
 HOMELESS = """
 select m.account_id, m.id from message m
-where not exists (select from task t where t.account_id = m.account_id and t.id = m.task_id)
+where m.task_id is not null
+      and not exists (select from task t where t.account_id = m.account_id and t.id = m.task_id)
    or not exists (select from delivery d where d.account_id = m.account_id and d.message_id = m.id)"""
 
 SHARED_IDS = """

@@ -6,13 +6,15 @@ import asyncpg
 import msgspec
 
 from tidings.domain.bucket import Bucket, bucket
+from tidings.domain.ids import seal
 from tidings.domain.message import Message, Progress, Task
 from tidings.domain.money import Units
-from tidings.domain.order import NO_EXTRAS, Dialect, Extras
+from tidings.domain.number import country
+from tidings.domain.order import NO_EXTRAS, USUAL_SOURCE, Extras
 from tidings.domain.status import FINAL
 from tidings.flows.records import Key, OwnKey
 from tidings.store.deliveries import standing_as, standing_of
-from tidings.store.rows import Rows, columns, literal
+from tidings.store.rows import DIALECTS, Rows, columns, literal
 
 # What is written and waits for its answer is noted with that; until then the intent tells of it.
 STATE = """case when d.state < 'sending' and exists (
@@ -20,18 +22,24 @@ STATE = """case when d.state < 'sending' and exists (
              where f.doubt_since is null)
          then 'sending' else d.state::text end as state"""
 
+VALIDITY_S = "extract(epoch from m.expires_at - coalesce(m.scheduled_for, m.created_at))::integer"
+
+# Keys that we made are not stored. This is asked for once in a statement, and only if it is wanted.
+SEALED_WITH = "(select id_secret from installation)"
+
 MESSAGE_FIELDS = f"""
-    m.account_id, m.id, m.task_id, t.dialect, t.source, t.test, t.bulk_key, m.message_key, m.reference, m.recipient,
-    m.sender, m.text, m.parts, m.price, m.country, m.created_at, m.scheduled_for, m.expires_at, m.extras,
-    extract(epoch from m.expires_at - coalesce(m.scheduled_for, m.created_at))::integer as validity_s,
+    m.account_id, m.id, coalesce(m.task_id, m.id - 1) as task_id, m.dialect, t.source, m.test, t.bulk_key,
+    m.message_key, m.reference, m.recipient, m.sender, m.text, m.parts, m.price, m.created_at, m.scheduled_for,
+    m.expires_at, m.extras, {SEALED_WITH} as id_secret,
+    {VALIDITY_S} as validity_s,
     a.currency, {STATE}, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held,
     d.charged, d.sent_at, d.delivered_at, d.done_at, d.report_at, d.read_at, d.reports, d.flags"""
 
-# Only test traffic costs less than it was priced at: what it is need not be looked up in its task.
 PROGRESS_FIELDS = f"""
-    m.account_id, m.id, d.price <> m.price as test, m.reference, m.recipient, m.price, m.created_at, m.scheduled_for,
+    m.account_id, m.id, m.test, m.reference, m.recipient, m.price, m.created_at, m.scheduled_for,
     a.currency, {STATE}, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held, d.charged,
-    d.sent_at, d.report_at, (select version from catalog) as catalog_version"""
+    d.sent_at, d.report_at, case when m.reference is null then {SEALED_WITH} end as id_secret,
+    (select version from catalog) as catalog_version"""
 
 # `offset 0` makes each of these a question of its own, asked for one row after the other by the table's key, whatever
 # the planner thinks of the tables' sizes.
@@ -40,7 +48,7 @@ DELIVERY, TASK, ACCOUNT = (
 cross join lateral (
     select * from delivery where account_id = m.account_id and message_id = m.id offset 0) d""",
     """
-cross join lateral (select * from task where account_id = m.account_id and id = m.task_id offset 0) t""",
+left join lateral (select * from task where account_id = m.account_id and id = m.task_id offset 0) t on true""",
     """
 cross join lateral (select * from account where id = m.account_id offset 0) a""",
 )
@@ -65,34 +73,41 @@ PROGRESS_BY_KEY = (
     f"select {PROGRESS_FIELDS}, wanted.kind::text, wanted.key {ASKED_BY_KEY} {DELIVERY} {ACCOUNT}"
 )
 
-# A task of one message keeps no counters: they are that message's standing.
-TASKS = """
-select t.account_id, t.id, t.dialect, t.bulk_key, t.name, t.validity_s, t.created_at, t.scheduled_for, t.total, t.test,
+# Asked for by its first message. A task of one message keeps no counters: they are that message's standing.
+TASKS = f"""
+select m.account_id, m.id - 1 as id, m.dialect, t.bulk_key, t.name,
+       coalesce(t.validity_s, {VALIDITY_S}) as validity_s, m.created_at,
+       case when t.id is null then m.scheduled_for else t.scheduled_for end as scheduled_for,
+       coalesce(t.total, 1) as total, m.test,
        a.currency, m.sender, m.text, m.price as asked, c.handed_over, c.waiting, c.sent, c.delivered, c.expired,
        c.undeliverable, c.rejected, c.unknown, c.price, d.state::text, d.reason, d.stage::text, d.confirmation::text,
-       d.inferred, d.network_error, d.sent_at, d.held, d.charged, (select version from catalog) as catalog_version
-from (select * from task where account_id = any($1::text::integer[]) and id = any($2::text::bigint[]) offset 0) t
-cross join lateral (select * from account where id = t.account_id offset 0) a
-cross join lateral (select * from message where account_id = t.account_id and id = t.id + 1 offset 0) m
+       d.inferred, d.network_error, d.sent_at, d.held, d.charged,
+       case when t.bulk_key is null then {SEALED_WITH} end as id_secret,
+       (select version from catalog) as catalog_version
+from (select * from message where account_id = any($1::text::integer[]) and id = any($2::text::bigint[])
+                              and coalesce(task_id = id - 1, true) offset 0) m
+{TASK}
+{ACCOUNT}
 left join lateral (
-    select * from task_counter where account_id = t.account_id and task_id = t.id offset 0) c on true
+    select * from task_counter where account_id = m.account_id and task_id = m.task_id offset 0) c on true
 left join lateral (
-    select * from delivery where account_id = t.account_id and message_id = t.id + 1 and t.total = 1 offset 0
-) d on true"""
+    select * from delivery
+    where account_id = m.account_id and message_id = m.id and coalesce(t.total, 1) = 1 offset 0) d on true"""
 
 SEARCH_RECIPIENT = """
 select id from message where account_id = $1 and recipient = $2 and recipient >= '' order by id desc limit $3"""
 BULK_RANGES = """
 select id + 1 as first, id + total as last from task
-where account_id = $1 and bulk_key = $2 and own_bulk_key
+where account_id = $1 and bulk_key = $2 and bulk_key is not null
 union all
-select id + 1, id + total from task where account_id = $1 and id = $3 and bulk_key = $2 and not own_bulk_key
+select id + 1, id + total from task where account_id = $1 and id = $3 and bulk_key is null
+union all
+select id, id from message where account_id = $1 and id = $3 + 1 and task_id is null
 order by first desc limit 1000"""
 
 INSTALLATION = "select token_secret, id_secret from installation"
 
 BUCKETS = tuple(map(str, Bucket))
-DIALECTS = {str(one): one for one in Dialect}
 
 decode_extras = msgspec.json.Decoder(Extras).decode
 
@@ -124,7 +139,8 @@ class LookupRows(Rows):
 
     async def tasks_by_id(self, keys: Sequence[Key]) -> tuple[dict[Key, Task], int | None]:
         """The tasks of these keys that exist, with their counters; and the version, as above."""
-        rows = await self._connection.fetch(TASKS, *_asked(keys))
+        firsts = [(account_id, task_id + 1) for account_id, task_id in keys]
+        rows = await self._connection.fetch(TASKS, *_asked(firsts))
         found = {(row["account_id"], row["id"]): _task(row) for row in rows}
         return found, rows[0]["catalog_version"] if rows else None
 
@@ -175,11 +191,11 @@ def message_of(row: asyncpg.Record) -> Message:
         id=row["id"],
         task_id=row["task_id"],
         dialect=DIALECTS[row["dialect"]],
-        source=row["source"],
+        source=row["source"] or USUAL_SOURCE,
         test=row["test"],
-        bulk_key=row["bulk_key"],
-        message_key=row["message_key"],
-        reference=row["reference"],
+        bulk_key=row["bulk_key"] or seal(row["id_secret"], row["task_id"]),
+        message_key=row["message_key"] or seal(row["id_secret"], row["id"]),
+        reference=row["reference"] or seal(row["id_secret"], row["id"]),
         recipient=row["recipient"],
         sender=row["sender"],
         text=row["text"],
@@ -188,7 +204,7 @@ def message_of(row: asyncpg.Record) -> Message:
         standing=standing_of(row),
         price=shown_price(row, row["price"]),
         currency=row["currency"],
-        country=row["country"],
+        country=country(row["recipient"]),
         mccmnc=None,
         created_at=row["created_at"],
         scheduled_for=row["scheduled_for"],
@@ -208,12 +224,12 @@ def progress_of(row: asyncpg.Record) -> Progress:
     """How far a message is, from a row that begins with PROGRESS_FIELDS."""
     (
         _, message_id, test, reference, recipient, asked, created_at, scheduled_for, currency, state, reason, stage,
-        confirmation, inferred, network_error, held, charged, sent_at, report_at, *_
+        confirmation, inferred, network_error, held, charged, sent_at, report_at, id_secret, *_
     ) = row  # fmt: skip
     standing = standing_as(state, reason, stage, confirmation, inferred, network_error)
     price = shown_price(row, asked) if test else held + charged
     return Progress(
-        *(message_id, reference, recipient, standing, price, currency),
+        *(message_id, reference or seal(id_secret, message_id), recipient, standing, price, currency),
         *(created_at, scheduled_for, sent_at, report_at),
     )
 
@@ -230,7 +246,7 @@ def _task(row: asyncpg.Record) -> Task:
     return Task(
         id=row["id"],
         dialect=DIALECTS[row["dialect"]],
-        bulk_key=row["bulk_key"],
+        bulk_key=row["bulk_key"] or seal(row["id_secret"], row["id"]),
         name=row["name"],
         sender=row["sender"],
         text=row["text"],

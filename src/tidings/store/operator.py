@@ -25,11 +25,20 @@ order by k.message_id desc limit {MAX_FOUND}"""
 
 BY_MADE_KEY = """
 select m.account_id, m.id from account a join message m on m.account_id = a.id and m.id = $3
-where ($1::integer is null or a.id = $1) and $2 in (m.reference, m.message_key)"""
+where ($1::integer is null or a.id = $1)
+  and (coalesce(m.reference, $2) = $2 or coalesce(m.message_key, $2) = $2)"""
 
+# $4 is the task that we made the key for.
 TASKS = f"""
-select t.account_id, t.id from account a join task t on t.account_id = a.id and (t.id = $3 or t.bulk_key = $2)
-where ($1::integer is null or a.id = $1) order by t.id desc limit {MAX_FOUND}"""
+select t.account_id, t.id
+from account a join task t on t.account_id = a.id
+                          and (t.id = $3 or t.bulk_key = $2 or t.id = $4 and t.bulk_key is null)
+where $1::integer is null or a.id = $1
+union all
+select m.account_id, m.id - 1
+from account a join message m on m.account_id = a.id and m.id in ($3 + 1, $4 + 1) and m.task_id is null
+where $1::integer is null or a.id = $1
+order by 2 desc limit {MAX_FOUND}"""
 
 OPEN_ACCOUNT = f"select {ACCOUNT_FIELDS} from account a where a.name = $1 and a.closed_at is null"
 
@@ -62,7 +71,9 @@ async def find_tasks(
     """The tasks that an id or a bulkId stands for, in one account or in all."""
     if not 0 < len(asked) <= MAX_KEY or "\0" in asked:
         return []
-    rows = await connection.fetch(TASKS, account_id, asked, _number(asked))
+    _, id_secret = await LookupRows(connection).installation()
+    made = ids.unseal(id_secret, asked)
+    rows = await connection.fetch(TASKS, account_id, asked, _number(asked), made)
     return [(row[0], row[1]) for row in rows]
 
 

@@ -31,8 +31,8 @@ from tidings.flows.records import (
 )
 from tidings.store.callbacks import CallbackRows
 from tidings.store.evidence import Pack, pack_openings
-from tidings.store.rows import columns
-from tidings.store.sheet import Column, Sheet, alike, array, join
+from tidings.store.rows import DIALECT_NUMBERS, columns
+from tidings.store.sheet import Column, Sheet, array, join
 
 KEYS_TAKEN = """
 select k.account_id, k.kind::text, k.key
@@ -78,33 +78,26 @@ _TASKS: Sheet[NewTask] = Sheet(
     Column("account_id", "integer", attrgetter("account_id")),
     Column("id", "bigint", attrgetter("id")),
     Column("total", "integer", attrgetter("total")),
-    Column("dialect", "text", attrgetter("dialect")),
     Column("source", "text", attrgetter("source")),
-    Column("test", "boolean", attrgetter("test")),
-    Column("bulk_key", "text", attrgetter("bulk_key")),
-    Column("own_bulk_key", "boolean", attrgetter("own_bulk_key")),
+    Column("bulk_key", "text", attrgetter("bulk_key"), null=True),
     Column("name", "text", attrgetter("name"), null=True),
     Column("validity_s", "integer", attrgetter("validity_s")),
     Column("scheduled_for", "timestamptz", attrgetter("scheduled_for"), null=True),
 )
 _LISTED = (
     Column("id", "bigint", attrgetter("ids")),
-    Column("reference", "text", attrgetter("references")),
-    Column("message_key", "text", attrgetter("message_keys")),
+    Column("reference", "text", attrgetter("references"), null=True),
+    Column("message_key", "text", attrgetter("message_keys"), null=True),
     Column("recipient", "text", attrgetter("recipients")),
     Column("text", "text", attrgetter("texts")),
-    Column("bulk_key", "text", attrgetter("bulk_keys")),
     Column("evidence", "bytea", attrgetter("places")),
 )
 _AGREED = (
     Column("account_id", "integer", attrgetter("kind.common.account_id")),
-    Column("of_task", "bigint", attrgetter("kind.common.task_id"), null=True),
+    Column("task_id", "bigint", attrgetter("kind.common.task_id"), null=True),
     Column("counted", "boolean", attrgetter("kind.common.counted")),
-    Column("dialect", "text", attrgetter("kind.common.dialect")),
-    Column("source", "text", attrgetter("kind.common.source")),
+    Column("dialect", "smallint", lambda row: DIALECT_NUMBERS[row.kind.common.dialect]),
     Column("test", "boolean", attrgetter("kind.common.test")),
-    Column("task_validity_s", "integer", attrgetter("kind.common.validity_s")),
-    Column("task_scheduled_for", "timestamptz", attrgetter("kind.common.scheduled_for"), null=True),
     Column("sender", "text", attrgetter("kind.manner.sender")),
     Column("flash", "boolean", attrgetter("kind.manner.flash")),
     Column("traffic_class", "traffic_class", attrgetter("kind.manner.traffic_class")),
@@ -118,7 +111,6 @@ _AGREED = (
     Column("parts", "smallint", attrgetter("kind.parts")),
     Column("price", "bigint", attrgetter("kind.price")),
     Column("billed", "bigint", attrgetter("kind.billed")),
-    Column("country", "text", attrgetter("kind.country"), null=True),
     Column("own_reference", "boolean", attrgetter("kind.own_reference")),
     Column("own_message_key", "boolean", attrgetter("kind.own_message_key")),
     Column("connector_id", "integer", attrgetter("kind.offer.connector_id")),
@@ -160,15 +152,15 @@ NOT_AS_REMEMBERED = "TD001"
 
 OWN_KEYS_ARE_UNIQUE = "external_key_pkey"
 
-# Only where there are tasks that have rows of their own.
-_OWN_TASKS_TOO = f"""
-    union all
-    select account_id, id, total, dialect, source, test, bulk_key, own_bulk_key, name, validity_s,
-           {_NOW}, scheduled_for
+# Only where there are tasks.
+_TASKS_TOO = f"""
+tasks as (
+    insert into task (account_id, id, total, source, bulk_key, name, validity_s, created_at, scheduled_for)
+    select account_id, id, total, source, bulk_key, name, validity_s, {_NOW}, scheduled_for
     from allowed cross join {_OWN_TASKS.source}),
 counters as (
     insert into task_counter (account_id, task_id, waiting, rejected, undeliverable, price)
-    select counted.* from allowed cross join unnest({_COUNTERS}) as counted"""
+    select counted.* from allowed cross join unnest({_COUNTERS}) as counted),"""
 
 # The accounts come first and everything else is made to depend on them: whoever else takes orders of one of them waits
 # there, holding nothing yet. One that is closed or cannot pay is not moved, and that ends the statement.
@@ -183,7 +175,7 @@ allowed as materialized (
     select insist((select count(*) from moved) = (select count(*) from per_account)
                   and coalesce({_VERSION} = (select version from catalog), true), '{NOT_AS_REMEMBERED}')),
 new as materialized (
-    select {_SHOWN}, coalesce(of_task, id - 1) as task_id, coalesce(scheduled_for, {_NOW}) as due_at,
+    select {_SHOWN}, coalesce(scheduled_for, {_NOW}) as due_at,
            coalesce(scheduled_for, {_NOW}) + validity_s * interval '1 second' as expires_at
     from allowed cross join {_KINDS.source} cross join lateral {_EACH}
     order by id), -- indexes grow at their ends
@@ -197,17 +189,12 @@ counts as (
     on conflict (account_id, width, starts_at) do update
         set messages = c.messages + excluded.messages, first_id = least(c.first_id, excluded.first_id),
             last_id = greatest(c.last_id, excluded.last_id)),
-tasks as (
-    insert into task (account_id, id, total, dialect, source, test, bulk_key, own_bulk_key, name, validity_s,
-                      created_at, scheduled_for)
-    select account_id, task_id, 1, dialect, source, test, bulk_key, false, null, task_validity_s,
-           {_NOW}, task_scheduled_for
-    from new where of_task is null{{own_tasks}}),
+{{tasks}}
 messages as (
-    insert into message (account_id, id, task_id, reference, message_key, recipient, sender, text, parts, ucs2,
-                         flash, traffic_class, price, country, created_at, scheduled_for, expires_at, extras)
-    select account_id, id, task_id, reference, message_key, recipient, sender, text, parts, ucs2,
-           flash, traffic_class, price, country, {_NOW}, scheduled_for, expires_at, extras
+    insert into message (account_id, id, task_id, dialect, test, reference, message_key, recipient, sender, text,
+                         parts, ucs2, flash, traffic_class, price, created_at, scheduled_for, expires_at, extras)
+    select account_id, id, task_id, dialect, test, reference, message_key, recipient, sender, text,
+           parts, ucs2, flash, traffic_class, price, {_NOW}, scheduled_for, expires_at, extras
     from new),
 deliveries as (
     insert into delivery (account_id, message_id, version, state, reason, stage, done_at, price, held, reports,
@@ -231,7 +218,7 @@ packs as (
 select id, balance, credit_limit,
        (select count(pg_notify('tidings_outbox', fed::text)) from unnest({_FED}) as fed) as connectors_woken
 from allowed cross join moved"""
-ADD_ALONE, ADD = _ADD.format(own_tasks=""), _ADD.format(own_tasks=_OWN_TASKS_TOO)
+ADD_ALONE, ADD = _ADD.format(tasks=""), _ADD.format(tasks=_TASKS_TOO)
 
 
 _encode = msgspec.json.Encoder().encode
@@ -294,7 +281,7 @@ def _arguments(new: NewOrders) -> tuple[object, ...]:
     """What both statements are told."""
     packs = _pack(new)
     separator, joined = join(
-        [list(map(str, alike(one.of(some)))) for some in new.messages.values() for one in _LISTED]  # type: ignore[arg-type]
+        [one.spelt(one.of(some)) for some in new.messages.values() for one in _LISTED]  # type: ignore[arg-type]
     )
     each = iter(joined)
     openings = {id(some.accepted): some.accepted for some in new.messages.values()}

@@ -142,10 +142,9 @@ select * from unnest($1::integer[], $2::bigint[], $3::smallint[], $4::smallint[]
                      $7::timestamptz[], $8::timestamptz[], $9::integer[], $10::smallint[], $11::smallint[])"""
 
 ADDRESSEES = """
-select m.account_id, m.id, m.recipient, t.test
+select account_id, id, m.recipient, m.test
 from unnest($1::integer[], $2::bigint[]) as wanted (account_id, id)
-join message m using (account_id, id)
-join task t on t.account_id = m.account_id and t.id = m.task_id"""
+join message m using (account_id, id)"""
 
 # The handset joins parts by (sender, reference): a counter per recipient keeps two long messages apart.
 NEXT_REFERENCES = """

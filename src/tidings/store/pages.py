@@ -41,7 +41,10 @@ from (
 
 TASK = """
 select total, id + 1, id + total from task
-where account_id = $1 and id = $2 and created_at between $3 and $4"""
+where account_id = $1 and id = $2 and created_at between $3 and $4
+union all
+select 1, id, id from message
+where account_id = $1 and id = $2 + 1 and task_id is null and created_at between $3 and $4"""
 
 IN_WINDOW = "account_id = $1 and id between $2 and $3 and created_at between $4 and $5"
 

@@ -1,9 +1,11 @@
 """Owed reports: written once, claimed once."""
 
 from datetime import datetime
+from functools import lru_cache
 
 import asyncpg
 
+from tidings.domain.ids import seal
 from tidings.domain.message import Report, ReportFilter
 from tidings.domain.order import NO_EXTRAS
 from tidings.flows.records import Named
@@ -26,13 +28,15 @@ noted as (
     insert into report_pulled (account_id, last_id, at, message_ids, numbers)
     select $1, max(message_id), $3, array_agg(message_id), array_agg(number) from due having count(*) > 0)
 select c.message_id, c.number, c.state::text, c.reason, c.stage::text, c.confirmation::text, c.inferred,
-       c.network_error, c.sent_at, c.done_at, c.price, t.bulk_key, m.message_key, m.recipient, m.sender, m.parts,
-       m.extras, (select currency from account where id = $1) as currency
+       c.network_error, c.sent_at, c.done_at, c.price, coalesce(m.task_id, c.message_id - 1), t.bulk_key,
+       m.message_key, m.recipient,
+       m.sender, m.parts, m.extras, (select currency from account where id = $1) as currency,
+       (select id_secret from installation) as id_secret
 from due c
 cross join lateral (
     select task_id, message_key, recipient, sender, parts, extras
     from message where account_id = $1 and id = c.message_id offset 0) m
-cross join lateral (select bulk_key from task where account_id = $1 and id = m.task_id offset 0) t
+left join lateral (select bulk_key from task where account_id = $1 and id = m.task_id offset 0) t on true
 order by c.done_at desc, c.message_id desc, c.number desc"""
 
 ALONG_THE_QUEUE = {"place": "ctid", "order": "r.done_at desc, r.message_id desc, r.number desc"}
@@ -68,6 +72,9 @@ delete from report_due where ctid = any(array(
     select ctid from report_due where owed_at < $1 limit $2 for update skip locked))"""
 
 EVERY = ReportFilter()
+
+_made_for_all = lru_cache(maxsize=64)(seal)
+"""The key of a task, which the messages of a task share."""
 
 
 class ReportRows(Rows):
@@ -111,12 +118,14 @@ class ReportRows(Rows):
 def _report(row: asyncpg.Record) -> Report:
     (
         message_id, number, state, reason, stage, confirmation, inferred, network_error, sent_at, done_at, price,
-        bulk_key, message_key, recipient, sender, parts, extras, currency,
+        task_id, bulk_key, message_key, recipient, sender, parts, extras, currency, id_secret,
     ) = row  # fmt: skip
     standing = standing_as(state, reason, stage, confirmation, inferred, network_error)
     return Report(
         *(message_id, number, standing, done_at, sent_at, price),
-        *(bulk_key, message_key, recipient, sender, parts, currency),
+        bulk_key or _made_for_all(id_secret, task_id),
+        message_key or seal(id_secret, message_id),
+        *(recipient, sender, parts, currency),
         None,
         decode_extras(extras) if extras else NO_EXTRAS,
     )

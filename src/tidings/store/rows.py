@@ -11,6 +11,12 @@ from typing import Any
 
 import asyncpg
 
+from tidings.domain.order import Dialect
+
+DIALECTS = dict(enumerate(Dialect, 1))
+"""How a message says by which API it came."""
+DIALECT_NUMBERS = {one: number for number, one in DIALECTS.items()}
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_US, SECOND_US = 86_400_000_000, 1_000_000
 

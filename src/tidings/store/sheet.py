@@ -32,7 +32,11 @@ class Column(NamedTuple):
 
     def texts(self, rows: Sequence[Any]) -> Sequence[str]:
         """The values of all rows; one where they are all the same."""
-        values = alike(list(map(self.of, rows)))
+        return self.spelt(list(map(self.of, rows)))
+
+    def spelt(self, values: Sequence[Any]) -> Sequence[str]:
+        """These values; one where they are all the same."""
+        values = alike(values)
         if self.type == TIME:
             spelt: dict[Any, str] = {one: "" if one is None else _microseconds(one) for one in set(values)}
             return [spelt[one] for one in values]

@@ -112,22 +112,20 @@ begin
     return true;
 end $$;
 
+-- A request that is no more than its only message has no row: what there is to say of it stands with the message.
 create table task (
     account_id integer not null,
     id bigint not null,
     total integer not null check (total > 0), -- its messages are id + 1 .. id + total
-    dialect text not null,
     source text not null,
-    test boolean not null,
-    bulk_key text not null,
-    own_bulk_key boolean not null, -- chosen by the customer; one that we made carries the task's id
+    bulk_key text, -- chosen by the customer; null: made of the id
     name text,
     validity_s integer not null,
     created_at timestamptz not null,
     scheduled_for timestamptz,
     primary key (account_id, id)
 );
-create index task_bulk_key on task (account_id, bulk_key) where own_bulk_key;
+create index task_bulk_key on task (account_id, bulk_key) where bulk_key is not null;
 
 -- Only for tasks of more than one message: the counters of one are its own status.
 create table task_counter (
@@ -151,20 +149,21 @@ create table message (
     account_id integer not null,
     traffic_class traffic_class not null,
     id bigint not null,
-    task_id bigint not null,
+    task_id bigint, -- null: it came alone, and its task is its own id - 1
     price bigint not null check (price >= 0),
     created_at timestamptz not null,
     expires_at timestamptz not null,
     scheduled_for timestamptz,
+    dialect smallint not null, -- the API it came by: its place in domain/order.py's list of them, from 1
     parts smallint not null check (parts > 0),
     ucs2 boolean not null,
     flash boolean not null,
-    reference text not null,
-    message_key text not null,
+    test boolean not null,
+    reference text, -- null: made of the id; so is the next
+    message_key text,
     recipient text not null,
     sender text not null,
     text text not null,
-    country text,
     extras jsonb,
     primary key (account_id, id)
 ) partition by range (id);
