@@ -473,7 +473,7 @@ MUTANTS = (
         LIFECYCLE,
         (
             (
-                "if any(truth(part.state) is Truth.NO for part in others) else attempt.parts",
+                "if any(truth(part.state) is _NO for part in others) else attempt.parts",
                 "or attempt.parts",
             ),
         ),

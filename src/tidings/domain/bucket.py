@@ -39,6 +39,8 @@ BUCKET: dict[State, Bucket] = {
     State.CANCELLED: Bucket.REJECTED,
 }
 
+REFUSED = frozenset({State.REJECTED, State.FAILED})
+
 
 def bucket(standing: Standing) -> Bucket:
     """The counter a message stands in.
@@ -46,9 +48,10 @@ def bucket(standing: Standing) -> Bucket:
     A failure is named by its cause, so that customers do not throw good numbers away: an absent subscriber
     counts as expired whatever the carrier's word was, and a wrong number as undeliverable whoever refused it.
     """
-    about = standing.reason.facts.reason_class if standing.reason else None
-    if standing.state in {State.REJECTED, State.FAILED} and about is ReasonClass.NUMBER:
-        return Bucket.UNDELIVERABLE
-    if standing.state is State.UNDELIVERABLE and about is ReasonClass.ABSENT:
-        return Bucket.EXPIRED
+    if standing.reason is not None:
+        about = standing.reason.facts.reason_class
+        if standing.state in REFUSED and about is ReasonClass.NUMBER:
+            return Bucket.UNDELIVERABLE
+        if standing.state is State.UNDELIVERABLE and about is ReasonClass.ABSENT:
+            return Bucket.EXPIRED
     return BUCKET[standing.state]

@@ -9,6 +9,20 @@ from tidings.domain.message import Standing
 from tidings.domain.reason import Reason
 from tidings.domain.status import Confirmation, Stage, State, Truth, truth
 
+# See `lifecycle`: a member of its own name is found at once.
+_WRITTEN, _REQUEUED, _RESENT, _REFUSED, _RECEIPT = (
+    Kind.WRITTEN,
+    Kind.REQUEUED,
+    Kind.RESENT,
+    Kind.REFUSED,
+    Kind.RECEIPT,
+)
+_SENT, _QUEUED, _FAILED = State.SENT, State.QUEUED, State.FAILED
+_NETWORK = Stage.NETWORK
+_OPEN = Truth.OPEN
+_NONE = Confirmation.NONE
+_VALIDITY_EXPIRED = Reason.VALIDITY_EXPIRED
+
 
 def standing_of(part: Part) -> Standing:
     return Standing(part.state, part.reason, part.stage, part.confirmation, part.inferred, part.network_error)
@@ -16,7 +30,7 @@ def standing_of(part: Part) -> Standing:
 
 def takes_back(evidence: Evidence) -> bool:
     """What was noted as written was not: no byte left."""
-    return evidence.kind is Kind.REQUEUED and evidence.word == UNWRITTEN
+    return evidence.kind is _REQUEUED and evidence.word == UNWRITTEN
 
 
 def move(part: Part, evidence: Evidence) -> bool:
@@ -28,27 +42,27 @@ def move(part: Part, evidence: Evidence) -> bool:
     if claim is None:
         return False
     first_copy_taken = (
-        part.resent_after and part.state is State.QUEUED and claim in TAKEN and not evidence.inferred
+        part.resent_after and part.state is _QUEUED and claim in TAKEN and not evidence.inferred
     )
-    never_taken = part.held and evidence.kind is Kind.REFUSED and claim is State.FAILED
+    never_taken = part.held and evidence.kind is _REFUSED and claim is _FAILED
     if first_copy_taken or never_taken or status.step(part.state, part.inferred, claim, evidence.inferred):
         _stand(part, _with_last_error(part, _claimed(evidence, claim)))
         return False
     if claim is part.state:
         part.inferred = part.inferred and evidence.inferred
         return False
-    return truth(part.state) is not Truth.OPEN and evidence.kind is Kind.RECEIPT
+    return truth(part.state) is not _OPEN and evidence.kind is _RECEIPT
 
 
 def _number(part: Part, evidence: Evidence) -> None:
     """Count the part's submissions."""
-    if evidence.kind is Kind.WRITTEN:
+    if evidence.kind is _WRITTEN:
         part.tries += 1
     elif takes_back(evidence) and part.tries >= max(evidence.try_no, 1):
         part.tries -= 1  # the try had been noted
     elif evidence.budget:
         part.retries += 1
-    elif evidence.kind is Kind.RESENT:
+    elif evidence.kind is _RESENT:
         part.resent_after = part.tries
 
 
@@ -56,9 +70,9 @@ def _is_a_failure(evidence: Evidence) -> bool:
     """Whether it says that a copy was not taken, or did not arrive, or will not be sent, or is given up as unknown."""
     if evidence.kind is Kind.TIMER:
         return evidence.claim is State.EXPIRED
-    if evidence.kind in {Kind.REFUSED, Kind.DROPPED}:
+    if evidence.kind in {_REFUSED, Kind.DROPPED}:
         return True
-    return evidence.kind is Kind.RECEIPT and evidence.claim in {*status.NEGATIVE, State.NO_RECEIPT}
+    return evidence.kind is _RECEIPT and evidence.claim in {*status.NEGATIVE, State.NO_RECEIPT}
 
 
 def _fail_a_copy(part: Part, evidence: Evidence) -> bool:
@@ -76,18 +90,18 @@ def _fail_a_copy(part: Part, evidence: Evidence) -> bool:
     verdict = max((one for one in (part.verdict, claimed) if one), key=_tells, default=None)
     if not (part.first_failed and part.second_failed):
         part.verdict = verdict
-        if part.second_failed and part.state in {State.QUEUED, State.SENDING}:
+        if part.second_failed and part.state in {_QUEUED, State.SENDING}:
             part.state = State.IN_DOUBT
         return False
-    is_open = truth(part.state) is Truth.OPEN
+    is_open = truth(part.state) is _OPEN
     if verdict and (is_open or status.step(part.state, part.inferred, verdict.state, verdict.inferred)):
         _stand(part, verdict)
         return False
-    return truth(part.state) is Truth.YES and evidence.kind is Kind.RECEIPT
+    return truth(part.state) is Truth.YES and evidence.kind is _RECEIPT
 
 
 def _tells(one: Standing) -> tuple[bool, bool, bool]:
-    return one.state is State.NO_RECEIPT, one.stage is Stage.NETWORK, not one.inferred
+    return one.state is State.NO_RECEIPT, one.stage is _NETWORK, not one.inferred
 
 
 def _claimed(evidence: Evidence, claim: State) -> Standing:
@@ -104,7 +118,7 @@ def _claimed(evidence: Evidence, claim: State) -> Standing:
 
 def _with_last_error(part: Part, new: Standing) -> Standing:
     """Why it could not be delivered until its validity ended says more than that it ended."""
-    if new.reason is not Reason.VALIDITY_EXPIRED or part.state is not State.ENROUTE or part.reason is None:
+    if new.reason is not _VALIDITY_EXPIRED or part.state is not State.ENROUTE or part.reason is None:
         return new
     return msgspec.structs.replace(new, reason=part.reason, network_error=part.network_error)
 
@@ -113,5 +127,5 @@ def _stand(part: Part, standing: Standing) -> None:
     part.state, part.inferred = standing.state, standing.inferred
     part.reason, part.stage = standing.reason, standing.stage
     part.network_error = standing.network_error
-    if standing.confirmation is not Confirmation.NONE:
+    if standing.confirmation is not _NONE:
         part.confirmation = standing.confirmation
