@@ -1,8 +1,8 @@
 """The connection to PostgreSQL: a small pool, transactions, and translation of what can go wrong."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
 
 import asyncpg
 
@@ -11,6 +11,7 @@ from tidings.flows.records import Folded, Spelt
 from tidings.store.accounts import AccountRows
 from tidings.store.callbacks import CallbackRows
 from tidings.store.catalog import CatalogRows
+from tidings.store.connections import Connections
 from tidings.store.evidence import EvidenceRows
 from tidings.store.flights import FlightRows
 from tidings.store.folded import FoldedRows, spell
@@ -32,8 +33,6 @@ LOST = (
 )
 """The database is away, ended the connection, or undid the transaction for another one's sake (a deadlock). Whether
 a commit under way took hold is then not known."""
-
-COMMAND_TIMEOUT_S = 60.0
 
 READERS = 4
 """Connections for questions. A statement answers all that were asked meanwhile, so that two are busy with those; the
@@ -96,8 +95,42 @@ class Tx(
     """One transaction; what the flows may ask of it stands in `flows.transaction`."""
 
 
-async def _keep_session(connection: asyncpg.Connection) -> None:
-    """Nothing to reset: no session state is ever set, and a reset costs a round trip at each release."""
+class Borrowed(AbstractAsyncContextManager[Tx]):
+    """A connection for a block. A class, because a generator costs more than all else that is done here."""
+
+    __slots__ = ("_connection", "_of")
+
+    def __init__(self, of: Connections) -> None:
+        self._of = of
+
+    async def __aenter__(self) -> Tx:
+        """Take one. Raises Unavailable."""
+        try:
+            self._connection = await self._of.take()
+        except LOST as error:
+            raise _away(error) from error
+        return Tx(self._connection)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give it back. Raises Unavailable."""
+        self._of.give_back(self._connection, error)
+        if isinstance(error, LOST):
+            raise _away(error) from error
+
+
+@asynccontextmanager
+async def _transaction(connections: Connections) -> AsyncIterator[Tx]:
+    try:
+        async with connections.lend() as connection, connection.transaction():
+            yield Tx(connection)
+    except LOST as error:
+        raise _away(error) from error
+
+
+def _away(error: BaseException) -> Unavailable:
+    return Unavailable(f"the database went away: {type(error).__name__}")
 
 
 class PostgresDatabase:
@@ -106,98 +139,55 @@ class PostgresDatabase:
     def __init__(self, url: str, *, pool_size: int = 4) -> None:
         self.url = url
         self._pool_size = pool_size
-        self._writers: asyncpg.Pool | None = None
-        self._readers: asyncpg.Pool | None = None
-        self._takers: asyncpg.Pool | None = None
-        self._pullers: asyncpg.Pool | None = None
+        self._prepare()
 
     async def open(self) -> None:
-        """Connect. Raises Unavailable."""
-        self._writers = await self._pool(max_size=self._pool_size, min_size=1, session=WRITING)
-        self._readers = await self._pool(max_size=READERS, min_size=0, session=READING)
-        self._takers = await self._pool(max_size=TAKERS, min_size=0, session=AT_ONCE)
-        self._pullers = await self._pool(max_size=PULLERS, min_size=0, session=READING)
+        """Connect, also after a close. Raises Unavailable."""
+        self._prepare()
+        async with Borrowed(self._writers):
+            pass
 
-    async def _pool(self, *, max_size: int, min_size: int, session: dict[str, str]) -> asyncpg.Pool:
-        try:
-            return await asyncpg.create_pool(
-                self.url,
-                min_size=min_size,
-                max_size=max_size,
-                reset=_keep_session,
-                command_timeout=COMMAND_TIMEOUT_S,
-                max_cached_statement_lifetime=0,
-                server_settings=session,
-            )
-        except LOST as error:
-            raise Unavailable(f"the database cannot be reached: {type(error).__name__}") from error
+    def _prepare(self) -> None:
+        self._writers = self._connections(self._pool_size, WRITING)
+        self._readers = self._connections(READERS, READING)
+        self._takers = self._connections(TAKERS, AT_ONCE)
+        self._pullers = self._connections(PULLERS, READING)
+
+    def _connections(self, most: int, session: dict[str, str]) -> Connections:
+        return Connections(self.url, most=most, session=session)
 
     async def close(self) -> None:
         """Give the connections back; what is under way may finish for some seconds."""
-        for pool in (self._readers, self._takers, self._pullers, self._writers):
-            if pool is not None:
-                try:
-                    await asyncio.wait_for(pool.close(), timeout=5)
-                except TimeoutError:
-                    pool.terminate()
+        for connections in (self._readers, self._takers, self._pullers, self._writers):
+            await connections.close()
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Tx]:
+    def transaction(self) -> AbstractAsyncContextManager[Tx]:
         """A transaction, committed at the end of the block. Raises Unavailable when the database is away."""
-        async with self._transaction(self._writers) as tx:
-            yield tx
+        return _transaction(self._writers)
 
-    @asynccontextmanager
-    async def accepting(self) -> AsyncIterator[Tx]:
+    def accepting(self) -> AbstractAsyncContextManager[Tx]:
         """The same for orders: no statement leaves the planner a choice, so each is planned once."""
-        async with self._transaction(self._takers) as tx:
-            yield tx
+        return _transaction(self._takers)
 
-    @asynccontextmanager
-    async def pulling(self) -> AsyncIterator[Tx]:
+    def pulling(self) -> AbstractAsyncContextManager[Tx]:
         """The same for reports: the newest are found along an index, whatever is believed of how many wait."""
-        async with self._transaction(self._pullers) as tx:
-            yield tx
+        return _transaction(self._pullers)
+
+    def calling_back(self) -> AbstractAsyncContextManager[Tx]:
+        """A transaction for callbacks, whose statements are planned once as well."""
+        return _transaction(self._takers)
 
     def spell(self, folded: Folded) -> Spelt:
         """What a transaction's `write` sends for it."""
         return spell(folded)
 
-    @asynccontextmanager
-    async def at_once(self) -> AsyncIterator[Tx]:
+    def at_once(self) -> AbstractAsyncContextManager[Tx]:
         """A connection for one statement that is a transaction of its own. Raises Unavailable."""
-        async with self._connection(self._takers) as tx:
-            yield tx
+        return Borrowed(self._takers)
 
-    @asynccontextmanager
-    async def calling_back(self) -> AsyncIterator[Tx]:
-        """A transaction for callbacks, whose statements are planned once as well."""
-        async with self._transaction(self._takers) as tx:
-            yield tx
-
-    @asynccontextmanager
-    async def _transaction(self, pool: asyncpg.Pool | None) -> AsyncIterator[Tx]:
-        assert pool is not None, "open() first"
-        try:
-            async with pool.acquire() as connection, connection.transaction():
-                yield Tx(connection)
-        except LOST as error:
-            raise Unavailable(f"the database went away: {type(error).__name__}") from error
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Tx]:
+    def reading(self) -> AbstractAsyncContextManager[Tx]:
         """A connection for one statement that only reads."""
-        async with self._connection(self._readers) as tx:
-            yield tx
-
-    @asynccontextmanager
-    async def _connection(self, pool: asyncpg.Pool | None) -> AsyncIterator[Tx]:
-        assert pool is not None, "open() first"
-        try:
-            async with pool.acquire() as connection:
-                yield Tx(connection)
-        except LOST as error:
-            raise Unavailable(f"the database went away: {type(error).__name__}") from error
+        return Borrowed(self._readers)
 
     async def answers(self) -> bool:
         """Whether the database can be asked right now."""
