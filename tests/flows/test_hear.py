@@ -179,11 +179,15 @@ async def test_a_courier_with_a_short_memory_hears_as_well(world):
     pairs = await handed_over(world, recent, count=5)
     hear = world.hearer(recent)
     await hear([world.answer(flight, Taken(f"up{n}")) for n, (flight, _) in enumerate(pairs)], [])
-    assert sum(recent.held(flight.key) is not None for flight, _ in pairs) == 1, "of those that are open"
+    assert sum(recent.held(flight.message_id) is not None for flight, _ in pairs) == 1, (
+        "of those that are open"
+    )
     await hear([], receipts(world, *((f"up{n}", part, "DELIVRD") for n, (_, part) in enumerate(pairs))))
     for flight, _ in pairs:
         assert (await world.message(flight.message_id)).standing.state is State.DELIVERED
-    assert sum(recent.held(flight.key) is not None for flight, _ in pairs) == 1, "of those that have ended"
+    assert sum(recent.held(flight.message_id) is not None for flight, _ in pairs) == 1, (
+        "of those that have ended"
+    )
     assert await check(world.sql) == []
 
 
@@ -197,7 +201,7 @@ async def test_what_could_not_be_written_is_not_remembered(world):
     [(flight, part)] = await handed_over(world, recent)
     hear = world.hearer(recent)
     await hear([world.answer(flight, Taken("up1"))], [])
-    version = recent.held(flight.key).delivery.version
+    version = recent.held(flight.message_id).delivery.version
     [incoming] = receipts(world, ("up1", part, "DELIVRD"))
     points.arm(_lose)
     try:
@@ -205,7 +209,7 @@ async def test_what_could_not_be_written_is_not_remembered(world):
             await hear([], [incoming])
     finally:
         points.arm(None)
-    assert recent.held(flight.key) is None and version == 3
+    assert recent.held(flight.message_id) is None and version == 3
     await hear([], [incoming])
     assert (await world.message(flight.message_id)).standing.state is State.DELIVERED
     assert await check(world.sql) == []
@@ -216,13 +220,14 @@ async def test_a_write_on_outdated_ground_changes_nothing(world):
     [(flight, part)] = await handed_over(world, recent)
     hear = world.hearer(recent)
     await hear([world.answer(flight, Taken("up1"))], [])
-    held = recent.held(flight.key)
+    async with world.database.transaction() as tx:
+        held = (await tx.lock_deliveries([flight.key]))[flight.key]
     await world.hearer(Recent())([], receipts(world, ("up1", part, "UNDELIV")))
     before = await world.sql.fetch("select * from delivery"), await world.sql.fetch("select * from evidence")
     [incoming] = receipts(world, ("up1", part, "DELIVRD"))
-    match = recent.taken("up1")
+    _, _, leg = recent.sent("up1")
     learnt = receipt_evidence(
-        incoming.receipt, match, at=incoming.at, delivery=held.delivery, reading=EVERY_PART
+        incoming.receipt, leg, at=incoming.at, delivery=held.delivery, reading=EVERY_PART
     )
     folded = folding({flight.key: [learnt]}, {flight.key: held}, now=world.clock.now())
     with pytest.raises(Overtaken):
@@ -302,14 +307,14 @@ async def test_the_next_batch_is_folded_while_one_is_written_and_written_after_i
     [(flight, part)] = await handed_over(world, recent)
     hear = world.hearer(recent)
     gate, reached, folded = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    keep, passed = recent.keep, []
+    keep, passed = recent.keep_folded, []
 
-    def watched(rows, taken):
-        keep(rows, taken)
+    def watched(*heard):
+        keep(*heard)
         if reached.is_set():
             folded.set()
 
-    monkeypatch.setattr(recent, "keep", watched)
+    monkeypatch.setattr(recent, "keep_folded", watched)
 
     async def hold(point):
         passed.append(point)
@@ -324,7 +329,7 @@ async def test_the_next_batch_is_folded_while_one_is_written_and_written_after_i
             await reached.wait()
             second = asyncio.create_task(hear([], receipts(world, ("up1", part, "DELIVRD"))))
             await folded.wait()
-            assert recent.held(flight.key).delivery.state is State.DELIVERED
+            assert recent.held(flight.message_id).delivery.state is State.DELIVERED
             assert (await world.message(flight.message_id)).standing.state is State.SENDING
             gate.set()
             await asyncio.gather(first, second)

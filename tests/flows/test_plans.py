@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from tidings.store import evidence, flights, folded, lookups, orders, outbox, pages, reports
+from tidings.store import deliveries, evidence, flights, folded, lookups, orders, outbox, pages, reports
 from tidings.store.database import AT_ONCE, READING
 
 QUESTIONS = {
@@ -22,6 +22,8 @@ QUESTIONS = {
     "where its evidence is": evidence.PLACES,
     "its evidence": evidence.PACKS,
     "what is being written": flights.BEING_WRITTEN,
+    "what receipts name": flights.STORED,
+    "how messages stand": deliveries.READ_DELIVERIES,
     "who waits for a connector": outbox.WAITING,
     "a window of time": pages.WINDOW,
     "a page by id": pages.ALONG_IDS.format(way="desc"),
@@ -36,7 +38,7 @@ WRITTEN_AT_ONCE = {
     "orders": orders.ADD,
     "a claim": outbox.CLAIM,
     "what a carrier said": folded.statement(tuple(one.name for one in folded.SECTIONS), hears=True),
-    "answers": folded.statement(("ended", "taken", "counters"), hears=False),
+    "answers": folded.statement(("taken", "counters"), hears=False),
     "receipts": folded.statement(("reports", "callbacks", "balances", "entries"), hears=True),
 }
 PULLED = {
@@ -44,7 +46,7 @@ PULLED = {
     "these": reports.CLAIM_THESE,
     "of messages": reports.CLAIM_OF_MESSAGES,
 }
-BY_OTHERS = ("messages to a number", "tasks of a bulk", "what is being written")
+BY_OTHERS = ("messages to a number", "tasks of a bulk", "what is being written", "what receipts name")
 GROWING = {
     "message",
     "delivery",

@@ -22,7 +22,7 @@ class Mutant(NamedTuple):
 LIFECYCLE, PART = "domain/lifecycle.py", "domain/part.py"
 STATUS, DOUBT = "domain/status.py", "domain/doubt.py"
 ACCEPT, DISPATCH, ANSWERS = "flows/accept.py", "flows/dispatch.py", "flows/answers.py"
-HEAR = "flows/hear.py"
+HEAR, COHORTS = "flows/hear.py", "flows/cohorts.py"
 RECEIVE, CLOSE, FOLD = "flows/receive.py", "flows/close.py", "flows/fold.py"
 FOLDED, OUTBOX, CALLBACKS = "store/folded.py", "store/outbox.py", "store/callbacks.py"
 
@@ -488,7 +488,7 @@ MUTANTS = (
     Mutant(
         "an answer is written although nobody waits for it any more",
         FOLDED,
-        (("(select count(*) from ended) = $2::bigint", "(select count(*) from ended) <= $2::bigint"),),
+        (("(select count(*) from taken) = $2::bigint", "(select count(*) from taken) <= $2::bigint"),),
         (f"{HEARD}::test_an_answer_that_is_told_again_because_its_write_seemed_to_fail_is_heard_once",),
     ),
     Mutant(
@@ -542,12 +542,6 @@ MUTANTS = (
         (f"{HEARD}::test_what_is_folded_beside_something_that_cannot_be_spelt_is_not_remembered",),
     ),
     Mutant(
-        "what is written is spelt after the next has been folded",
-        HEAR,
-        (("            self._database.spell(folded),\n", "            folded,\n"),),
-        (f"{HEARD}::test_the_next_batch_is_folded_while_one_is_written_and_written_after_it",),
-    ),
-    Mutant(
         "a batch is written beside the one that it was folded on",
         HEAR,
         (("            async with self._writing:\n", "            async with asyncio.Lock():\n"),),
@@ -564,31 +558,61 @@ MUTANTS = (
     Mutant(
         "a receipt that waits is heard after the one that follows it",
         HEAR,
-        (("            keys += one.lookup_keys\n", "            pass\n"),),
+        (("            names += receipt.lookup_keys\n", "            pass\n"),),
         ("flows/test_early_receipts.py",),
     ),
     Mutant(
         "a receipt that comes again is heard again, the short way",
-        HEAR,
-        (("            if (key, fingerprint) not in seen:\n", "            if True:\n"),),
+        COHORTS,
+        (("        if _has(heard, fingerprint) or", "        if"),),
         (f"{HEARD}::test_one_that_was_overtaken_holds_nobody_up_and_nothing_is_written_twice",),
+    ),
+    Mutant(
+        "a receipt that comes twice at a time is heard twice",
+        COHORTS,
+        ((" or _has(way.fingerprints, fingerprint):", ":"),),
+        ("unit/test_cohorts.py",),
+    ),
+    Mutant(
+        "what moves with each of many moves once",
+        COHORTS,
+        (("times=len(stand.message_ids)", "times=1"),),
+        ("unit/test_cohorts.py",),
+    ),
+    Mutant(
+        "what stands for many messages is folded into",
+        COHORTS,
+        (("_copy(stand.held)", "stand.held"),),
+        ("unit/test_cohorts.py",),
+    ),
+    Mutant(
+        "messages of which something else was learnt go the same way",
+        COHORTS,
+        (("            answer.at,\n", ""),),
+        ("unit/test_cohorts.py",),
+    ),
+    Mutant(
+        "many messages are told one's words",
+        "store/evidence.py",
+        (("told.upstream_ids[start:end]", "told.upstream_ids[:1] * (end - start)"),),
+        ("unit/test_cohorts.py",),
     ),
     Mutant(
         "a receipt goes before the refusal that came with it",
         HEAR,
-        (("match if match and match.key not in unusual else None", "match if match else None"),),
+        (("            if message_id not in unusual and self", "            if self"),),
         (f"{HEARD}::test_a_receipt_is_told_after_the_refusal_of_another_part_that_came_with_it",),
     ),
     Mutant(
         "a courier remembers everything",
         "flows/recent.py",
-        (("        while len(self._held) > self._most:\n", "        while False:\n"),),
+        (("*_oldest(self._open, self._most)", "*_oldest(self._open, 10**9)"),),
         (f"{HEARD}::test_a_courier_with_a_short_memory_hears_as_well",),
     ),
     Mutant(
         "a courier remembers all that has ended",
         "flows/recent.py",
-        (("        while len(self._ended) > self._most // ENDED_PART + 1:\n", "        while False:\n"),),
+        (("*_oldest(self._ended, ended_most)", "*_oldest(self._ended, 10**9)"),),
         (f"{HEARD}::test_a_courier_with_a_short_memory_hears_as_well",),
     ),
     Mutant(

@@ -32,12 +32,19 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     text: str | None = None  # the start of our text, where the receipt repeats it
     untrusted: bool = False  # good news of a carrier that is known to make it up
 
-    def fingerprint(self) -> bytes:
-        """The same for a receipt that is sent twice: id, verdict and done date decide (8 octets).
+    def verdict(self) -> bytes:
+        """What tells a receipt from others about the same message: verdict and done date.
 
-        The same word means something else in an intermediate notification than in the end. Without an id nothing says
-        that two receipts are about one message, unless they are the same to the last octet.
+        The same word means something else in an intermediate notification than in the end.
         """
         done = self.done_at and self.done_at.timestamp()
-        key = f"{self.upstream_id}\0{self.state}\0{self.word}\0{done}\0{self.recipient}\0{self.error_code}".encode()
+        return f"{self.state}\0{self.word}\0{done}\0{self.error_code}".encode()
+
+    def fingerprint(self, verdict: bytes | None = None) -> bytes:
+        """The same for a receipt that is sent twice: id, verdict and done date decide (8 octets).
+
+        `verdict` is its own, of whoever has worked it out already. Without an id nothing says that two receipts are
+        about one message, unless they are the same to the last octet.
+        """
+        key = f"{self.upstream_id}\0{self.recipient}\0".encode() + (verdict or self.verdict())
         return blake2b(key if self.upstream_id else key + self.raw, digest_size=8).digest()

@@ -95,7 +95,9 @@ class Dispatch:
             )
         await pause(Point.DISPATCH_COMMITTED)
         self._served |= claimed.served
-        self._recent.keep({one.waiting.key: one.held for one in claimed.taken if one.held is not None})
+        for one in claimed.taken:
+            if one.held is not None:
+                self._recent.keep(one.held, (one.waiting.message_id,))
         handovers = [
             self._handover(waiting, content, waiting.reference, courier_id=courier_id, now=now)
             for waiting, content, _ in claimed.taken

@@ -16,16 +16,8 @@ from tidings.domain.lifecycle import SETTLE_AFTER, apply
 from tidings.domain.message import Standing
 from tidings.domain.money import Units
 from tidings.domain.status import FINAL, State
-from tidings.flows.records import (
-    HANDED_OVER,
-    CounterMove,
-    Folded,
-    Held,
-    Key,
-    MoneyMove,
-    OwedCallback,
-    OwedReport,
-)
+from tidings.flows.folded import Folded
+from tidings.flows.records import HANDED_OVER, CounterMove, Held, Key, MoneyMove, OwedCallback, OwedReport
 from tidings.flows.transaction import FoldTx
 
 MAX_REPORTS = 3
@@ -57,14 +49,14 @@ def folding(log: Log, held: Mapping[Key, Held], *, now: datetime) -> Folded:
         if row is not None and learnt:
             folded.rows[key], folded.was[key] = row, row.delivery.version
             for evidence, fingerprint in learnt:
-                _fold_one(row, evidence, fingerprint, moves=folded, now=now)
+                fold_one(row, evidence, fingerprint, moves=folded, now=now)
     return folded
 
 
-def _fold_one(
+def fold_one(
     row: Held, evidence: Evidence, fingerprint: bytes | None, *, moves: Folded, now: datetime
 ) -> None:
-    """One piece of evidence into one message."""
+    """One piece of evidence into one message, in place; what moves with it is added to `moves`."""
     delivery = row.delivery
     key = (delivery.account_id, delivery.message_id)
     shown_before, handed_over_before = shown_price(row), delivery.sent_at is not None

@@ -2,8 +2,9 @@
 
 Usual is what makes up nearly all traffic: a submission was taken, and a receipt names by its id one that was. Of these
 nothing needs to be locked or looked up first. They are folded on the ground of what is remembered, and written if that
-is still the newest; a receipt that comes together with its answer costs no write of its own. Whatever does not fit is
-read under lock and weighed by `flows.answers` and `flows.receive`, which can do everything.
+is still the newest; a receipt that comes together with its answer costs no write of its own. What is not remembered any
+more is read in one question. Whatever does not fit is read under lock and weighed by `flows.answers` and
+`flows.receive`, which can do everything.
 """
 
 import asyncio
@@ -12,14 +13,14 @@ from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple
 
 from tidings.domain.outcome import Taken
-from tidings.flows.answers import Answer, Log, RecordAnswers, evidence_of, match_of, part_of
-from tidings.flows.dispatch import as_written
-from tidings.flows.fold import folding
+from tidings.flows.answers import Answer, RecordAnswers
+from tidings.flows.cohorts import Cohorts
+from tidings.flows.folded import Leg, Sent, Spelt, Stored
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
-from tidings.flows.receive import Incoming, Receive, named, receipt_evidence
+from tidings.flows.receive import Incoming, Receive, same_recipient
 from tidings.flows.recent import Recent
-from tidings.flows.records import Folded, Held, Key, Match, Overtaken, Spelt
+from tidings.flows.records import Flight, Key, Overtaken
 from tidings.flows.transaction import Database
 
 
@@ -68,24 +69,39 @@ class Hear:
             raise
 
     async def _fold(self, answers: Sequence[Answer], receipts: Sequence[Incoming]) -> _Batch:
-        """The usual, folded in memory."""
-        usual = _taken(answers)
-        matches = await self._matches(receipts, usual)
-        unusual = {one.flight.key for one in answers} - {one.flight.key for one in usual}
+        """The usual, folded in memory: nothing is remembered of messages of which something else is said."""
+        usual, unusual = _usual(answers)
         self._recent.forget(unusual)
-        claimed = [match if match and match.key not in unusual else None for match in matches]
-        held = await self._held({one.flight.key for one in usual} | {one.key for one in claimed if one})
-        usual = [one for one in usual if one.flight.key in held]
-        claimed = [match if match and match.key in held else None for match in claimed]
-        folded = self._folded(usual, receipts, claimed, held)
-        self._recent.keep(folded.rows, folded.taken)
-        done = {id(one) for one in usual}
-        return _Batch(
-            self._database.spell(folded),
-            [one for one in answers if id(one) not in done],
-            [one for one, match in zip(receipts, claimed, strict=True) if match is None],
-            self._setbacks,
-        )
+        sent = await self._sent(receipts, usual, unusual)
+        cohorts = Cohorts(now=self._clock.now(), reading=self._receive.reading)
+        left_answers, left_receipts = [], []
+        for answer in answers:
+            held = self._recent.held(answer.flight.message_id)
+            if held is None:
+                left_answers.append(answer)
+            else:
+                cohorts.answered(answer, held)
+        names: list[str] = []
+        for receipt, found in zip(receipts, sent, strict=True):
+            held = None if found is None else self._recent.held(found[0])
+            if found is None or held is None:
+                left_receipts.append(receipt)
+                continue
+            cohorts.receipted(receipt, found, held, heard=self._recent.heard(found[0]))
+            names += receipt.lookup_keys
+        return self._batch(cohorts, left_answers, left_receipts, names)
+
+    def _batch(
+        self, cohorts: Cohorts, answers: Sequence[Answer], receipts: Sequence[Incoming], names: Sequence[str]
+    ) -> _Batch:
+        """What is to be written; `names` is what receipts in it call their submissions."""
+        folded = cohorts.folded()
+        folded.connector_id = self._receive.connector_id
+        # A receipt that waits under one of these keys came earlier: it is to be heard first.
+        keys = [key for its in folded.submitted.values() for key in its.upstream_keys]
+        folded.unheard = list(dict.fromkeys([*keys, *names]))
+        self._recent.keep_folded(folded, names)
+        return _Batch(self._database.spell(folded), answers, receipts, self._setbacks)
 
     async def _write(self, batch: _Batch) -> bool:
         """Write what was folded; False if that was not on the newest ground. Then nothing that is remembered is."""
@@ -105,89 +121,90 @@ class Hear:
         self._setbacks += 1
         self._recent.clear()
 
-    async def _matches(self, receipts: Sequence[Incoming], usual: Sequence[Answer]) -> list[Match | None]:
-        """The submission that each receipt names by its id: of this batch, remembered, or stored."""
-        fresh = {one.stored_key: match_of(one) for one in usual}
-        found: list[Match | None] = []
+    async def _sent(
+        self, receipts: Sequence[Incoming], usual: Sequence[Answer], unusual: Set[int]
+    ) -> list[Sent | None]:
+        """The submission that each receipt names by its id: of this batch, remembered, or stored.
+
+        How their messages stand is remembered afterwards, and how those of the answers do; not of what is `unusual`.
+        """
+        fresh = {one.stored_key: one.flight for one in usual}
+        found: list[Sent | None] = []
+        missing: set[str] = set()
         for one in receipts:
-            surest = one.lookup_keys[0] if one.lookup_keys else ""
-            match = fresh.get(surest) or self._recent.taken(surest)
-            found.append(named(one.receipt, [match]) if match else None)
-        missing = {
-            key for one, match in zip(receipts, found, strict=True) if not match for key in one.lookup_keys
-        }
-        if missing:
-            async with self._database.reading() as tx:
-                stored = await tx.matches(self._receive.connector_id, sorted(missing))
-            for index, one in enumerate(receipts) if stored else ():
+            its = self._known(one, fresh)
+            found.append(its)
+            if its is None:
+                missing.update(one.lookup_keys)
+        unknown = [one.flight.key for one in usual if self._recent.held(one.flight.message_id) is None]
+        if missing or unknown:
+            stored = await self._look_up(missing, unknown, unusual)
+            for index, one in enumerate(receipts):
                 if found[index] is None:
-                    its = [match for key in one.lookup_keys for match in stored if match.upstream_key == key]
-                    found[index] = named(one.receipt, its)
+                    found[index] = _named(one, stored)
         return found
 
-    async def _held(self, keys: Set[Key]) -> dict[Key, Held]:
-        """The deliveries as they are remembered, else as they stand now; not locked."""
-        held = {key: known for key in keys if (known := self._recent.held(key)) is not None}
-        missing = keys - held.keys()
-        if missing:
-            async with self._database.reading() as tx:
-                held |= await tx.deliveries(missing)
-        return held
+    def _known(self, one: Incoming, fresh: dict[str | None, Flight]) -> Sent | None:
+        """The submission that a receipt names, if it need not be looked for."""
+        if not one.lookup_keys:
+            return None
+        surest = one.lookup_keys[0]
+        flight = fresh.get(surest)
+        if flight is not None:
+            sent: Sent | None = (flight.message_id, flight.recipient, _leg(flight))
+        else:
+            sent = self._recent.sent(surest)
+            if sent is not None and self._recent.held(sent[0]) is None:
+                return None
+        if sent is None or not same_recipient(one.receipt.recipient, sent[1]):
+            return None
+        return sent
 
-    def _folded(
-        self,
-        answers: Sequence[Answer],
-        receipts: Sequence[Incoming],
-        matches: Sequence[Match | None],
-        held: Mapping[Key, Held],
-    ) -> Folded:
-        log: Log = {}
-        for one in answers:
-            part = part_of(one, held)
-            lines = log.setdefault(one.flight.key, [])
-            lines += as_written(one.flight, part)
-            lines.append((evidence_of(one, part, next_route=None), None))
-        self._add_receipts(log, receipts, matches, held)
-        folded = folding(log, held, now=self._clock.now())
-        folded.ended = [one.flight for one in answers]
-        folded.taken = [match_of(one) for one in answers]
-        folded.connector_id = self._receive.connector_id
-        folded.unheard = _names(folded, receipts, matches)
-        return folded
-
-    def _add_receipts(
-        self,
-        log: Log,
-        receipts: Sequence[Incoming],
-        matches: Sequence[Match | None],
-        held: Mapping[Key, Held],
-    ) -> None:
-        """Each that was not heard before."""
-        seen = {(key, known) for key, row in held.items() for known in row.fingerprints}
-        for one, match in zip(receipts, matches, strict=True):
-            if match is None:
-                continue
-            key = match.key
-            evidence, fingerprint = receipt_evidence(
-                one.receipt, match, at=one.at, delivery=held[key].delivery, reading=self._receive.reading
-            )
-            if (key, fingerprint) not in seen:
-                seen.add((key, fingerprint))
-                log.setdefault(key, []).append((evidence, fingerprint))
+    async def _look_up(
+        self, keys: Set[str], messages: Sequence[Key], unusual: Set[int]
+    ) -> Mapping[str, Sequence[Stored]]:
+        """The submissions under these keys, newest first; remembers how their messages stand, and how these do."""
+        by_key: dict[str, list[Stored]] = {}
+        async with self._database.reading() as tx:
+            stored = await tx.stored(self._receive.connector_id, sorted(keys)) if keys else []
+            stands = await tx.stands(messages) if messages else {}
+        for one in stored:
+            by_key.setdefault(one.upstream_key, []).append(one)
+            stands[one.sent[0]] = one.held, one.heard
+        for message_id, (held, heard) in stands.items():
+            if message_id not in unusual and self._recent.held(message_id) is None:
+                self._recent.learn(message_id, held, heard)
+        return by_key
 
 
-def _names(folded: Folded, receipts: Sequence[Incoming], matches: Sequence[Match | None]) -> list[str]:
-    """A receipt that waits under one of these keys came earlier: it is to be heard first."""
-    keys = [match.upstream_key for match in folded.taken]
-    for one, match in zip(receipts, matches, strict=True):
-        if match is not None:
-            keys += one.lookup_keys
-    return list(dict.fromkeys(keys))
+def _usual(answers: Sequence[Answer]) -> tuple[Sequence[Answer], set[int]]:
+    """Those of messages of which nothing else is said than that a part was taken, each once; the others' messages."""
+    unusual = {
+        one.flight.message_id for one in answers if type(one.outcome) is not Taken or not one.stored_key
+    }
+    if len({one.flight.message_id for one in answers}) != len(answers):  # parts, or a word and another one
+        times = Counter((one.flight.message_id, one.flight.attempt, one.flight.part) for one in answers)
+        unusual |= {message_id for (message_id, _, _), said in times.items() if said > 1}
+    if not unusual:
+        return answers, unusual
+    return [one for one in answers if one.flight.message_id not in unusual], unusual
 
 
-def _taken(answers: Sequence[Answer]) -> list[Answer]:
-    """Those of messages of which nothing else is said than that a part was taken, each once."""
-    unusual = {one.flight.key for one in answers if not (isinstance(one.outcome, Taken) and one.stored_key)}
-    times = Counter((one.flight.key, one.flight.attempt, one.flight.part) for one in answers)
-    unusual |= {key for (key, _, _), said in times.items() if said > 1}
-    return [one for one in answers if one.flight.key not in unusual]
+def _leg(flight: Flight) -> Leg:
+    return Leg(
+        connector_id=flight.connector_id,
+        account_id=flight.account_id,
+        attempt=flight.attempt,
+        part=flight.part,
+        try_no=flight.try_no,
+        written_at=flight.written_at,
+    )
+
+
+def _named(one: Incoming, stored: Mapping[str, Sequence[Stored]]) -> Sent | None:
+    """The first of the submissions under the receipt's keys whose recipient agrees; they come newest first."""
+    for key in one.lookup_keys:
+        for its in stored.get(key, ()):
+            if same_recipient(one.receipt.recipient, its.sent[1]):
+                return its.sent
+    return None

@@ -19,6 +19,7 @@ from tidings.domain.receipt import Receipt
 from tidings.domain.status import PRE, Stage, State, Truth, truth
 from tidings.domain.text import segment
 from tidings.flows.fold import fold
+from tidings.flows.folded import Leg
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
 from tidings.flows.records import Flight, Key, Match, Orphan, Unanswered
@@ -138,7 +139,7 @@ class Receive:
             if orphan is None:
                 return False
             recipient = (await tx.addressees([key]))[key].recipient
-            if not _same_recipient(orphan.receipt.recipient, recipient):
+            if not same_recipient(orphan.receipt.recipient, recipient):
                 raise Misconfigured(f"the receipt names another recipient than message {key[1]}")
             attempts = (await tx.lock_deliveries({key}))[key].delivery.attempts
             if attempt > len(attempts) or part > len(attempts[attempt - 1].parts):
@@ -285,7 +286,7 @@ class Receive:
 
 
 def receipt_evidence(
-    receipt: Receipt, match: Match, *, at: datetime, delivery: Delivery, reading: Reading
+    receipt: Receipt, match: Match | Leg, *, at: datetime, delivery: Delivery, reading: Reading
 ) -> tuple[Evidence, bytes]:
     """A receipt as evidence for the part it belongs to, and the fingerprint that tells its repetitions."""
     evidence = Evidence(
@@ -339,7 +340,7 @@ async def look_for_receipts(database: Database, doubts: Sequence[Flight], *, now
 
 def named(receipt: Receipt, matches: Sequence[Match]) -> Match | None:
     """The first of the submissions under the receipt's id whose recipient agrees; they come newest first."""
-    return next((one for one in matches if _same_recipient(receipt.recipient, one.recipient)), None)
+    return next((one for one in matches if same_recipient(receipt.recipient, one.recipient)), None)
 
 
 def _find_doubted(
@@ -366,7 +367,7 @@ def _doubted(one: Incoming, unanswered: dict[str, list[Unanswered]]) -> _Claim |
     fitting = [
         (flight, in_doubt)
         for flight, in_doubt, text in unanswered.get(receipt.recipient[-TAIL:], ())
-        if _same_recipient(receipt.recipient, flight.recipient)
+        if same_recipient(receipt.recipient, flight.recipient)
         and receipt.sender.lstrip("+") == flight.sender.lstrip("+")
         and _was_submitted_then(receipt, flight, at=one.at)
         and (text is None or _repeats(receipt.text, segment(text).parts[flight.part - 1]))
@@ -421,8 +422,10 @@ def _suspected(one: Incoming, keys: dict[str, str], by_key: dict[str, list[Match
     return _Claim(match, suspect_form=form)
 
 
-def _same_recipient(said: str, ours: str) -> bool:
+def same_recipient(said: str, ours: str) -> bool:
     """Carriers add a plus or use national forms: the last digits decide, where the receipt has them."""
+    if said == ours:
+        return True
     said = said.lstrip("+")
     return not said or said[-TAIL:] == ours[-TAIL:]
 

@@ -330,34 +330,6 @@ class OwedCallback(msgspec.Struct, frozen=True, gc=False):
     follows: bool = False  # an earlier one of its message may be in hand when this one could be told
 
 
-class Folded(msgspec.Struct):
-    """What folding evidence into deliveries changed, and all that moves with it: written in one statement."""
-
-    at: datetime
-    rows: dict[Key, Held] = {}  # as they stand now
-    was: dict[
-        Key, int
-    ] = {}  # the version each was folded from: what else has been written since is not overwritten
-    evidence: list[tuple[Key, int, Evidence]] = []  # with the number in its message's log
-    fingerprints: dict[Key, list[bytes]] = {}  # of the receipts among it
-    counters: dict[Key, CounterMove] = {}  # by (account id, task id)
-    money: dict[int, MoneyMove] = {}  # by account
-    reports: list[OwedReport] = []
-    callbacks: list[OwedCallback] = []
-    settle_timers: list[tuple[Key, datetime]] = []
-    ended: list[Flight] = []  # submissions whose answer was waited for until now
-    taken: list[Match] = []  # what receipts will name
-    connector_id: int = 0  # whose are the next
-    unheard: list[str] = []  # upstream keys: no receipt under these may be waiting
-
-
-class Spelt(NamedTuple):
-    """A Folded as it is sent to the database: nothing that is folded afterwards changes it. Empty: nothing to write."""
-
-    statement: str
-    arguments: list[object]
-
-
 class DueCallback(msgspec.Struct, frozen=True):
     """A callback that was claimed. The first five fields name its row."""
 

@@ -21,6 +21,7 @@ from tidings.domain.message import (
     Task,
 )
 from tidings.flows.callback_transaction import CallbackTx
+from tidings.flows.folded import Folded, Spelt, Stored
 from tidings.flows.records import (
     Addressee,
     CallbackNote,
@@ -28,7 +29,6 @@ from tidings.flows.records import (
     Claimed,
     Content,
     Flight,
-    Folded,
     Funds,
     Held,
     Key,
@@ -39,7 +39,6 @@ from tidings.flows.records import (
     NewOrders,
     Orphan,
     OwnKey,
-    Spelt,
     Unanswered,
     Waiting,
 )
@@ -273,12 +272,15 @@ class CloseTx(DispatchTx, Protocol):
 class ReadTx(Protocol):
     """Questions that change nothing."""
 
-    async def deliveries(self, keys: Iterable[Key]) -> dict[Key, Held]:
-        """The deliveries as they stand, of which others may write at any time."""
+    async def stands(self, keys: Sequence[Key]) -> dict[int, tuple[Held, bytes]]:
+        """How messages stand, of which others may write at any time, and the fingerprints of their receipts, joined.
+
+        What is held is shared by messages that stand alike: its id and fingerprints say nothing.
+        """
         ...
 
-    async def matches(self, connector_id: int, keys: Sequence[str]) -> list[Match]:
-        """Submissions under these keys, newest first."""
+    async def stored(self, connector_id: int, keys: Sequence[str]) -> list[Stored]:
+        """Submissions under these keys, newest first, with the same of their messages."""
         ...
 
     async def accounts_waiting(

@@ -7,7 +7,7 @@ from types import TracebackType
 import asyncpg
 
 from tidings.domain.errors import Unavailable
-from tidings.flows.records import Folded, Spelt
+from tidings.flows.folded import Folded, Spelt
 from tidings.store.accounts import AccountRows
 from tidings.store.callbacks import CallbackRows
 from tidings.store.catalog import CatalogRows

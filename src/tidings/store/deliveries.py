@@ -15,10 +15,11 @@ from tidings.domain.status import Confirmation, Stage, State
 from tidings.flows.records import Held, Key
 from tidings.store.rows import Rows, columns
 
-FOLDED = """d.account_id, d.message_id, d.version, d.state::text as state, d.reason, d.stage::text as stage,
-       d.confirmation::text as confirmation, d.inferred, d.network_error, array_to_string(d.flags, ',') as flags,
-       d.first_written_at, d.sent_at, d.delivered_at, d.done_at, d.report_at, d.read_at, d.negative_at, d.held,
-       d.charged, d.reports, d.attempts, d.fingerprints, d.price, d.counted_task, d.callback_lane, d.callback_each"""
+FOLDED = """d.message_id, d.fingerprints, d.account_id, d.version, d.state::text as state, d.reason,
+       d.stage::text as stage, d.confirmation::text as confirmation, d.inferred, d.network_error,
+       array_to_string(d.flags, ',') as flags, d.first_written_at, d.sent_at, d.delivered_at, d.done_at, d.report_at,
+       d.read_at, d.negative_at, d.held, d.charged, d.reports, d.attempts, d.price, d.counted_task, d.callback_lane,
+       d.callback_each"""
 
 DELIVERIES = f"""
 select d.*, a.plan
@@ -84,26 +85,31 @@ class DeliveryRows(Rows):
 
     async def lock_deliveries(self, keys: Iterable[Key]) -> dict[Key, Held]:
         """The deliveries, locked in one order until the transaction ends."""
-        return await self._deliveries(LOCK_DELIVERIES, keys)
 
-    async def deliveries(self, keys: Iterable[Key]) -> dict[Key, Held]:
-        """The deliveries as they stand, of which others may write at any time."""
-        return await self._deliveries(READ_DELIVERIES, keys)
-
-    async def _deliveries(self, statement: str, keys: Iterable[Key]) -> dict[Key, Held]:
         wanted = sorted(set(keys))
         if not wanted:
             return {}
-        rows = await self._connection.fetch(statement, *columns(wanted, 2))
-        return {(row[0], row[1]): held_of(row) for row in rows}
+        rows = await self._connection.fetch(LOCK_DELIVERIES, *columns(wanted, 2))
+        return {(row[2], row[0]): held_of(row) for row in rows}
+
+    async def stands(self, keys: Sequence[Key]) -> dict[int, tuple[Held, bytes]]:
+        """How messages stand, of which others may write at any time, and the fingerprints of their receipts, joined."""
+        rows = await self._connection.fetch(READ_DELIVERIES, *columns(keys, 2))
+        return {row[0]: (stand_of(row[2:]), row[1] or b"") for row in rows}
+
+
+@lru_cache(maxsize=4_096)
+def stand_of(stand: tuple[Any, ...]) -> Held:
+    """What messages have in common whose rows say the same but for ids and fingerprints. Not to be changed."""
+    return held_of((0, None, *stand))
 
 
 def held_of(row: Sequence[Any]) -> Held:
     """The delivery, and the money that moves with it, from a row of FOLDED and its account's plan."""
     (
-        account_id, message_id, version, state, reason, stage, confirmation, inferred, network_error, flags,
-        first_written_at, sent_at, delivered_at, done_at, report_at, read_at, negative_at, held, charged, reports,
-        attempts, fingerprints, price, counted_task, callback_lane, callback_each, plan,
+        message_id, fingerprints, account_id, version, state, reason, stage, confirmation, inferred, network_error,
+        flags, first_written_at, sent_at, delivered_at, done_at, report_at, read_at, negative_at, held, charged,
+        reports, attempts, price, counted_task, callback_lane, callback_each, plan,
     ) = row  # fmt: skip
     delivery = Delivery(
         account_id=account_id,

@@ -16,6 +16,7 @@ import asyncpg
 import msgspec
 
 from tidings.domain.evidence import Evidence
+from tidings.flows.folded import Cohort
 from tidings.flows.records import Key
 from tidings.store.rows import Rows, columns
 
@@ -60,16 +61,46 @@ class Unreadable(ValueError):
 
 
 class _Said(msgspec.Struct, array_like=True):
-    """Evidence, and what it is said of: how much older each message's id is than the pack's, and its seq, in turn."""
+    """Evidence, and what it is said of: how much older each message's id is than the pack's, and its seq, in turn.
+
+    Where it says something else of each, these are the upstream ids and the octets, in the same order.
+    """
 
     evidence: msgspec.Raw
     of: list[int]
+    upstream_ids: list[str | None] = []
+    raws: list[bytes | None] = []
+
+
+class Body(NamedTuple):
+    """Evidence as it stands in a pack, for `read`."""
+
+    evidence: msgspec.Raw
+    said: _Said
+    place: int  # in what it says of each
+
+
+class Piece(NamedTuple):
+    """Those messages of a cohort whose evidence is in one pack, and where that is found again."""
+
+    cohort: Cohort
+    start: int
+    end: int
+    place: bytes
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[_Said]).decode
-read = msgspec.msgpack.Decoder(Evidence).decode
-"""The evidence that `unpack` found. Raises msgspec.DecodeError."""
+_read = msgspec.msgpack.Decoder(Evidence).decode
+
+
+def read(body: Body) -> Evidence:
+    """The evidence that `unpack` found. Raises msgspec.DecodeError."""
+    evidence = _read(body.evidence)
+    if body.said.upstream_ids:
+        evidence.upstream_id = body.said.upstream_ids[body.place]
+        evidence.raw = body.said.raws[body.place]
+    return evidence
 
 
 class EvidenceRows(Rows):
@@ -106,6 +137,55 @@ def pack(rows: Sequence[Noted]) -> tuple[list[Pack], dict[Key, bytes]]:
             for key in {key: None for key, _, _ in some}:
                 places[key] = places.get(key, b"") + place
     return packs, places
+
+
+def pack_cohorts(cohorts: Iterable[Cohort]) -> tuple[list[Pack], list[Piece]]:
+    """Rows of packs, and the cohorts in pieces, in no order: the evidence of each is in one pack."""
+    packs: list[Pack] = []
+    pieces: list[Piece] = []
+    by_account: dict[int, list[Cohort]] = {}
+    for cohort in cohorts:
+        by_account.setdefault(cohort.held.delivery.account_id, []).append(cohort)
+    for account_id, its in by_account.items():
+        some: list[tuple[Cohort, int, int]] = []
+        room = PACK_MOST
+        for cohort in its:
+            start, most = 0, len(cohort.message_ids)
+            while start < most:
+                end = min(start + max(room // len(cohort.evidence), 1), most)
+                some.append((cohort, start, end))
+                room -= (end - start) * len(cohort.evidence)
+                start = end
+                if room < len(cohort.evidence):
+                    packs.append(_pack_of(account_id, some, pieces))
+                    some, room = [], PACK_MOST
+        if some:
+            packs.append(_pack_of(account_id, some, pieces))
+    return packs, pieces
+
+
+def _pack_of(account_id: int, some: Sequence[tuple[Cohort, int, int]], pieces: list[Piece]) -> Pack:
+    """The pack of what was learnt of these messages of cohorts (from, to); adds where it is found again."""
+    newest, seq = max(
+        (cohort.message_ids[end - 1], cohort.was + len(cohort.evidence)) for cohort, _, end in some
+    )
+    place = _varint(newest) + _varint(seq)
+    said: dict[bytes, list[int]] = {}
+    each: list[tuple[object, ...]] = []
+    for cohort, start, end in some:
+        pieces.append(Piece(cohort, start, end, place))
+        older = [newest - one for one in cohort.message_ids[start:end]]
+        for number, (evidence, told) in enumerate(cohort.evidence, cohort.was + 1):
+            of = [number] * (2 * len(older))
+            of[::2] = older
+            if told is None:
+                said.setdefault(_encode(evidence), []).extend(of)
+            else:
+                each.append(
+                    (msgspec.Raw(_encode(evidence)), of, told.upstream_ids[start:end], told.raws[start:end])
+                )
+    everything = [*((msgspec.Raw(one), of) for one, of in said.items()), *each]
+    return Pack(account_id, newest, seq, zlib.compress(_encode(everything), COMPRESSION))
 
 
 def pack_openings(
@@ -160,17 +240,17 @@ def _compressed(said: dict[bytes, list[int]]) -> bytes:
     return zlib.compress(_encode([_Said(msgspec.Raw(one), of) for one, of in said.items()]), COMPRESSION)
 
 
-def unpack(one: Pack, *, of: Container[Key] | None = None) -> Iterator[tuple[Key, int, msgspec.Raw]]:
+def unpack(one: Pack, *, of: Container[Key] | None = None) -> Iterator[tuple[Key, int, Body]]:
     """What a pack holds, of these messages or of all: key, seq, and evidence for `read`. Raises Unreadable."""
     try:
         everything = _decode(zlib.decompress(one.body))
     except (zlib.error, msgspec.DecodeError) as wrong:
         raise Unreadable(f"the pack {one.name} cannot be read ({type(wrong).__name__})") from wrong
     for said in everything:
-        for older, seq in zip(said.of[::2], said.of[1::2], strict=False):
+        for place, (older, seq) in enumerate(zip(said.of[::2], said.of[1::2], strict=False)):
             key = (one.account_id, one.message_id - older)
             if of is None or key in of:
-                yield key, seq, said.evidence
+                yield key, seq, Body(said.evidence, said, place)
 
 
 def pack_names(key: Key, places: bytes) -> Iterator[PackName]:

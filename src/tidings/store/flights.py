@@ -6,13 +6,19 @@ from operator import attrgetter
 
 import asyncpg
 import msgspec
+from msgspec.structs import astuple
 
 from tidings.domain.order import TrafficClass
+from tidings.flows.folded import Leg, Stored
 from tidings.flows.ports import Binds
 from tidings.flows.receive import TAIL
 from tidings.flows.records import Flight, Key, Match, Unanswered
+from tidings.store.deliveries import FOLDED, stand_of
 from tidings.store.rows import Rows, columns
 from tidings.store.sheet import Column, Sheet
+
+PLACED = 8
+"""So many columns of STORED come before what messages that stand alike agree in."""
 
 COURIER_LOCK = 0x7D1
 """The first key of the advisory locks that living couriers hold; the second is their number."""
@@ -89,30 +95,25 @@ where message_id = any($1::bigint[]) and doubt_since is null"""
 FIRST_EXPIRY = """
 select min(expires_at) from in_flight where doubt_since is null or decide_at is not null"""
 
-SUBMISSION_COLUMNS = (
-    Column("connector_id", "integer", attrgetter("connector_id")),
-    Column("upstream_key", "text", attrgetter("upstream_key")),
-    Column("account_id", "integer", attrgetter("account_id")),
-    Column("message_id", "bigint", attrgetter("message_id")),
-    Column("attempt", "smallint", attrgetter("attempt")),
-    Column("part", "smallint", attrgetter("part")),
-    Column("try", "smallint", attrgetter("try_no")),
-    Column("recipient", "text", attrgetter("recipient")),
-    Column("written_at", "timestamptz", attrgetter("written_at")),
-)
-"""Of a Match."""
-
-_TAKEN: Sheet[Match] = Sheet(*SUBMISSION_COLUMNS)
-
-ADD_SUBMISSIONS = f"""
+ADD_SUBMISSIONS = """
 insert into submission (connector_id, upstream_key, account_id, message_id, attempt, part, try, recipient, written_at)
-select connector_id, upstream_key, account_id, message_id, attempt, part, try, recipient, written_at
-from {_TAKEN.source}"""
+select * from unnest($1::integer[], $2::text[], $3::integer[], $4::bigint[], $5::smallint[], $6::smallint[],
+                     $7::smallint[], $8::text[], $9::timestamptz[])"""
 
 MATCHES = """
 select connector_id, upstream_key, account_id, message_id, attempt, part, try, recipient, written_at
 from submission where connector_id = $1 and upstream_key = any($2::text[])
 order by written_at desc"""
+
+# Whoever hears of a submission wants to know how its message stands: one question for both.
+STORED = f"""
+select s.upstream_key, s.recipient, s.attempt, s.part, s.try, s.written_at, d.*
+from submission s
+cross join lateral (
+    select {FOLDED}, (select plan from account where id = d.account_id) as plan from delivery d
+    where d.account_id = s.account_id and d.message_id = s.message_id offset 0) as d
+where s.connector_id = $1 and s.upstream_key = any($2::text[])
+order by s.written_at desc"""
 
 RENEW_LEASES = """
 insert into courier_lease (connector_id, courier_id, until, binds, bound, trouble, counts)
@@ -201,11 +202,16 @@ class FlightRows(Rows):
     async def add_submissions(self, rows: Sequence[Match]) -> None:
         """Submissions that were taken, under the key their receipts will name."""
         if rows:
-            await self._connection.execute(ADD_SUBMISSIONS, *_TAKEN.arguments(rows))
+            await self._connection.execute(ADD_SUBMISSIONS, *columns([astuple(row) for row in rows], 9))
 
     async def matches(self, connector_id: int, keys: Sequence[str]) -> list[Match]:
         """Submissions under these keys, newest first."""
         return [Match(*tuple(row)) for row in await self._connection.fetch(MATCHES, connector_id, list(keys))]
+
+    async def stored(self, connector_id: int, keys: Sequence[str]) -> list[Stored]:
+        """Submissions under these keys, newest first, and how their messages stand."""
+        rows = await self._connection.fetch(STORED, connector_id, keys)
+        return [_stored(connector_id, row) for row in rows]
 
 
 async def become_courier(connection: asyncpg.Connection) -> int:
@@ -223,6 +229,13 @@ async def hold_courier(connection: asyncpg.Connection, courier_id: int) -> bool:
 
 def _json(counts: Mapping[str, int]) -> str:
     return msgspec.json.encode(dict(counts)).decode()
+
+
+def _stored(connector_id: int, row: asyncpg.Record) -> Stored:
+    upstream_key, recipient, attempt, part, try_no, written_at, message_id, fingerprints = row[:PLACED]
+    stand = row[PLACED:]
+    leg = Leg(connector_id, stand[0], attempt, part, try_no, written_at)
+    return Stored(upstream_key, (message_id, recipient, leg), stand_of(stand), fingerprints or b"")
 
 
 def _natural(row: Flight) -> tuple[int, int, int, int, int]:

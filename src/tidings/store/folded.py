@@ -18,21 +18,21 @@ import asyncpg
 
 from tidings.domain.delivery import Delivery, Flag
 from tidings.domain.message import Standing
-from tidings.flows.records import CounterMove, Folded, Held, Key, Overtaken, Spelt
+from tidings.flows.folded import Folded, Leg, Spelt
+from tidings.flows.records import CounterMove, Held, Key, Overtaken
 from tidings.store.accounts import balance_moves, ledger_entries
-from tidings.store.callbacks import OWED, OWED_COLUMNS
+from tidings.store.callbacks import OWED
 from tidings.store.deliveries import DeliveryRows, spell_attempts
-from tidings.store.evidence import pack
-from tidings.store.flights import NATURAL_COLUMNS, SUBMISSION_COLUMNS
+from tidings.store.evidence import Pack, pack, pack_cohorts
 from tidings.store.rows import columns
-from tidings.store.sheet import Column, Sheet
+from tidings.store.sheet import Column, Sheet, alike, array, join
 
 CHANGED = """version = n.version, state = n.state, reason = n.reason, stage = n.stage, confirmation = n.confirmation,
     inferred = n.inferred, network_error = n.network_error, flags = string_to_array(n.flags, ','),
     first_written_at = n.first_written_at, sent_at = n.sent_at, delivered_at = n.delivered_at, done_at = n.done_at,
     report_at = n.report_at, read_at = n.read_at, negative_at = n.negative_at, held = n.held, charged = n.charged,
     reports = n.reports, attempts = n.attempts, evidence = d.evidence || n.evidence"""
-HEARD = ", fingerprints = coalesce(d.fingerprints, '') || n.fingerprints"
+HEARD = ", fingerprints = coalesce(d.fingerprints || n.fingerprints, n.fingerprints, d.fingerprints)"
 """Most batches have no receipts, or nothing else."""
 
 BUCKETS = ("waiting", "sent", "delivered", "expired", "undeliverable", "rejected", "unknown")
@@ -40,30 +40,64 @@ COUNTED = ("handed_over", *BUCKETS, "price")
 
 
 class _Row(NamedTuple):
-    """A delivery as it is to stand, and where its new evidence is."""
+    """Deliveries as they are to stand, and where their new evidence is."""
 
-    key: Key
+    account_id: int
     was: int
     held: Held
     delivery: Delivery
     standing: Standing
     evidence: str
+    ids: str
     fingerprints: str
 
 
+class _Owed(NamedTuple):
+    """Something that is owed of several messages; what it says of itself, and their ids."""
+
+    one: Any
+    ids: str
+
+
+class _Taken(NamedTuple):
+    """Submissions that were claimed together and taken."""
+
+    leg: Leg
+    size: int
+    ids: str
+    upstream_keys: str
+    recipients: str
+
+
+class _Moved(NamedTuple):
+    """What moves with the deliveries, by the name of its section."""
+
+    taken: list[_Taken]
+    reports: list[_Owed]
+    callbacks: list[_Owed]
+    timers: list[_Owed]
+    counters: list[tuple[int, ...]]
+    balances: list[tuple[int, int]]
+    entries: list[tuple[int, str, int, int]]
+
+
 class _Section(NamedTuple):
-    """Rows of one kind: their sheet, and one or two statements about them, with {rows} for the rows."""
+    """Rows of one kind, what they say, and one or two statements about them, with {rows} for the rows.
+
+    A row that is `of_each` stands for many messages: it has their `ids`, and what else they differ in is `listed`.
+    """
 
     name: str
-    sheet: Sheet[Any]
+    agreed: tuple[Column, ...]
     does: str
-    rows: Callable[[Folded], Sequence[Any]]
+    rows: Callable[[_Moved], Sequence[Any]]
     also: str = ""
+    of_each: bool = True
+    listed: tuple[Column, ...] = ()
 
 
-_DELIVERIES: Sheet[_Row] = Sheet(
-    Column("account_id", "integer", lambda row: row.key[0]),
-    Column("message_id", "bigint", lambda row: row.key[1]),
+_AGREED = (
+    Column("account_id", "integer", attrgetter("account_id")),
     Column("was", "integer", attrgetter("was")),
     Column("version", "integer", attrgetter("delivery.version")),
     Column("state", "delivery_state", attrgetter("standing.state")),
@@ -90,13 +124,57 @@ _DELIVERIES: Sheet[_Row] = Sheet(
     Column("reports", "smallint", attrgetter("held.reports")),
     Column("attempts", "json", lambda row: spell_attempts(row.delivery.attempts)),
     Column("evidence", "bytea", attrgetter("evidence")),
-    Column("fingerprints", "bytea", attrgetter("fingerprints")),
+)
+_DELIVERIES: Sheet[_Row] = Sheet(
+    *_AGREED,
+    Column("ids", "text", attrgetter("ids")),
+    Column("heard", "text", attrgetter("fingerprints")),
+)
+_NAMES_OF_AGREED = ", ".join(one.name for one in _AGREED)
+
+_LEG = (
+    Column("connector_id", "integer", attrgetter("leg.connector_id")),
+    Column("account_id", "integer", attrgetter("leg.account_id")),
+    Column("attempt", "smallint", attrgetter("leg.attempt")),
+    Column("part", "smallint", attrgetter("leg.part")),
+    Column("try", "smallint", attrgetter("leg.try_no")),
+    Column("written_at", "timestamptz", attrgetter("leg.written_at")),
+)
+_LISTED = (
+    Column("upstream_key", "text", attrgetter("upstream_keys")),
+    Column("recipient", "text", attrgetter("recipients")),
+)
+_OWED_REPORT = (
+    Column("account_id", "integer", attrgetter("one.account_id")),
+    Column("number", "smallint", attrgetter("one.number")),
+    Column("state", "delivery_state", attrgetter("one.standing.state")),
+    Column("reason", "text", attrgetter("one.standing.reason"), null=True),
+    Column("stage", "delivery_stage", attrgetter("one.standing.stage"), null=True),
+    Column("confirmation", "delivery_confirmation", attrgetter("one.standing.confirmation")),
+    Column("inferred", "boolean", attrgetter("one.standing.inferred")),
+    Column("network_error", "integer", attrgetter("one.standing.network_error"), null=True),
+    Column("sent_at", "timestamptz", attrgetter("one.sent_at")),
+    Column("done_at", "timestamptz", attrgetter("one.done_at")),
+    Column("report_at", "timestamptz", attrgetter("one.report_at"), null=True),
+    Column("price", "bigint", attrgetter("one.price")),
+    Column("owed_at", "timestamptz", attrgetter("one.owed_at")),
+)
+_OWED_CALLBACK = (
+    Column("account_id", "integer", attrgetter("one.account_id")),
+    Column("lane", "integer", attrgetter("one.lane")),
+    Column("owed_at", "timestamptz", attrgetter("one.owed_at")),
+    Column("number", "smallint", attrgetter("one.number")),
+    Column("follows", "boolean", attrgetter("one.follows")),
+)
+_TIMER = (
+    Column("account_id", "integer", lambda row: row.one[0]),
+    Column("due_at", "timestamptz", lambda row: row.one[1]),
 )
 
 SECTIONS: tuple[_Section, ...] = (
     _Section(
-        "ended",
-        Sheet(*NATURAL_COLUMNS),
+        "taken",
+        (*_LEG, Column("size", "integer", attrgetter("size"))),
         # Found by its key, then named by its place: of a table that is nearly always empty no plan can know anything.
         # Put this way, the condition is no invitation to the index of those that it holds for.
         """delete from in_flight where coalesce(doubt_since, '-infinity') = '-infinity' and ctid = any(array(
@@ -105,35 +183,16 @@ SECTIONS: tuple[_Section, ...] = (
                    where f.message_id = sheet.message_id and f.attempt = sheet.attempt and f.part = sheet.part
                      and f.try = sheet.try and f.connector_id = sheet.connector_id offset 0) as one))
            returning 1""",
-        attrgetter("ended"),
-    ),
-    _Section(
-        "taken",
-        Sheet(*SUBMISSION_COLUMNS),
+        attrgetter("taken"),
         """insert into submission (connector_id, upstream_key, account_id, message_id, attempt, part, try, recipient,
                                    written_at)
            select connector_id, upstream_key, account_id, message_id, attempt, part, try, recipient, written_at
            from {rows}""",
-        attrgetter("taken"),
+        listed=_LISTED,
     ),
     _Section(
         "reports",
-        Sheet(
-            Column("account_id", "integer", attrgetter("account_id")),
-            Column("message_id", "bigint", attrgetter("message_id")),
-            Column("number", "smallint", attrgetter("number")),
-            Column("state", "delivery_state", attrgetter("standing.state")),
-            Column("reason", "text", attrgetter("standing.reason"), null=True),
-            Column("stage", "delivery_stage", attrgetter("standing.stage"), null=True),
-            Column("confirmation", "delivery_confirmation", attrgetter("standing.confirmation")),
-            Column("inferred", "boolean", attrgetter("standing.inferred")),
-            Column("network_error", "integer", attrgetter("standing.network_error"), null=True),
-            Column("sent_at", "timestamptz", attrgetter("sent_at")),
-            Column("done_at", "timestamptz", attrgetter("done_at")),
-            Column("report_at", "timestamptz", attrgetter("report_at"), null=True),
-            Column("price", "bigint", attrgetter("price")),
-            Column("owed_at", "timestamptz", attrgetter("owed_at")),
-        ),
+        _OWED_REPORT,
         """insert into report (account_id, message_id, number, state, reason, stage, done_at, report_at, owed_at)
            select account_id, message_id, number, state, reason, stage, done_at, report_at, owed_at from {rows}""",
         attrgetter("reports"),
@@ -142,26 +201,17 @@ SECTIONS: tuple[_Section, ...] = (
            select account_id, message_id, number, state, reason, stage, confirmation, inferred, network_error, sent_at,
                   done_at, price, owed_at from {rows}""",
     ),
-    _Section(
-        "callbacks",
-        Sheet(*OWED_COLUMNS),
-        OWED,
-        attrgetter("callbacks"),
-    ),
+    _Section("callbacks", _OWED_CALLBACK, OWED, attrgetter("callbacks")),
     _Section(
         "timers",
-        Sheet(
-            Column("account_id", "integer", lambda one: one[0][0]),
-            Column("message_id", "bigint", lambda one: one[0][1]),
-            Column("due_at", "timestamptz", itemgetter(1)),
-        ),
+        _TIMER,
         """insert into timer (account_id, message_id, kind, due_at)
            select account_id, message_id, 'settle', due_at from {rows}""",
-        attrgetter("settle_timers"),
+        attrgetter("timers"),
     ),
     _Section(
         "counters",
-        Sheet(
+        (
             Column("account_id", "integer", itemgetter(0)),
             Column("task_id", "bigint", itemgetter(1)),
             *(Column(name, "bigint", itemgetter(place)) for place, name in enumerate(COUNTED, 2)),
@@ -171,18 +221,20 @@ SECTIONS: tuple[_Section, ...] = (
                 where sheet.task_id = c.task_id)
             where c.account_id = any(array(select account_id from {{rows}}))
               and c.task_id = any(array(select task_id from {{rows}}))""",
-        lambda folded: _counter_moves(folded.counters),
+        attrgetter("counters"),
+        of_each=False,
     ),
     _Section(
         "balances",
-        Sheet(Column("account_id", "integer", itemgetter(0)), Column("delta", "bigint", itemgetter(1))),
+        (Column("account_id", "integer", itemgetter(0)), Column("delta", "bigint", itemgetter(1))),
         """update account set balance = balance + (select delta from {rows} where sheet.account_id = account.id)
            where id = any(array(select account_id from {rows}))""",
-        lambda folded: balance_moves(folded.money),
+        attrgetter("balances"),
+        of_each=False,
     ),
     _Section(
         "entries",
-        Sheet(
+        (
             Column("account_id", "integer", itemgetter(0)),
             Column("kind", "ledger_kind", itemgetter(1)),
             Column("amount", "bigint", itemgetter(2)),
@@ -190,7 +242,8 @@ SECTIONS: tuple[_Section, ...] = (
         ),
         """insert into ledger (account_id, at, kind, amount, messages)
            select account_id, $1, kind, amount, messages from {rows}""",
-        lambda folded: ledger_entries(folded.money),
+        attrgetter("entries"),
+        of_each=False,
     ),
 )
 
@@ -216,48 +269,57 @@ class FoldedRows(DeliveryRows):
 
 def spell(folded: Folded) -> Spelt:
     """The statement, and what it needs to be told."""
-    if not folded.rows:
+    if not (folded.rows or folded.cohorts):
         return Spelt("", [])
-    packs, places = pack(folded.evidence)
-    sections = [(one, rows) for one in SECTIONS if (rows := one.rows(folded))]
+    packs, rows = _deliveries(folded)
+    separator, moved = _moved(folded)
+    sections = [(one, its) for one in SECTIONS if (its := one.rows(moved))]
     sheets: list[object] = []
-    for one, rows in (*sections, (_News, _rows(folded, places))):
-        sheets += one.sheet.arguments(rows)
+    for one, its in sections:
+        sheets += _sheet(one).arguments(its)
+    ended = sum(one.size for one in moved.taken)
     return Spelt(
-        statement(tuple(one.name for one, _ in sections), hears=bool(folded.fingerprints)),
-        [folded.at, len(folded.ended), folded.connector_id, folded.unheard, *columns(packs, 4), *sheets],
+        statement(tuple(one.name for one, _ in sections), hears=any(row.fingerprints for row in rows)),
+        [
+            *(folded.at, ended, folded.connector_id, folded.unheard, separator),
+            *columns(packs, 4),
+            *sheets,
+            *_DELIVERIES.arguments(rows),
+        ],
     )
-
-
-_News = _Section("news", _DELIVERIES, "", lambda _: ())
 
 
 @lru_cache(maxsize=256)
 def statement(present: tuple[str, ...], *, hears: bool) -> str:
     """The statement for a batch that has rows of these kinds. A kind of traffic has two or three of them."""
-    next_number = 9  # after: when, how many ended, connector, upstream keys, and the packs
+    next_number = 10  # after: when, how many ended, connector, upstream keys, what separates, and the packs
     parts = [
         """packs as (insert into evidence (account_id, message_id, seq, body)
-    select * from unnest($5::integer[], $6::bigint[], $7::integer[], $8::bytea[]))"""
+    select * from unnest($6::integer[], $7::bigint[], $8::integer[], $9::bytea[]))"""
     ]
     conditions = [UNHEARD]
     for one in SECTIONS:
         if one.name not in present:
             continue
-        sheet = one.sheet.at(next_number)
+        sheet = _sheet(one).at(next_number)
         next_number = sheet.end
-        parts.append(f"{one.name}_rows as materialized (select * from {sheet.source})")
+        parts.append(f"{one.name}_rows as materialized ({_each(one, sheet)})")
         parts.append(f"{one.name} as ({one.does.format(rows=f'{one.name}_rows as sheet')})")
         if one.also:
             parts.append(f"{one.name}_too as ({one.also.format(rows=f'{one.name}_rows as sheet')})")
-    if "ended" in present:
-        conditions.append("(select count(*) from ended) = $2::bigint")
+    if "taken" in present:
+        conditions.append("(select count(*) from taken) = $2::bigint")
     else:
-        conditions.append("$2::bigint = 0")
+        conditions.append("$2::bigint = 0 and $5::text is not null")
     if "callbacks" in present:
         conditions.append("(select count(pg_notify('tidings_callbacks', ''))) = 1")
     news = _DELIVERIES.at(next_number)
-    parts.append(f"news as materialized (select * from {news.source})")
+    # In the order of their keys, so that two that change the same wait for one another in one order.
+    parts.append(f"""news as materialized (
+    select {_NAMES_OF_AGREED}, message_id, fingerprints from (select * from {news.source} offset 0) as sheet
+    cross join lateral unnest(string_to_array(ids, ',')::bigint[], string_to_array(heard, ',')::bytea[])
+                       as each (message_id, fingerprints)
+    order by account_id, message_id)""")
     parts.append(f"fits as materialized (select {' and '.join(conditions)} as fits, $1::timestamptz as at)")
     return f"""
 with {", ".join(parts)}
@@ -267,21 +329,89 @@ when matched then update set {CHANGED}{HEARD if hears else ""}
 when not matched then insert (account_id, message_id, version) values (n.account_id, n.message_id, null)"""
 
 
-def _rows(folded: Folded, places: Mapping[Key, bytes]) -> list[_Row]:
-    """In the order of their keys, so that two that change the same wait for one another in one order."""
+@lru_cache(maxsize=len(SECTIONS))
+def _sheet(section: _Section) -> Sheet[Any]:
+    """How its rows travel."""
+    if not section.of_each:
+        return Sheet(*section.agreed)
+    lists = (Column(f"all_{one.name}", "text", one.of) for one in section.listed)
+    return Sheet(*section.agreed, Column("ids", "text", attrgetter("ids")), *lists)
+
+
+def _each(section: _Section, sheet: Sheet[Any]) -> str:
+    """The rows of a section, one for each message."""
+    if not section.of_each:
+        return f"select * from {sheet.source}"
+    agreed = ", ".join(one.name for one in section.agreed)
+    arrays = ["string_to_array(ids, ',')::bigint[]"]
+    arrays += [array(one, f"all_{one.name}", separator="$5::text", count="size") for one in section.listed]
+    names = ", ".join(("message_id", *(one.name for one in section.listed)))
+    return f"""select {agreed}, {names} from (select * from {sheet.source} offset 0) as sheet
+    cross join lateral unnest({", ".join(arrays)}) as each ({names})"""
+
+
+def _deliveries(folded: Folded) -> tuple[list[Pack], list[_Row]]:
+    """The packs of the new evidence, and the deliveries as they are to stand."""
+    packs, places = pack(folded.evidence)
     heard = folded.fingerprints
-    return [
-        _Row(
-            key,
-            folded.was[key],
-            held,
-            held.delivery,
-            held.delivery.standing,
-            "\\x" + places[key].hex(),
-            "\\x" + b"".join(heard[key]).hex() if key in heard else "\\x",
-        )
-        for key, held in sorted(folded.rows.items(), key=itemgetter(0))
+    rows = [
+        _row(held, folded.was[key], places[key], [key[1]], [b"".join(heard[key])] if key in heard else ())
+        for key, held in folded.rows.items()
     ]
+    more, pieces = pack_cohorts(folded.cohorts)
+    for cohort, start, end, place in pieces:
+        ids = cohort.message_ids[start:end]
+        rows.append(_row(cohort.held, cohort.was, place, ids, cohort.fingerprints[start:end]))
+    return [*packs, *more], rows
+
+
+def _row(held: Held, was: int, place: bytes, ids: Sequence[int], heard: Sequence[bytes]) -> _Row:
+    """`heard`: for each of the messages the fingerprints of its new receipts, or none at all."""
+    delivery = held.delivery
+    return _Row(
+        delivery.account_id,
+        was,
+        held,
+        delivery,
+        delivery.standing,
+        f"\\x{place.hex()}",
+        _joined(ids),
+        ",".join([f"\\x{one.hex()}" for one in heard]),
+    )
+
+
+def _moved(folded: Folded) -> tuple[str, _Moved]:
+    """What moves with them; and what separates the texts in lists."""
+    submitted = folded.submitted.items()
+    separator, lists = join(
+        [alike(one) for _, its in submitted for one in (its.upstream_keys, its.recipients)]
+    )
+    texts = iter(lists)
+    reports = [_Owed(one, str(one.message_id)) for one in folded.reports]
+    callbacks = [_Owed(one, str(one.message_id)) for one in folded.callbacks]
+    timers = [_Owed((key[0], at), str(key[1])) for key, at in folded.settle_timers]
+    for cohort in folded.cohorts:
+        if cohort.reports or cohort.callbacks or cohort.settle_timers:
+            ids, account_id = _joined(cohort.message_ids), cohort.held.delivery.account_id
+            reports += [_Owed(one, ids) for one in cohort.reports]
+            callbacks += [_Owed(one, ids) for one in cohort.callbacks]
+            timers += [_Owed((account_id, at), ids) for at in cohort.settle_timers]
+    return separator, _Moved(
+        [
+            _Taken(leg, len(its.message_ids), _joined(its.message_ids), next(texts), next(texts))
+            for leg, its in submitted
+        ],
+        reports,
+        callbacks,
+        timers,
+        _counter_moves(folded.counters),
+        balance_moves(folded.money),
+        ledger_entries(folded.money),
+    )
+
+
+def _joined(ids: Sequence[int]) -> str:
+    return ",".join(map(str, ids))
 
 
 def _spell_flags(flags: frozenset[Flag]) -> str | None:

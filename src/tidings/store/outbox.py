@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -303,22 +305,30 @@ def _first_taken(row: asyncpg.Record) -> FirstTaken:
     content = Content(recipient, sender, text, ucs2, flash, TRAFFIC_CLASSES[traffic_class])
     if version != 1:
         return FirstTaken(waiting, content, None)
-    delivery = Delivery(account_id, message_id, decode_attempts(attempts), OPENINGS[state], version=version)
     return FirstTaken(
         waiting,
         content,
-        Held(
-            delivery=delivery,
-            plan=PLANS[plan],
-            price=price,
-            held=held,
-            charged=0,
-            reports=0,
-            counted_task=counted_task,
-            fingerprints=[],
-            callback_lane=callback_lane,
-            callback_each=callback_each,
+        _opening(
+            (account_id, state, attempts, price, held, counted_task, callback_lane, callback_each, plan)
         ),
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _opening(stand: tuple[Any, ...]) -> Held:
+    """How messages stand of which nothing was heard since they were accepted; shared by those that stand alike."""
+    account_id, state, attempts, price, held, counted_task, callback_lane, callback_each, plan = stand
+    return Held(
+        delivery=Delivery(account_id, 0, decode_attempts(attempts), OPENINGS[state], version=1),
+        plan=PLANS[plan],
+        price=price,
+        held=held,
+        charged=0,
+        reports=0,
+        counted_task=counted_task,
+        fingerprints=[],
+        callback_lane=callback_lane,
+        callback_each=callback_each,
     )
 
 

@@ -14,7 +14,7 @@ from tidings.domain.lifecycle import apply, begin
 from tidings.domain.status import Truth, step, truth
 from tidings.flows.records import Held, Key
 from tidings.store.deliveries import FOLDED, held_of
-from tidings.store.evidence import Unreadable, fetch_packs, pack_names, read, unpack
+from tidings.store.evidence import Body, Unreadable, fetch_packs, pack_names, read, unpack
 
 BATCH = 1_000
 
@@ -31,7 +31,7 @@ OURS = frozenset({Kind.WRITTEN, Kind.DROPPED, Kind.RESENT, Kind.HELD, Kind.TIMER
 Line = tuple[int, Evidence]
 """Number and evidence."""
 
-Said = tuple[int, msgspec.Raw]
+Said = tuple[int, Body]
 """The same before it is read."""
 
 
