@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+NO = b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"
+CLOSING = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 Answer = Callable[["Heard"], bytes | None]
 """The octets of an answer; None: silence. Empty: hang up."""
@@ -97,3 +99,68 @@ async def webhook_server(answer: Answer = lambda _: OK, *, ssl=None) -> AsyncIte
         server.close()
         one.hang_up()
         await asyncio.gather(*one.tasks)
+
+
+class BatchedServer(asyncio.Protocol):
+    """A server that answers together what came together, and says how much that was."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.connections = 0
+        self.heard_together: list[int] = []
+        self.bodies: list[bytes] = []
+        self.answers: Callable[[list[bytes]], list[bytes]] = lambda bodies: [OK] * len(bodies)
+        self._more = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/dlr"
+
+    async def heard_so_many(self, count: int) -> None:
+        """Until so many came together."""
+        async with asyncio.timeout(10):
+            while not self.heard_together or self.heard_together[-1] < count:
+                self._more.clear()
+                await self._more.wait()
+
+    def line(self) -> asyncio.Protocol:
+        self.connections += 1
+        return _BatchedLine(self)
+
+    def answer(self, bodies: list[bytes]) -> list[bytes]:
+        self.heard_together.append(len(bodies))
+        self.bodies += bodies
+        self._more.set()
+        return self.answers(bodies)
+
+
+class _BatchedLine(asyncio.Protocol):
+    def __init__(self, server: BatchedServer) -> None:
+        self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        bodies = []
+        while data:  # requests of a test are small and come whole
+            head, _, rest = data.partition(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+            bodies.append(rest[:length])
+            data = rest[length:]
+        answers = self._server.answer(bodies)
+        self._transport.write(b"".join(answers))
+        if b"" in answers:
+            self._transport.close()
+
+
+@asynccontextmanager
+async def batched_server() -> AsyncIterator[BatchedServer]:
+    """Listening on a free port of this machine."""
+    one = BatchedServer()
+    server = await asyncio.get_running_loop().create_server(one.line, "127.0.0.1", 0)
+    one.port = server.sockets[0].getsockname()[1]
+    try:
+        yield one
+    finally:
+        server.close()

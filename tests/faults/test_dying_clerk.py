@@ -60,9 +60,9 @@ async def nothing_waits(world):
 @pytest.mark.parametrize(
     ("point", "heard_before"),
     [
-        (Point.CALLBACKS_WRITTEN, False),  # claimed, not committed
-        (Point.CALLBACKS_COMMITTED, False),  # claimed, not told
+        (Point.CALLBACKS_LEASED, False),  # the lane is his, nothing is told
         (Point.CALLBACKS_TOLD, True),  # told, not recorded
+        (Point.CALLBACKS_WRITTEN, True),  # recorded, not committed
     ],
 )
 async def test_a_killed_clerks_callbacks_are_told_by_the_next_each_at_least_once(world, point, heard_before):

@@ -186,7 +186,8 @@ async def test_what_cannot_be_told_before_a_stop_waits_for_the_next_sender(world
             await send(world, server.url, rows=3)
             await world.deliver_all()
             await server.wait_heard(1)
-        assert await world.sql.fetchval("select count(*) from callback where leased_until is null") == 3
+        assert await world.sql.fetchval("select count(*) from callback") == 3
+        assert await world.sql.fetchval("select count(*) from callback_lease") == 0
         server.answer = lambda _: OK
         world.clock.advance(10)
         async with sending(world):

@@ -171,12 +171,13 @@ async def test_a_failed_callback_is_tried_again_after_growing_pauses_and_then_gi
     await world.deliver_all()
     pauses = []
     while (due_at := await world.sql.fetchval("select due_at from callback")) is not None:
+        sender = new_sender(world)  # which knows nothing of a server that is down
         pauses.append((due_at - world.clock.now()).total_seconds())
         if pauses[-1] > 0:
             world.clock.advance(pauses[-1] - 1)
             assert (await sender.turn([], limit=10)).tellings == []
             world.clock.advance(1)
-        turn = await new_sender(world).turn([], limit=10)
+        turn = await sender.turn([], limit=10)
         await tell(sender, turn, 500, "http_500")
         await holds(world)
     assert pauses[:5] == [0, 5, 15, 45, 135]
@@ -262,7 +263,7 @@ async def test_a_customer_with_a_thousand_callbacks_does_not_delay_another_with_
     await send(world, "one", key=other.key)
     await world.deliver_all()
     turn = await sender.turn([], limit=100)
-    accounts = [one.callback.account_id for one in turn.tellings]
+    accounts = [one.callback.lane_key[0] for one in turn.tellings]
     assert accounts.count(world.account_id) == FIRST_ROOM
     assert accounts.count(other.account_id) == 1
 
@@ -276,7 +277,7 @@ async def test_turns_that_are_full_go_round_the_lanes(world, sender):
     for _ in range(4):
         turn = await sender.turn([], limit=5)
         assert turn.more
-        seen.append({one.callback.account_id for one in turn.tellings})
+        seen.append({one.callback.lane_key[0] for one in turn.tellings})
     assert seen == [{one.account_id} for one in others]
 
 
@@ -393,18 +394,79 @@ async def test_what_is_tried_again_by_hand_is_waited_for_as_well(world, sender):
     assert said(await sender.turn([], limit=10)) == []
 
 
+async def test_a_lane_is_one_senders_while_he_has_something_of_it_in_hand(world, sender):
+    await send(world, "a", rows=3)
+    await world.deliver_all()
+    turn = await sender.turn([], limit=1)
+    other = new_sender(world)
+    assert (await other.turn([], limit=10)).tellings == []
+    await tell(sender, turn)
+    assert len((await other.turn([], limit=10)).tellings) == 2
+    await holds(world)
+
+
+async def test_a_lane_of_which_something_is_in_hand_stays_its_senders(world, sender):
+    """However long it takes until it is empty."""
+    await send(world, "a", rows=20)
+    await world.deliver_all()
+    turn = await sender.turn([], limit=1)
+    for _ in range(9):
+        world.clock.advance(LEASE.total_seconds() / 4)
+        turn = await sender.turn(heard(sender, turn), limit=1)
+        assert len(turn.tellings) == 1
+        assert (await new_sender(world).turn([], limit=10)).tellings == []
+
+
+async def test_a_sender_that_slept_does_not_go_on_with_a_lane_that_is_anothers(world, sender):
+    await send(world, "a", rows=3)
+    await world.deliver_all()
+    slept = await sender.turn([], limit=1)
+    world.clock.advance(LEASE.total_seconds())
+    assert len((await new_sender(world).turn([], limit=1)).tellings) == 1
+    assert (await sender.turn(heard(sender, slept), limit=10)).tellings == []
+    world.clock.advance(LEASE.total_seconds())
+    assert len((await sender.turn([], limit=10)).tellings) == 2
+    await holds(world)
+
+
+async def test_leases_of_the_dead_are_forgotten(world, sender):
+    await send(world, "a")
+    await world.deliver_all()
+    await sender.turn([], limit=1)  # and dies
+    world.clock.advance(LEASE.total_seconds() - 1)
+    await new_sender(world).give_up_old()
+    assert await world.sql.fetchval("select count(*) from callback_lease") == 1
+    world.clock.advance(LEASE.total_seconds() + 2)
+    await new_sender(world).give_up_old()
+    assert await world.sql.fetchval("select count(*) from callback_lease") == 0
+
+
+async def test_nothing_is_given_up_that_is_being_told(world, sender):
+    await send(world, "a", rows=2)
+    await world.deliver_all()
+    await tell(sender, await sender.turn([], limit=10), 500, "http_500")
+    world.clock.advance(DAY_S + 1)
+    turn = await sender.turn([], limit=1)
+    assert len(turn.tellings) == 1
+    assert await new_sender(world).give_up_old() == 0, "the lane is another's"
+    assert await sender.give_up_old() == 1
+    await tell(sender, turn)
+    await holds(world)
+
+
 async def test_those_that_have_to_wait_do_not_hold_up_the_lane(world, sender):
     waiting = await send(world, "a", rows=FIRST_ROOM)
     await world.dispatch()
     for message_id in waiting:
         await world.says(message_id, "EXPIRED")
-    await sender.turn([], limit=1000)
+    first = await sender.turn([], limit=1000)
     for message_id in waiting:
         await world.says(message_id, "DELIVRD")
     [last] = await send(world, "b")
     await world.deliver_all()
-    turn = await new_sender(world).turn([], limit=FIRST_ROOM)
-    assert [one.message.id for one in turn.tellings] == [last]
+    one = first.tellings[0]
+    turn = await sender.turn([sender.heard(one.callback, 200)], limit=1000)
+    assert [one.message.id for one in turn.tellings] == [one.message.id, last]
 
 
 @pytest.mark.parametrize("year", [1970, 1999, 2000, 2026, 2999])

@@ -296,17 +296,17 @@ BROKEN = [
     (CALLED, "update delivery set callback_lane = 1 where callback_lane is null"),
     (
         CALLED_ONCE,
-        "insert into callback select account_id, lane, now(), message_id, 3, 0, 0, false, now() from callback limit 1",
+        "insert into callback select account_id, lane, now(), message_id, 3, 0, 0, now() from callback limit 1",
     ),
     (
         CALLED_ONCE,
-        "insert into callback select account_id, lane, now(), message_id, 0, 0, 0, true, now() from callback"
+        "insert into callback select account_id, lane, now(), message_id, 0, 0, 0, now() from callback"
         " where number = 1 and (account_id, message_id) in"
         " (select account_id, message_id from delivery where sent_at is null) limit 1",
     ),
     (
         CALLED_ONCE,
-        "insert into callback select account_id, lane, now(), message_id, 0, 0, 0, true, now() from callback"
+        "insert into callback select account_id, lane, now(), message_id, 0, 0, 0, now() from callback"
         " where number = 0 limit 1",
     ),
     (CALLED_ONCE, "update delivery set callback_lane = null where reports = 0"),

@@ -25,6 +25,7 @@ ACCEPT, DISPATCH, ANSWERS = "flows/accept.py", "flows/dispatch.py", "flows/answe
 HEAR, COHORTS = "flows/hear.py", "flows/cohorts.py"
 RECEIVE, CLOSE, FOLD = "flows/receive.py", "flows/close.py", "flows/fold.py"
 FOLDED, OUTBOX, CALLBACKS = "store/folded.py", "store/outbox.py", "store/callbacks.py"
+LANES, TELL = "store/callback_lanes.py", "flows/callbacks.py"
 
 MAIN_JOB = "flows/test_main_job.py"
 SWEEP = "life/test_sweep.py"
@@ -670,30 +671,79 @@ MUTANTS = (
         (f"{CALLED_BACK}::test_a_message_refused_as_it_is_taken_is_told_too",),
     ),
     Mutant(
-        "a callback in hand is claimed again",
-        CALLBACKS,
-        (("          and (c.leased_until is null or c.leased_until <= $4)\n", ""),),
-        (f"{CALLED_BACK}::test_a_claim_is_a_lease_that_ends_with_its_holder",),
+        "what a server did not answer of what it was sent together is forgotten",
+        "connectors/webhook/exchange.py",
+        (("        self._unheard = list(posts)\n", ""),),
+        (
+            "unit/webhook/test_poster.py"
+            "::test_what_stood_behind_an_answer_that_did_not_come_is_sent_again_by_itself",
+        ),
     ),
     Mutant(
-        "two senders take the same callbacks",
-        CALLBACKS,
-        (("        for no key update skip locked) found\n", "        ) found\n"),),
-        (f"{CALLBACK_RACES}::test_two_senders_share_no_callback_and_none_waits_for_the_other",),
+        "a server that fails at what is sent together is sent more of it",
+        "connectors/webhook/poster.py",
+        (("        self._stumbled.add(origin)\n", ""),),
+        ("unit/webhook/test_poster.py::test_a_server_that_fails_at_what_is_sent_together_is_remembered",),
     ),
     Mutant(
-        "a sender waits for what another one takes",
+        "a lane is leased that is another sender's",
+        LANES,
+        (("where l.leased_until <= $4 or l.leased_until = (", "where true or l.leased_until = ("),),
+        (f"{CALLBACK_RACES}::test_two_senders_share_no_lane_and_none_waits_for_the_other",),
+    ),
+    Mutant(
+        "a lane that is another sender's is taken for free",
+        TELL,
+        (("if one.leased_until is None or one.leased_until <= now or", "if True or"),),
+        (f"{CALLED_BACK}::test_a_sender_that_slept_does_not_go_on_with_a_lane_that_is_anothers",),
+    ),
+    Mutant(
+        "a lease is never renewed",
+        TELL,
+        (("if end is None or end < fresh}", "if end is None}"),),
+        (f"{CALLED_BACK}::test_a_lane_of_which_something_is_in_hand_stays_its_senders",),
+    ),
+    Mutant(
+        "a lane is let go of while something of it is in hand",
+        TELL,
+        (("if not one.messages and key not in but}", "if key not in but}"),),
+        (f"{CALLED_BACK}::test_a_lane_is_one_senders_while_he_has_something_of_it_in_hand",),
+    ),
+    Mutant(
+        "a lane is kept when nothing of it is in hand",
+        TELL,
+        (("if not one.messages and key not in but}", "if False}"),),
+        (f"{CALLED_BACK}::test_a_lane_is_one_senders_while_he_has_something_of_it_in_hand",),
+    ),
+    Mutant(
+        "what is in hand is read again",
         CALLBACKS,
-        (("        for no key update skip locked) found\n", "        for no key update) found\n"),),
-        (f"{CALLBACK_RACES}::test_two_senders_share_no_callback_and_none_waits_for_the_other",),
+        (
+            (
+                "          and c.message_id not in (select unnest($4::text::bigint[]))\n        order",
+                "        order",
+            ),
+        ),
+        (f"{CALLED_BACK}::test_no_callback_of_a_message_is_told_while_another_is_in_hand",),
+    ),
+    Mutant(
+        "what is being told is given up for its age",
+        CALLBACKS,
+        (
+            (
+                "(c.tries > 0 or l.down) and c.message_id not in (select unnest($4::text::bigint[]))",
+                "(c.tries > 0 or l.down)",
+            ),
+        ),
+        (f"{CALLED_BACK}::test_nothing_is_given_up_that_is_being_told",),
     ),
     Mutant(
         "what was told is told again because another sender has claimed it meanwhile",
         CALLBACKS,
         (
             (
-                "await self._told(DELIVERED_IN_PLACE, placed, PLACED, at) < len(rows):",
-                "not await self._told(DELIVERED_IN_PLACE, placed, PLACED, at) and False:",
+                "if await fetched(DELIVERED_IN_PLACE, *PLACED.arguments(rows), at) < len(rows):",
+                "if await fetched(DELIVERED_IN_PLACE, *PLACED.arguments(rows), at) < 0:",
             ),
         ),
         (f"{CALLED_BACK}::test_what_was_told_after_another_had_claimed_it_is_not_told_once_more",),
@@ -705,30 +755,8 @@ MUTANTS = (
         (f"{CALLED_BACK}::test_what_stands_where_a_callback_stood_is_not_taken_for_it",),
     ),
     Mutant(
-        "a correction overtakes the first word",
-        CALLBACKS,
-        (
-            (
-                "          and b.message_id = r.message_id and b.number = 1 and b.leased_until > $4",
-                "          and b.message_id = r.message_id and b.number = 1 and b.leased_until > $4 and false",
-            ),
-        ),
-        (f"{CALLED_BACK}::test_a_correction_waits_for_what_it_corrects",),
-    ),
-    Mutant(
-        "a correction overtakes what was tried in vain before",
-        CALLBACKS,
-        (
-            (
-                "          and b.number < c.number and b.leased_until > $4",
-                "          and b.number < c.number and b.leased_until > $4 and false",
-            ),
-        ),
-        (f"{CALLED_BACK}::test_a_correction_waits_for_what_it_corrects",),
-    ),
-    Mutant(
         "what has been corrected is told after its correction",
-        "flows/callbacks.py",
+        TELL,
         (("if one.number < reports:", "if False:"),),
         (f"{CALLED_BACK}::test_what_is_corrected_before_it_was_told_is_told_once_and_not_after_its_pause",),
     ),

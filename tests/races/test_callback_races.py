@@ -47,12 +47,25 @@ def told(turn):
     return [one.message.id for one in turn.tellings]
 
 
-async def test_two_senders_share_no_callback_and_none_waits_for_the_other(ring):
+async def test_two_senders_share_no_lane_and_none_waits_for_the_other(ring):
     ids = await owed(ring, "a", "b", "c")
     first, second, waited = await race(
-        ring, sender(ring).turn([], limit=2), sender(ring).turn([], limit=10), at=Point.CALLBACKS_WRITTEN
+        ring, sender(ring).turn([], limit=10), sender(ring).turn([], limit=10), at=Point.CALLBACKS_LEASED
     )
-    assert sorted(told(first) + told(second)) == ids and len(told(first)) == 2 and not waited
+    assert told(first) == ids and told(second) == [] and not waited
+
+
+async def test_a_lane_that_is_let_go_of_is_told_from_what_is_left_of_it(ring):
+    """Who takes it over reads it after it was let go of, and what was told by then."""
+    ids = await owed(ring, "a", "b")
+    slow, quick = sender(ring), sender(ring)
+    first = await slow.turn([], limit=1)
+    answered = [slow.heard(one.callback, 200) for one in first.tellings]
+    _, second, waited = await race(
+        ring, slow.turn(answered, limit=0), quick.turn([], limit=10), at=Point.CALLBACKS_WRITTEN
+    )
+    assert told(second) == [] and not waited
+    assert told(await quick.turn([], limit=10)) == ids[1:]
 
 
 async def test_one_told_by_two_because_its_lease_was_over_is_noted_once(ring):
@@ -93,7 +106,7 @@ async def test_giving_up_passes_over_what_is_being_told(ring):
     await one.turn([one.heard(each.callback, 500, "http_500") for each in failed.tellings], limit=0)
     ring.clock.advance(86_401)
     turn, given_up, _ = await race(
-        ring, one.turn([], limit=10), sender(ring).give_up_old(), at=Point.CALLBACKS_WRITTEN
+        ring, one.turn([], limit=10), sender(ring).give_up_old(), at=Point.CALLBACKS_LEASED
     )
     assert len(turn.tellings) == 1 and given_up == 0
 
@@ -104,18 +117,19 @@ async def corrected_and_told(world, message_id, by):
     return await by.turn([], limit=10)
 
 
-@pytest.mark.parametrize("at", [Point.CALLBACKS_WRITTEN, Point.CALLBACKS_COMMITTED])
-async def test_a_correction_beside_a_claim_is_told_once_and_last(ring, at):
+async def test_a_correction_beside_a_claim_is_told_once_and_last(ring):
     message_id = await expired(ring, "a")
     slow, quick = sender(ring), sender(ring)
     first, second, waited = await race(
-        ring, slow.turn([], limit=10), corrected_and_told(ring, message_id, quick), at=at
+        ring,
+        slow.turn([], limit=10),
+        corrected_and_told(ring, message_id, quick),
+        at=Point.CALLBACKS_LEASED,
     )
-    assert said(first) == [], "a later one says more, and may be in hand already"
-    last = await quick.turn([], limit=10)
-    assert said(second) + said(last) == ["delivered"] and not waited
-    for turn in (second, last):
-        await quick.turn([quick.heard(one.callback, 200) for one in turn.tellings], limit=0)
+    assert said(first) == ["delivered"], "what is read after it says it already"
+    assert said(second) == [] and not waited
+    last = await slow.turn([slow.heard(one.callback, 200) for one in first.tellings], limit=10)
+    assert said(last) == []
     assert await ring.sql.fetchval("select count(*) from callback") == 0
 
 

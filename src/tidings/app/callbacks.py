@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
+from typing import Final
 
 import structlog
 
@@ -19,7 +20,7 @@ from tidings.dialects.bsg_v1.callbacks import callback as bsg_v1
 from tidings.domain.errors import Unavailable
 from tidings.domain.message import Progress
 from tidings.domain.order import Dialect
-from tidings.flows.callbacks import LEASE, Callbacks, Telling, Turn
+from tidings.flows.callbacks import LEASE, RENEWED_AFTER, Callbacks, Telling, Turn
 from tidings.flows.points import Point, reach
 from tidings.flows.ports import Clock
 from tidings.flows.records import CallbackTold, DueCallback
@@ -38,6 +39,8 @@ PAUSE_S = 1.0
 """How long to wait when the database is away."""
 
 OLD_EVERY_S = 60.0
+_TOLD: Final = Point.CALLBACKS_TOLD
+
 MARGIN_S = 5.0
 """So much sooner than the lease ends a callback's last answer is waited for."""
 
@@ -62,9 +65,11 @@ class CallbackSender:
             answer_within_s=settings.answer_within_s,
             connections=settings.connections,
             connections_per_server=settings.connections_per_server,
+            pipelined=settings.pipelined,
             allowed=Allowed(settings.allow_networks),
         )
-        self._begin_within_s = LEASE.total_seconds() - settings.answer_within_s - MARGIN_S
+        leased_s = (LEASE - RENEWED_AFTER).total_seconds()
+        self._begin_within_s = leased_s - settings.answer_within_s - MARGIN_S
         self._wake = asyncio.Event()
         self._bell = Bell(database, self._wake.set)
         self._in_hand = 0
@@ -140,7 +145,7 @@ class CallbackSender:
         if why == NOT_BEGUN:
             self._not_begun.append(callback)
         else:
-            reach(Point.CALLBACKS_TOLD)
+            reach(_TOLD)
             self._told.append(self._flow.heard(callback, status, why))
         self._wake.set()
 
@@ -168,10 +173,14 @@ class CallbackSender:
         """Nothing more is claimed; what is on its way may be answered, and what is not begun goes back."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_s):
-                while self._in_hand:
-                    self._wake.clear()
-                    await self._wake.wait()
+                await self._nothing_in_hand()
         await self._poster.close()
+        await self._nothing_in_hand()
         with contextlib.suppress(Unavailable):  # what is not recorded is told again when its lease ends
             await self._record_and_claim(self._told, claim=False)
             await self._give_back()
+
+    async def _nothing_in_hand(self) -> None:
+        while self._in_hand:
+            self._wake.clear()
+            await self._wake.wait()

@@ -61,7 +61,8 @@ class Lane:
         """One of those in hand was told."""
         self.in_hand -= 1
         self.failures, self._rests_until = 0, None
-        self._window = min(self._window + 1, MOST_ROOM)
+        if self._window < MOST_ROOM:
+            self._window += 1
 
     def failed(self, now: datetime) -> None:
         """One of those in hand was told in vain."""

@@ -95,10 +95,7 @@ def _owe_callback(row: Held, number: int, *, moves: Folded, now: datetime) -> No
     if row.callback_lane is not None:
         delivery = row.delivery
         moves.callbacks.append(
-            OwedCallback(
-                *(delivery.account_id, row.callback_lane, now, delivery.message_id, number),
-                follows=number > 1 or (number == 1 and row.callback_each),
-            )
+            OwedCallback(delivery.account_id, row.callback_lane, now, delivery.message_id, number)
         )
 
 

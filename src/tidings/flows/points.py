@@ -38,10 +38,8 @@ class Point(StrEnum):
     SILENCE_COMMITTED = "silence:committed"
     REPORTS_CLAIMED = "reports:claimed"  # rows marked, nothing committed
     REPORTS_COMMITTED = "reports:committed"  # the customer has not seen them
-    CALLBACKS_WRITTEN = (
-        "callbacks:written"  # told or superseded ones recorded, due ones claimed, nothing committed
-    )
-    CALLBACKS_COMMITTED = "callbacks:committed"  # claimed, and nobody has been told
+    CALLBACKS_WRITTEN = "callbacks:written"  # what came of some is recorded, nothing committed
+    CALLBACKS_LEASED = "callbacks:leased"  # lanes are leased, and nothing of them is read
     CALLBACKS_TOLD = "callbacks:told"  # the customer's server knows, and it is not recorded
     CALLBACKS_OUTDATED = "callbacks:outdated"  # too old ones given up, nothing committed
 

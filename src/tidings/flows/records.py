@@ -327,30 +327,26 @@ class OwedCallback(msgspec.Struct, frozen=True, gc=False):
     owed_at: datetime
     message_id: int
     number: int
-    follows: bool = False  # an earlier one of its message may be in hand when this one could be told
 
 
-class DueCallback(msgspec.Struct, frozen=True):
-    """A callback that was claimed. The first five fields name its row."""
+class LaneDue(NamedTuple):
+    """A lane in which something waits."""
 
-    account_id: int
-    lane: int
+    key: LaneKey
+    due_at: datetime  # the first of it
+    leased_until: datetime | None  # a sender's; None: nobody's
+
+
+class DueCallback(msgspec.Struct, frozen=True, gc=False):
+    """A callback that is to be told. The first four fields name its row."""
+
+    lane_key: LaneKey  # where it queued
     due_at: datetime
     message_id: int
     number: int
     owed_at: datetime
     tries: int  # that have failed so far
-    place: tuple[int, int]  # where its row was when it was claimed
-
-    @property
-    def key(self) -> Key:
-        """The message it tells of."""
-        return (self.account_id, self.message_id)
-
-    @property
-    def lane_key(self) -> LaneKey:
-        """The lane it queued in."""
-        return (self.account_id, self.lane)
+    place: str  # where its row was when it was read
 
 
 class News(NamedTuple):
@@ -362,7 +358,7 @@ class News(NamedTuple):
     message: Progress
 
 
-class CallbackTold(msgspec.Struct, frozen=True):
+class CallbackTold(msgspec.Struct, frozen=True, gc=False):
     """What became of one try: an HTTP status (0: there was none), and why it failed ("": it did not)."""
 
     callback: DueCallback

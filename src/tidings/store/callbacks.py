@@ -1,39 +1,53 @@
-"""Callbacks: owed, claimed under a lease, and then delivered, tried again or given up."""
+"""Callbacks: owed, told by whoever leases their lane, and then delivered, tried again or given up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from tidings.flows.records import CallbackNote, CallbackTold, DueCallback, LaneKey, OwedCallback
-from tidings.store.callback_news import NewsRows, moment
-from tidings.store.rows import Fields, columns, fields, table
+from tidings.flows.records import (
+    CallbackNote,
+    CallbackTold,
+    DueCallback,
+    LaneKey,
+    News,
+    OwedCallback,
+)
+from tidings.store.callback_lanes import LaneRows
+from tidings.store.callback_news import NEWS, NEWS_OF, due
+from tidings.store.rows import columns, literal
 from tidings.store.sheet import Column, Sheet
 
-NAME = fields(
-    "account_id integer", "lane integer", "due_at timestamptz", "message_id bigint", "number smallint"
-)
-"""What names a row, in the order of its key."""
-
-PLACED = fields("place tid", "message_id bigint", "number smallint", "status smallint")
-TOLD = (*NAME, *fields("status smallint"))
-FAILED = (*NAME, *fields("status smallint", "why text"))
-RETRIED = (*FAILED, *fields("next_try timestamptz"))
-
-OWED_COLUMNS = (
+_OWED: Sheet[OwedCallback] = Sheet(
     Column("account_id", "integer", attrgetter("account_id")),
     Column("lane", "integer", attrgetter("lane")),
     Column("owed_at", "timestamptz", attrgetter("owed_at")),
     Column("message_id", "bigint", attrgetter("message_id")),
     Column("number", "smallint", attrgetter("number")),
-    Column("follows", "boolean", attrgetter("follows")),
 )
-"""Of an OwedCallback: it is due at once."""
 
-OWED = """insert into callback (account_id, lane, due_at, message_id, number, follows, owed_at)
-    select account_id, lane, owed_at, message_id, number, follows, owed_at from {rows}"""
+# It is due at once.
+OWED = """insert into callback (account_id, lane, due_at, message_id, number, owed_at)
+    select account_id, lane, owed_at, message_id, number, owed_at from {rows}"""
 
-_OWED: Sheet[OwedCallback] = Sheet(*OWED_COLUMNS)
+NAME = (
+    Column("account_id", "integer", lambda told: told.callback.lane_key[0]),
+    Column("lane", "integer", lambda told: told.callback.lane_key[1]),
+    Column("due_at", "timestamptz", attrgetter("callback.due_at")),
+    Column("message_id", "bigint", attrgetter("callback.message_id")),
+    Column("number", "smallint", attrgetter("callback.number")),
+    Column("status", "smallint", attrgetter("status")),
+)
+"""Of a CallbackTold: what names its row, in the order of its key, and the answer."""
+
+PLACED: Sheet[CallbackTold] = Sheet(
+    Column("place", "tid", attrgetter("callback.place")),
+    Column("message_id", "bigint", attrgetter("callback.message_id")),
+    Column("number", "smallint", attrgetter("callback.number")),
+    Column("status", "smallint", attrgetter("status")),
+)
+TOLD: Sheet[CallbackTold] = Sheet(*NAME)
+FAILED: Sheet[CallbackTold] = Sheet(*NAME, Column("why", "text", attrgetter("why")))
 
 # One notification a transaction, at its commit.
 OWE = f"""
@@ -42,52 +56,26 @@ select pg_notify('tidings_callbacks', '')"""
 
 WAKE = "select pg_notify('tidings_callbacks', '')"
 
-# From lane to lane by the index, however much waits in each.
-LANES = """
-with recursive lane as (
-    (select account_id, lane, due_at from callback where (account_id, lane) > ($1::integer, $2::integer)
-     order by account_id, lane, due_at limit 1)
-    union all
-    select next.account_id, next.lane, next.due_at from lane cross join lateral (
-        select c.account_id, c.lane, c.due_at from callback c
-        where (c.account_id, c.lane) > (lane.account_id, lane.lane)
-        order by c.account_id, c.lane, c.due_at limit 1) next)
-select account_id, lane, due_at from lane limit $3"""
-
-# An earlier one of the message is being told. The first report's that was not tried in vain is in no index of
-# messages, but due since the report was owed. `offset 0`: asked row by row, whatever the planner thinks of the sizes.
-OVERTAKES = """
-exists (select from callback b
-        where b.account_id = c.account_id and b.message_id = c.message_id and (b.number <> 1 or b.why is not null)
-          and b.number < c.number and b.leased_until > $4 offset 0)
-or c.number > 1 and exists (
-    select from report r cross join lateral (
-        select from callback b
-        where b.account_id = r.account_id and b.lane = c.lane and b.due_at = r.owed_at
-          and b.message_id = r.message_id and b.number = 1 and b.leased_until > $4 offset 0) b
-    where r.account_id = c.account_id and r.message_id = c.message_id and r.number = 1 offset 0)"""
-
-# What is due is found and locked first, and what was locked is where it was found.
-CLAIM = f"""
-with due as materialized (
-    select found.place from unnest($1::integer[], $2::integer[], $3::integer[]) with ordinality
-                        as l (account_id, lane, room, nth)
+# What is due in each lane, and what it says. `not in` looks into a table made of the ids once.
+DUE = f"""
+select c.account_id, c.lane, timestamptz_send(c.due_at), c.message_id, c.number, timestamptz_send(c.owed_at),
+       c.tries, c.place, {NEWS}
+from (
+    select found.*, a.callback_url as account_url, a.currency
+    from unnest($1::integer[], $2::integer[], $3::integer[]) with ordinality as l (account_id, lane, room, nth)
+    cross join lateral (select * from account where id = l.account_id offset 0) a
     cross join lateral (
-        select ctid as place from callback c
-        where c.account_id = l.account_id and c.lane = l.lane and c.due_at <= $4
-          and (c.leased_until is null or c.leased_until <= $4)
-          and not (c.follows and ({OVERTAKES}))
-        order by c.due_at, c.message_id, c.number limit l.room
-        for no key update skip locked) found
-    order by l.nth limit $5)
-update callback c set leased_until = $6 from due where c.ctid = due.place
-returning c.account_id, c.lane, timestamptz_send(c.due_at), c.message_id, c.number, timestamptz_send(c.owed_at),
-          c.tries, c.ctid"""
+        select c.*, c.ctid::text as place from callback c
+        where c.account_id = l.account_id and c.lane = l.lane and c.due_at <= $5
+          and c.message_id not in (select unnest($4::text::bigint[]))
+        order by c.due_at, c.message_id, c.number limit l.room) found
+    order by l.nth limit $6) c
+{NEWS_OF}"""
 
 # Rows are found by their whole key, one by one. One that is written meanwhile has moved, and is left as it is.
 FOUND = """
 found as materialized (
-    select c.place, n.* from {named} as n cross join lateral (
+    select c.place, n.* from {named} cross join lateral (
         select ctid as place from callback c
         where c.account_id = n.account_id and c.lane = n.lane and c.due_at = n.due_at
           and c.message_id = n.message_id and c.number = n.number offset 0) c)"""
@@ -100,48 +88,66 @@ noted as (
     from done group by account_id, number, tries, status)
 select count(*) from done"""
 
+
+def _named(sheet: Sheet[Any]) -> str:
+    """Its rows as `n`, found one by one."""
+    return f"(select * from {sheet.source} offset 0) n"
+
+
 DELIVERED = f"""
-with {FOUND}, done as (
+with {FOUND.format(named=_named(TOLD))}, done as (
     delete from callback c using found where c.ctid = found.place
     returning c.account_id, c.message_id, c.number, c.tries, found.status),
-{NOTED}"""
+{NOTED.format(at=f"${TOLD.end}")}"""
 
-# Where they were when they were claimed, which spares looking for them. No index knows `is not distinct from`.
+# Where they were when they were read, which spares looking for them. No index knows `is not distinct from`.
 DELIVERED_IN_PLACE = f"""
 with done as (
-    delete from callback c using {{named}} as n
+    delete from callback c using {_named(PLACED)}
     where c.ctid = n.place
       and (c.message_id, c.number) is not distinct from (n.message_id, n.number)
     returning c.account_id, c.message_id, c.number, c.tries, n.status),
-{NOTED}"""
+{NOTED.format(at=f"${PLACED.end}")}"""
+
+
+class _Again(NamedTuple):
+    """One that failed, and when it is tried next."""
+
+    callback: DueCallback
+    status: int
+    why: str
+    next_try: datetime
+
+
+RETRIED: Sheet[_Again] = Sheet(
+    *NAME,
+    Column("why", "text", attrgetter("why")),
+    Column("next_try", "timestamptz", attrgetter("next_try")),
+)
 
 RETRY = f"""
-with {FOUND}
-update callback c set due_at = n.next_try, tries = c.tries + 1, status = n.status, why = n.why, leased_until = null
+with {FOUND.format(named=_named(RETRIED))}
+update callback c set due_at = n.next_try, tries = c.tries + 1, status = n.status, why = n.why
 from found n where c.ctid = n.place"""
 
 GIVE_UP = f"""
-with {FOUND}, hopeless as (
+with {FOUND.format(named=_named(FAILED))}, hopeless as (
     delete from callback c using found n where c.ctid = n.place
     returning c.account_id, c.message_id, c.number, c.lane, c.tries + 1 as tries, n.status, c.owed_at, n.why)
 insert into callback_given_up (account_id, message_id, number, lane, tries, status, owed_at, given_up_at, why)
-select account_id, message_id, number, lane, tries, status, owed_at, {{at}}, why from hopeless"""
-
-RETURN = f"""
-with {FOUND}
-update callback c set leased_until = null from found n where c.ctid = n.place"""
+select account_id, message_id, number, lane, tries, status, owed_at, ${FAILED.end}, why from hopeless"""
 
 GIVE_UP_OLD = """
 with old as (
     delete from callback where (account_id, lane, due_at, message_id, number) in (
-        select c.account_id, c.lane, c.due_at, c.message_id, c.number from callback c
-        where c.owed_at < $1 and (c.leased_until is null or c.leased_until <= $2)
-          and (c.tries > 0 or (c.account_id, c.lane) in (
-              select * from unnest($3::integer[], $4::integer[]) as down (account_id, lane)))
-        limit $5 for update skip locked)
+        select c.account_id, c.lane, c.due_at, c.message_id, c.number
+        from unnest($1::integer[], $2::integer[], $3::boolean[]) as l (account_id, lane, down)
+        join callback c on c.account_id = l.account_id and c.lane = l.lane
+        where c.owed_at < $5 and (c.tries > 0 or l.down) and c.message_id not in (select unnest($4::text::bigint[]))
+        limit $7)
     returning *)
 insert into callback_given_up (account_id, message_id, number, lane, tries, status, owed_at, given_up_at, why)
-select account_id, message_id, number, lane, tries, status, owed_at, $2, coalesce(why, 'not_tried') from old"""
+select account_id, message_id, number, lane, tries, status, owed_at, $6, coalesce(why, 'not_tried') from old"""
 
 NOTES = """
 select number, 'pending' as standing, due_at as at, tries, status, coalesce(why, '') as why
@@ -169,11 +175,11 @@ with again as (
     delete from callback_given_up g using account a
     where a.id = g.account_id and ($1::text is null or a.name = $1) and ($2::bigint is null or g.message_id = $2)
     returning g.account_id, g.lane, g.message_id, g.number, g.why)
-insert into callback (account_id, lane, due_at, message_id, number, follows, owed_at, why)
-select account_id, lane, $3, message_id, number, number > 0, $3, why from again"""
+insert into callback (account_id, lane, due_at, message_id, number, owed_at, why)
+select account_id, lane, $3, message_id, number, $3, why from again"""
 
 
-class CallbackRows(NewsRows):
+class CallbackRows(LaneRows):
     """Statements on callbacks."""
 
     async def owe_callbacks(self, rows: Sequence[OwedCallback]) -> None:
@@ -181,70 +187,49 @@ class CallbackRows(NewsRows):
         if rows:
             await self._connection.execute(OWE, *_OWED.arguments(rows))
 
-    async def callback_lanes(self, after: LaneKey, *, limit: int) -> list[tuple[LaneKey, datetime]]:
-        """Lanes in which something waits, in order, after one; with the earliest due time of each."""
-        rows = await self._connection.fetch(LANES, *after, limit)
-        return [((row[0], row[1]), row[2]) for row in rows]
+    async def due_callbacks(
+        self, rooms: Mapping[LaneKey, int], in_hand: Collection[int], *, now: datetime, limit: int
+    ) -> list[tuple[DueCallback, News]]:
+        """What is due in leased lanes, up to so many of each, in the order of the lanes, and `limit` in all.
 
-    async def claim_callbacks(
-        self, rooms: Mapping[LaneKey, int], *, now: datetime, leased_until: datetime, limit: int
-    ) -> list[DueCallback]:
-        """Take up to so many due callbacks of each lane, in the order of the lanes, and `limit` in all.
-
-        None of a message of which an earlier one is being told.
+        None of the messages in hand; and what each says.
         """
-        if not rooms:
-            return []
         lanes = columns([(*key, room) for key, room in rooms.items()], 3)
-        rows = await self._connection.fetch(CLAIM, *lanes, now, limit, leased_until)
-        return [
-            DueCallback(account_id, lane, moment(due_at), message_id, number, moment(owed_at), tries, place)
-            for account_id, lane, due_at, message_id, number, owed_at, tries, place in rows
-        ]
+        return list(map(due, await self._connection.fetch(DUE, *lanes, literal([*in_hand]), now, limit)))
 
     async def callbacks_delivered(self, rows: Sequence[CallbackTold], *, at: datetime) -> None:
         """They are delivered: noted, and no longer due. One that another sender has told is left as it is."""
-        if not rows:
-            return
-        placed = [(c.place, c.message_id, c.number, one.status) for one in rows for c in (one.callback,)]
-        if await self._told(DELIVERED_IN_PLACE, placed, PLACED, at) < len(rows):
-            await self._told(DELIVERED, [(*_name(one), one.status) for one in rows], TOLD, at)
-
-    async def _told(
-        self, statement: str, rows: Sequence[tuple[object, ...]], of: Fields, at: datetime
-    ) -> int:
-        named, values = table(rows, of)
-        done: int = await self._connection.fetchval(
-            statement.format(named=named, at=f"${len(values) + 1}"), *values, at
-        )
-        return done
+        if rows:
+            fetched = self._connection.fetchval
+            if await fetched(DELIVERED_IN_PLACE, *PLACED.arguments(rows), at) < len(rows):
+                await fetched(DELIVERED, *TOLD.arguments(rows), at)
 
     async def retry_callbacks(self, rows: Sequence[tuple[CallbackTold, datetime]]) -> None:
         """They failed; when to try each again."""
         if rows:
-            named, values = table(
-                [(*_name(one), one.status, one.why, next_try) for one, next_try in rows], RETRIED
-            )
-            await self._connection.execute(RETRY.format(named=named), *values)
+            again = [_Again(told.callback, told.status, told.why, next_try) for told, next_try in rows]
+            await self._connection.execute(RETRY, *RETRIED.arguments(again))
 
     async def give_up_callbacks(self, rows: Sequence[CallbackTold], *, at: datetime) -> None:
         """They failed for the last time: kept, with the reason."""
         if rows:
-            named, values = table([(*_name(one), one.status, one.why) for one in rows], FAILED)
-            await self._connection.execute(GIVE_UP.format(named=named, at=f"${len(values) + 1}"), *values, at)
+            await self._connection.execute(GIVE_UP, *FAILED.arguments(rows), at)
 
     async def give_up_old_callbacks(
-        self, lanes: Sequence[LaneKey], *, owed_before: datetime, at: datetime, limit: int
+        self,
+        lanes: Mapping[LaneKey, bool],
+        in_hand: Collection[int],
+        *,
+        owed_before: datetime,
+        at: datetime,
+        limit: int,
     ) -> int:
-        """Give up what is as old as that, was tried in vain, or waits in one of these lanes; how many."""
-        done = await self._connection.execute(GIVE_UP_OLD, owed_before, at, *columns(lanes, 2), limit)
+        """Give up what is as old as that in leased lanes, and was tried in vain or whose server is down; how many."""
+        which = columns([(*key, down) for key, down in lanes.items()], 3)
+        done = await self._connection.execute(
+            GIVE_UP_OLD, *which, literal([*in_hand]), owed_before, at, limit
+        )
         return _count(done)
-
-    async def return_callbacks(self, rows: Sequence[DueCallback]) -> None:
-        """They were claimed and not tried: anybody may take them."""
-        if rows:
-            named, values = table([_row(one) for one in rows], NAME)
-            await self._connection.execute(RETURN.format(named=named), *values)
 
     async def callback_notes(self, account_id: int, message_id: int) -> list[CallbackNote]:
         """How a message's callbacks stand, by their numbers."""
@@ -263,15 +248,6 @@ class CallbackRows(NewsRows):
         done = _count(await self._connection.execute(TRY_AGAIN, account, message_id, now))
         await self._connection.execute(WAKE)
         return done
-
-
-def _row(one: DueCallback) -> tuple[object, ...]:
-    """What names its row."""
-    return (one.account_id, one.lane, one.due_at, one.message_id, one.number)
-
-
-def _name(told: CallbackTold) -> tuple[object, ...]:
-    return _row(told.callback)
 
 
 def _count(tag: str) -> int:

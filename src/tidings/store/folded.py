@@ -164,7 +164,6 @@ _OWED_CALLBACK = (
     Column("lane", "integer", attrgetter("one.lane")),
     Column("owed_at", "timestamptz", attrgetter("one.owed_at")),
     Column("number", "smallint", attrgetter("one.number")),
-    Column("follows", "boolean", attrgetter("one.follows")),
 )
 _TIMER = (
     Column("account_id", "integer", lambda row: row.one[0]),

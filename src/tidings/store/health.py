@@ -34,8 +34,7 @@ select (select count(*) from in_flight where doubt_since is null) as written,
          + (select count(*) from in_flight where decide_at < now() - $1::interval)
          + (select count(*) from timer where due_at < now() - $1::interval) as unattended,
        (select count(*) from callback) as callbacks_waiting,
-       (select count(*) from callback where due_at < now() - $1::interval
-                                        and (leased_until is null or leased_until < now())) as callbacks_late,
+       (select count(*) from callback where due_at < now() - $1::interval) as callbacks_late,
        (select count(*) from callback_given_up) as callbacks_given_up,
        (select max(next) - 1 from id_counter) as last_id"""
 
@@ -94,7 +93,7 @@ class Counts(msgspec.Struct, frozen=True):
     unattended: int  # deadlines that passed without anybody looking: a clerk does
     couriers: int  # running now
     callbacks_waiting: int  # to be told to customers' servers, now or again later
-    callbacks_late: int  # of these, due and not taken: a server is down, or no clerk is running
+    callbacks_late: int  # of these, due and not told: a server is slow or down, or no clerk is running
     callbacks_given_up: int  # not tried again by themselves
     last_id: int
 

@@ -8,8 +8,9 @@ import ssl
 import subprocess
 
 import pytest
-from webhook_server import OK, webhook_server
+from webhook_server import CLOSING, NO, OK, batched_server, webhook_server
 
+from tidings.connectors.webhook import exchange
 from tidings.connectors.webhook.exchange import MAX_ANSWER_OCTETS, Post
 from tidings.connectors.webhook.networks import Allowed
 from tidings.connectors.webhook.poster import Poster
@@ -21,8 +22,8 @@ BODY = b'{"id":"1"}'
 
 @contextlib.asynccontextmanager
 async def poster(**settings):
-    wanted = {"answer_within_s": 5.0, "connections": 50, "connections_per_server": 8, "allowed": LOOPBACK}
-    one = Poster(user_agent="Tidings/test", **{**wanted, **settings})
+    wanted = {"answer_within_s": 5.0, "connections": 50, "connections_per_server": 8, "pipelined": 8}
+    one = Poster(user_agent="Tidings/test", **{"allowed": LOOPBACK, **wanted, **settings})
     yield one
     await one.close()
 
@@ -134,6 +135,111 @@ async def test_one_connection_reads_answers_of_every_form():
         verdicts = await asyncio.gather(*(said(posting, server.url) for _ in range(8)))
         assert verdicts == [(204, ""), (202, ""), (500, "http_500"), (200, "")] * 2
         assert server.connections == 1
+
+
+async def warmed(posting, url, rounds=4):
+    """A server that has answered well so often that it is sent all at once."""
+    for _ in range(rounds):
+        await asyncio.gather(*(said(posting, url) for _ in range(8)))
+
+
+async def test_a_server_that_answers_at_once_is_sent_more_and_more_together():
+    async with batched_server() as server, poster(connections_per_server=1) as posting:
+        for expected in ([1, 2, 4, 1], [8], [8, 8]):
+            server.heard_together.clear()
+            count = sum(expected)
+            assert (
+                await asyncio.gather(*(said(posting, server.url) for _ in range(count)))
+                == [(200, "")] * count
+            )
+            assert server.heard_together == expected
+        assert server.connections == 1
+
+
+async def test_together_is_never_more_than_allowed():
+    async with batched_server() as server, poster(connections_per_server=1, pipelined=1) as posting:
+        await warmed(posting, server.url)
+        assert set(server.heard_together) == {1}
+
+
+async def test_a_server_that_takes_its_time_is_sent_one_at_a_time(monkeypatch):
+    monkeypatch.setattr(exchange, "QUICK_S", 0.0)
+    async with batched_server() as server, poster(connections_per_server=1) as posting:
+        await warmed(posting, server.url)
+        assert set(server.heard_together) == {1}
+
+
+async def test_answers_to_what_was_sent_together_belong_to_it_in_its_order():
+    async with batched_server() as server, poster(connections_per_server=1) as posting:
+        await warmed(posting, server.url)
+        server.answers = lambda bodies: [OK if body == b"good" else NO for body in bodies]
+        bodies = [b"good", b"bad", b"good", b"good", b"bad", b"bad", b"good", b"bad"]
+        async with asyncio.timeout(10):
+            verdicts = await asyncio.gather(*(told(posting, server.url, body) for body in bodies))
+        assert verdicts == [(200, "") if body == b"good" else (500, "http_500") for body in bodies]
+        assert server.heard_together[-1] == len(bodies)
+
+
+@pytest.mark.parametrize(
+    ("answers", "failed"),
+    [
+        ([OK, OK, b""], {}),
+        ([OK, OK], {2: (0, "timeout")}),
+        ([OK, OK, b"oh"], {2: (0, "bad_answer")}),
+        ([OK, CLOSING], {}),
+        ([NO, b""], {0: (500, "http_500")}),
+    ],
+    ids=["hangs up", "falls silent", "babbles", "closes in order", "refuses and hangs up"],
+)
+async def test_what_stood_behind_an_answer_that_did_not_come_is_sent_again_by_itself(answers, failed):
+    async with (
+        batched_server() as server,
+        poster(connections_per_server=1, answer_within_s=0.3) as posting,
+    ):
+        await warmed(posting, server.url)
+        server.heard_together.clear()
+        server.answers = lambda bodies: answers if len(bodies) == 8 else [OK] * len(bodies)
+        waiting = [told(posting, server.url, b"%d" % number) for number in range(8)]
+        async with asyncio.timeout(10):
+            verdicts = await asyncio.gather(*waiting)
+        assert {number: one for number, one in enumerate(verdicts) if one != (200, "")} == failed
+        assert server.heard_together[0] == 8 and set(server.heard_together[1:]) == {1}
+        told_again = server.bodies[-len(server.heard_together) + 1 :]
+        assert told_again == sorted(told_again)
+
+
+async def test_a_server_that_fails_at_what_is_sent_together_is_remembered():
+    async with (
+        batched_server() as server,
+        poster(connections_per_server=1, answer_within_s=0.3) as posting,
+    ):
+        await warmed(posting, server.url)
+        server.answers = lambda bodies: [OK] * min(len(bodies), 1)  # it throws away the rest
+        async with asyncio.timeout(10):
+            verdicts = await asyncio.gather(*(told(posting, server.url) for _ in range(8)))
+        assert verdicts == [(200, ""), (0, "timeout"), *[(200, "")] * 6]
+        server.heard_together.clear()
+        await warmed(posting, server.url)
+        assert set(server.heard_together) == {1}
+
+
+async def test_an_answer_too_many_ends_a_connection_before_anything_is_sent_together():
+    async with batched_server() as server, poster(connections_per_server=1) as posting:
+        server.answers = lambda bodies: [OK + OK] * len(bodies)
+        await warmed(posting, server.url)
+        assert set(server.heard_together) == {1}
+
+
+async def test_closing_tells_everyone_who_was_sent_together():
+    async with batched_server() as server:
+        async with poster(connections_per_server=1) as posting:
+            await warmed(posting, server.url)
+            server.answers = lambda _: []
+            waiting = [told(posting, server.url) for _ in range(9)]
+            await server.heard_so_many(8)
+        async with asyncio.timeout(10):
+            verdicts = await asyncio.gather(*waiting)
+        assert {why for _, why in verdicts} <= {"disconnected", "not_begun"}
 
 
 async def test_a_server_that_is_silent_holds_nobody_else_up():

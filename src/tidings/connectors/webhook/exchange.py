@@ -1,11 +1,16 @@
-"""One connection to a customer's server: a request at a time, and of the answer only its status.
+"""One connection to a customer's server: some requests at a time, and of each answer only its status.
 
 Reading is httptools'; the rest is small because we send one kind of request. Everything that comes is bounded: the
 head, the body (which is skipped), and the time.
+
+A server that answers well and at once is sent more and more requests together, without waiting for each answer
+(pipelining, RFC 9112 section 9.3.2): a write costs as much as all else that is done for ten callbacks. When not all of
+them are answered, the first without an answer has failed, and what stood behind it goes out again by itself.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol, cast
@@ -16,6 +21,9 @@ from tidings.domain.web_address import WebAddress
 
 MAX_ANSWER_OCTETS = 64 * 1024
 """More than that, and the connection is closed; the status, if it had come, counts."""
+
+QUICK_S = 0.1
+"""A server that answers all that it was sent within that time may be sent twice as many the next time."""
 
 TIMEOUT, DISCONNECTED, BAD_ANSWER = "timeout", "disconnected", "bad_answer"
 Told = Callable[[int, str], None]
@@ -30,7 +38,7 @@ class Post:
     body: bytes
     told: Told
     begin_by: float
-    repeated: bool = False  # a kept connection turned out to be closed: once more on another
+    repeated: bool = False  # nothing was heard of it on a kept connection: once more, and by itself
 
 
 class Owner(Protocol):
@@ -40,8 +48,11 @@ class Owner(Protocol):
         """It can take another request."""
         ...
 
-    def gone(self, exchange: "Exchange", unheard: Post | None) -> None:
-        """It is closed; `unheard` was written on a kept connection and the server had hung up before."""
+    def gone(self, exchange: "Exchange", unheard: Sequence[Post], *, stumbled: bool) -> None:
+        """It is closed. `unheard` was written and not answered, and is to be sent again.
+
+        `stumbled`: that is because the server did not take well what was sent together.
+        """
         ...
 
 
@@ -55,32 +66,38 @@ class Exchange(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._parser = httptools.HttpResponseParser(self)  # of one answer after the other
-        self._post: Post | None = None
-        self._answer_by = 0.0
-        self._octets = 0
+        self._posts: deque[Post] = (
+            deque()
+        )  # that are not answered yet, in the order in which they were written
+        self._sent = 0  # so many together
+        self._sent_at = 0.0
+        self._said: list[tuple[Post, int]] = []  # what the octets that just came have answered
+        self._unheard: list[Post] = []
+        self._stumbled = False
+        self._octets = 0  # of the answer under way
         self._status = 0  # of the answer under way; 0: its head has not come whole
-        self._whole = False  # nothing more of it is to come
-        self._keep = False
+        self._keep = True
         self._used = False
+        self.at_once = 1  # how many requests it may be sent together
         self.closed = False
 
-    def send(self, post: Post) -> None:
-        """Write a request; nothing else may be under way."""
-        assert self._post is None
-        self._post, self._octets, self._status, self._whole = post, 0, 0, False
-        self._answer_by = self._loop.time() + self._answer_within_s
-        head = _head(post.to, self._user_agent)
-        self._transport.write(b"%b%d\r\n\r\n%b" % (head, len(post.body), post.body))
+    def send(self, posts: Iterable[Post]) -> None:
+        """Write requests; nothing else may be under way."""
+        assert not self._posts
+        self._posts.extend(posts)
+        self._sent, self._octets, self._status = len(self._posts), 0, 0
+        self._sent_at = self._loop.time()
+        self._transport.write(b"".join([_request(one, self._user_agent) for one in self._posts]))
 
     def look(self, now: float) -> bool:
         """End what has taken too long at this time of the loop; whether something is still under way."""
-        if self._post is not None and self._answer_by <= now:
+        if self._posts and self._sent_at + self._answer_within_s <= now:
             self._give_up(TIMEOUT)
-        return self._post is not None
+        return bool(self._posts)
 
     def close(self) -> None:
         """Hang up; what is under way counts as disconnected."""
-        self._transport.close()
+        self._transport.abort()
 
     # -- asyncio's side --------------------------------------------------------------------------------------------
 
@@ -90,18 +107,24 @@ class Exchange(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Octets came."""
-        if self._post is None:  # nobody asked
+        if not self._posts:  # nobody asked
             self._transport.abort()
             return
         self._octets += len(data)
         try:
             self._parser.feed_data(data)
+            bad = self._octets > MAX_ANSWER_OCTETS
         except httptools.HttpParserError:
-            self._give_up(BAD_ANSWER)
-            return
-        if self._whole:
-            self._answered()
-        elif self._octets > MAX_ANSWER_OCTETS:
+            bad = True  # of what comes behind an answer that ends the connection as well
+        said, self._said = self._said, []
+        for post, status in said:
+            post.told(*_verdict(status, ""))
+        if not self._posts:
+            self._answered(keep=self._keep and not bad)
+        elif not self._keep:
+            self._end(DISCONNECTED, first_failed=False)
+            self._transport.abort()
+        elif bad:
             self._give_up(BAD_ANSWER)
 
     def eof_received(self) -> None:
@@ -110,47 +133,58 @@ class Exchange(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - why does not matter
         """It is gone."""
         self.closed = True
-        post, self._post = self._post, None
-        if post is None:
-            self._owner.gone(self, None)
-            return
-        unheard = self._used and not self._octets and not post.repeated
-        self._owner.gone(self, post if unheard else None)
-        if not unheard:
-            post.told(*_verdict(self._status, DISCONNECTED))
+        if self._posts:
+            closed_before = self._used and not self._octets
+            self._stumbled = self._sent > len(self._posts)
+            self._end(DISCONNECTED, first_failed=not closed_before)
+        self._owner.gone(self, self._unheard, stumbled=self._stumbled and bool(self._unheard))
 
     # -- httptools' side -------------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         """An answer begins. One that nobody asked for ends the connection: the next would be taken for another's."""
-        if self._whole:
+        if not self._posts:
             self._keep = False
 
     def on_headers_complete(self) -> None:
         """The head has come whole."""
-        if not self._whole:
+        if self._posts:
             self._status = self._parser.get_status_code()
 
     def on_message_complete(self) -> None:
         """The answer has come whole. Of the 1xx ones the final answer is still to come."""
-        if not self._whole and self._status >= 200:
-            self._whole, self._keep = True, self._parser.should_keep_alive()
+        if self._posts and self._status >= 200:
+            self._said.append((self._posts.popleft(), self._status))
+            self._status = self._octets = 0
+            self._used = True
+            self._keep = self._keep and self._parser.should_keep_alive()
 
-    def _answered(self) -> None:
-        post, self._post, self._used = self._post, None, True
-        assert post is not None
-        post.told(*_verdict(self._status, ""))
-        if not self._keep:
+    def _answered(self, *, keep: bool) -> None:
+        """All that was sent is answered."""
+        if not keep:
             self._transport.close()
         elif not self._transport.is_closing():
+            quick = self._loop.time() - self._sent_at < QUICK_S
+            self.at_once = max(self.at_once, 2 * self._sent) if quick else 1
             self._owner.free(self)
 
     def _give_up(self, why: str) -> None:
-        """End it here: a status that has come counts, whatever became of the body."""
-        post, self._post = self._post, None
+        """End it here."""
+        self._stumbled = True
+        self._end(why, first_failed=True)
         self._transport.abort()
-        if post is not None:
-            post.told(*_verdict(self._status, why))
+
+    def _end(self, why: str, *, first_failed: bool) -> None:
+        """Of what is under way, the first has failed; a status that has come counts, whatever became of the body."""
+        posts, self._posts = self._posts, deque()
+        first = posts.popleft() if first_failed or posts[0].repeated else None
+        self._unheard = list(posts)
+        if first is not None:
+            first.told(*_verdict(self._status, why))
+
+
+def _request(post: Post, user_agent: str) -> bytes:
+    return b"%b%d\r\n\r\n%b" % (_head(post.to, user_agent), len(post.body), post.body)
 
 
 @lru_cache(maxsize=1024)

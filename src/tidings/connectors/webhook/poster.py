@@ -7,7 +7,7 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from tidings.connectors.webhook.exchange import Exchange, Post
@@ -31,6 +31,9 @@ CONNECT_WITHIN_S = 5.0
 LOOKS = 10
 """How often it is looked, in the time that an answer may take, whether one has taken too long."""
 
+MOST_STUMBLED = 10_000
+"""So many servers are remembered to be better sent one request at a time."""
+
 Origin = tuple[bool, str, int]
 
 
@@ -44,12 +47,16 @@ class Poster:
         answer_within_s: float,
         connections: int,
         connections_per_server: int,
+        pipelined: int,
         allowed: Callable[[str], bool],
     ) -> None:
+        """`pipelined`: so many requests may be sent together to a server that answers at once."""
         self.user_agent = user_agent
         self.answer_within_s = answer_within_s
         self.connections_per_server = connections_per_server
         self.allowed = allowed
+        self._pipelined = pipelined
+        self._stumbled: set[Origin] = set()
         self._connections = connections
         self._open = 0
         self._tls: ssl.SSLContext | None = None
@@ -64,11 +71,21 @@ class Poster:
 
     def post(self, post: Post) -> None:
         """Send it as soon as one of the server's connections is free."""
-        origin = (post.to.secure, post.to.host, post.to.port)
+        origin = _origin(post.to)
         server = self._servers.get(origin)
         if server is None:
             server = self._servers[origin] = _Server(self, post.to)
         server.put(post)
+
+    def at_once(self, origin: Origin) -> int:
+        """How many requests a server may be sent together."""
+        return 1 if origin in self._stumbled else self._pipelined
+
+    def stumbled(self, origin: Origin) -> None:
+        """It did not take them well: one at a time from now on."""
+        if len(self._stumbled) >= MOST_STUMBLED:
+            self._stumbled.clear()
+        self._stumbled.add(origin)
 
     def forget_idle(self) -> None:
         """Close what was not used lately; to be called now and then."""
@@ -117,6 +134,8 @@ class _Server:
         self._open: set[Exchange] = set()
         self._connecting: set[asyncio.Task[None]] = set()
         self._watch: asyncio.TimerHandle | None = None  # while something is under way
+        self._sharing: asyncio.Handle | None = None
+        self._closed = False
 
     @property
     def empty(self) -> bool:
@@ -124,12 +143,9 @@ class _Server:
         return not (self._waiting or self._open or self._connecting)
 
     def put(self, post: Post) -> None:
-        """Take a request."""
-        if self._idle:
-            self._send(self._idle.pop()[0], post)
-            return
+        """Take a request. What is put in one step of the loop is shared out together."""
         self._waiting.append(post)
-        self.connect_if_needed()
+        self._share_soon()
 
     def close_idle(self, before: float) -> None:
         """Close the connections that were last used before that time."""
@@ -146,6 +162,9 @@ class _Server:
 
     async def close(self) -> None:
         """Hang up."""
+        self._closed = True
+        if self._sharing is not None:
+            self._sharing.cancel()
         waiting, self._waiting = self._waiting, deque()
         for post in waiting:
             post.told(0, NOT_BEGUN)
@@ -161,23 +180,39 @@ class _Server:
 
     def free(self, exchange: Exchange) -> None:
         """A connection can take the next request."""
-        post = self._next()
-        if post is not None:
-            self._send(exchange, post)
+        if posts := self._next(exchange):
+            self._send(exchange, posts)
         else:
             self._idle.append((exchange, self._loop.time()))
 
-    def gone(self, exchange: Exchange, unheard: Post | None) -> None:
+    def gone(self, exchange: Exchange, unheard: Sequence[Post], *, stumbled: bool) -> None:
         """A connection is closed."""
         self._open.discard(exchange)
         self._idle = deque(one for one in self._idle if one[0] is not exchange)
-        if unheard is not None:
-            unheard.repeated = True
-            self._waiting.appendleft(unheard)
+        if stumbled:
+            self._poster.stumbled(_origin(self._address))
+        for post in reversed(unheard):
+            post.repeated = True
+            if self._closed:
+                post.told(0, NOT_BEGUN)
+            else:
+                self._waiting.appendleft(post)
+                self._share_soon()
         self._poster.was_closed()
 
-    def _send(self, exchange: Exchange, post: Post) -> None:
-        exchange.send(post)
+    def _share_soon(self) -> None:
+        if self._sharing is None:
+            self._sharing = self._loop.call_soon(self._share_out)
+
+    def _share_out(self) -> None:
+        """What waits, to the connections that rest; and more of them, if that is not enough."""
+        self._sharing = None
+        while self._idle and (posts := self._next(self._idle[-1][0])):
+            self._send(self._idle.pop()[0], posts)
+        self.connect_if_needed()
+
+    def _send(self, exchange: Exchange, posts: Sequence[Post]) -> None:
+        exchange.send(posts)
         if self._watch is None:
             self._look_later()
 
@@ -200,14 +235,19 @@ class _Server:
             self._connecting.add(task)
             task.add_done_callback(self._connecting.discard)
 
-    def _next(self) -> Post | None:
-        """The next request that may still begin; those that may not are told so."""
-        while self._waiting:
+    def _next(self, exchange: Exchange) -> list[Post]:
+        """The next requests that may still begin, as many as that connection takes; those that may not are told so."""
+        posts: list[Post] = []
+        most = min(exchange.at_once, self._poster.at_once(_origin(self._address)))
+        while self._waiting and len(posts) < most and not (posts and self._waiting[0].repeated):
             post = self._waiting.popleft()
-            if self._loop.time() <= post.begin_by:
-                return post
-            post.told(0, NOT_BEGUN)
-        return None
+            if self._loop.time() > post.begin_by:
+                post.told(0, NOT_BEGUN)
+                continue
+            posts.append(post)
+            if post.repeated:
+                break
+        return posts
 
     async def _connect(self) -> None:
         """One more connection. If there is none to be had and none is open, those that wait are told why."""
@@ -261,3 +301,7 @@ class _Server:
             server_hostname=self._address.host if secure else None,
         )
         return exchange
+
+
+def _origin(address: WebAddress) -> Origin:
+    return (address.secure, address.host, address.port)

@@ -1,8 +1,10 @@
 """What is answered: from what the gateway says to the shapes of `wire`."""
 
+from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from tidings.dialects.bsg_v1.create import Parsed
 from tidings.dialects.bsg_v1.wire import (
@@ -19,7 +21,7 @@ from tidings.dialects.bsg_v1.wire import (
 from tidings.dialects.bsg_v1.words import DESCRIPTIONS, ERRORS, Code, status_word
 from tidings.domain.errors import Fault
 from tidings.domain.message import Balance, Progress, Standing, Task
-from tidings.domain.money import plain
+from tidings.domain.money import Units, plain
 from tidings.domain.order import Receipted, Taken
 
 # Filled in, these are what encoding structs would give, in half the time.
@@ -28,7 +30,6 @@ SMS = _NO_ERRORS + (
     b'"id":"%d","msisdn":%b,"reference":%b,"time_in":"%b","time_sent":"%b","time_dr":%b,"status":%b,"price":%b,'
     b'"currency":%b}'
 )
-"""Callbacks have the same shape, but for what a price looks like."""
 TASK = _NO_ERRORS + (
     b'"originator":%b,"body":%b,"validity":%d,"totalprice":%b,"currency":%b,"sent":%d,"delivered":%d,"expired":%d,'
     b'"undeliverable":%d,"unknown":%d}'
@@ -86,17 +87,24 @@ def _many(rows: list[Row], receipted: Receipted) -> CreatedMany:
     )
 
 
-def sms(message: Progress) -> bytes:
-    """The status of one message, JSON. `time_dr` is when a report reached us, good or bad."""
+def sms(
+    message: Progress,
+    price: Callable[[Units], bytes | Raw] = number,
+    stamped: Callable[[datetime], bytes] = stamp,
+) -> bytes:
+    """The status of one message, JSON. `time_dr` is when a report reached us, good or bad.
+
+    `price` and `stamped` spell amounts and times: callbacks have other prices, and many times that are the same.
+    """
     return SMS % (
         message.id,
         encode(message.recipient),
         encode(message.reference),
-        stamp(message.created_at),
-        stamp(message.sent_at or message.scheduled_for or message.created_at),
-        b"null" if message.report_at is None else b'"%b"' % stamp(message.report_at),
+        stamped(message.created_at),
+        stamped(message.sent_at or message.scheduled_for or message.created_at),
+        b"null" if message.report_at is None else b'"%b"' % stamped(message.report_at),
         status(message.standing),
-        number(message.price),
+        price(message.price),
         encode(message.currency),
     )
 

@@ -377,8 +377,7 @@ create table report_pulled (
     numbers smallint[] not null
 ) partition by range (last_id);
 
--- Customers' servers that are to be told of a status. A lane is what one account has for one server. Claiming is
--- writing a lease, which no index knows, so that it stays on its page.
+-- Customers' servers that are to be told of a status. A lane is what one account has for one server.
 create table callback (
     account_id integer not null,
     lane integer not null,
@@ -387,16 +386,18 @@ create table callback (
     number smallint not null, -- of the report it tells of; 0: the message was handed over
     tries smallint not null default 0, -- that failed
     status smallint not null default 0, -- the last answer's; 0: there was none
-    follows boolean not null default false, -- an earlier one of its message may be in hand
     owed_at timestamptz not null,
-    leased_until timestamptz,
     why text, -- the last try failed
     primary key (account_id, lane, due_at, message_id, number)
-) with (fillfactor = 45, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
--- Which of a message's callbacks another may have to wait for. Not in it is what most are and stay: the first report's,
--- told at the first try; its key follows from the report.
-create index callback_before on callback (account_id, message_id) where number <> 1 or why is not null;
+-- Whose the lanes are: a sender's, who knows until when, while it has something of them in hand.
+create table callback_lease (
+    account_id integer not null,
+    lane integer not null,
+    leased_until timestamptz not null,
+    primary key (account_id, lane)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 -- Callbacks that nobody makes any more by himself.
 create table callback_given_up (
