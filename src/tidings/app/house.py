@@ -16,8 +16,9 @@ from tidings.domain.message import (
 )
 from tidings.domain.order import Caller, Order, Receipted, Remembered
 from tidings.flows.accept import Accept
+from tidings.flows.asking import Heard
 from tidings.flows.callers import Callers
-from tidings.flows.lookups import Lookups, Told
+from tidings.flows.lookups import Lookups, Said
 from tidings.flows.ports import Clock
 from tidings.flows.records import CallbackNote
 from tidings.flows.reports import PullReports
@@ -109,19 +110,23 @@ class House:
         """One task with its counters."""
         return await self._lookups.task(account_id, task_id, as_of=as_of)
 
-    def tell_progress(self, account_id: int, message_id: int, *, as_of: int, told: Told[Progress]) -> bool:
+    def tell_progress(
+        self, account_id: int, message_id: int, *, as_of: int, said: Said[Progress], heard: Heard
+    ) -> bool:
         """Have told how far a message is, by its id."""
-        return self._lookups.tell_progress(account_id, message_id, as_of=as_of, told=told)
+        return self._lookups.tell_progress(account_id, message_id, as_of=as_of, said=said, heard=heard)
 
     def tell_progress_by_reference(
-        self, account_id: int, reference: str, *, as_of: int, told: Told[Progress]
+        self, account_id: int, reference: str, *, as_of: int, said: Said[Progress], heard: Heard
     ) -> bool:
         """Have told how far a message is, by its reference."""
-        return self._lookups.tell_progress_by_reference(account_id, reference, as_of=as_of, told=told)
+        return self._lookups.tell_progress_by_reference(
+            account_id, reference, as_of=as_of, said=said, heard=heard
+        )
 
-    def tell_task(self, account_id: int, task_id: int, *, as_of: int, told: Told[Task]) -> bool:
+    def tell_task(self, account_id: int, task_id: int, *, as_of: int, said: Said[Task], heard: Heard) -> bool:
         """Have told of one task with its counters."""
-        return self._lookups.tell_task(account_id, task_id, as_of=as_of, told=told)
+        return self._lookups.tell_task(account_id, task_id, as_of=as_of, said=said, heard=heard)
 
     async def messages(
         self, account_id: int, where: MessageFilter, *, sort: Sort, limit: int, offset: int

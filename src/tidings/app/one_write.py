@@ -12,9 +12,12 @@ INTERIM = b"HTTP/1.1 1"
 class OneWrite(HttpToolsProtocol):
     """For `uvicorn.Config(http=…)`."""
 
+    joining: "Joining"  # what the transport is to uvicorn
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Asyncio: connected."""
-        super().connection_made(Joining(transport, self.loop))  # type: ignore[arg-type]
+        self.joining = Joining(transport, self.loop)
+        super().connection_made(self.joining)  # type: ignore[arg-type]
 
 
 class Joining:
@@ -24,6 +27,7 @@ class Joining:
         self._transport = transport
         self._loop = loop
         self._head = b""
+        self.is_closing = transport.is_closing  # asked for at each answer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -36,6 +40,12 @@ class Joining:
             self._head = data
             self._loop.call_soon(self._flush)
             return
+        self._transport.write(data)
+
+    def write_whole(self, data: bytes) -> None:
+        """Send an answer that is whole."""
+        if self._head:
+            self._flush()
         self._transport.write(data)
 
     def close(self) -> None:

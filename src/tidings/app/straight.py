@@ -25,7 +25,7 @@ HEADS_KNOWN = 1_000
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb"[\t\x20-\x7e]*")
 _UNUSUAL = frozenset({b"connection", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
-_TARGET = re.compile(rb"/[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
+_TARGET = re.compile(rb"/([A-Za-z0-9._~-]+)(?:/[A-Za-z0-9._~-]+)*")
 
 
 _LENGTH = re.compile(rb"[0-9]{1,5}")
@@ -110,21 +110,23 @@ class StraightProtocol(OneWrite):
         end = data.find(VERSION, len(method), MOST_OCTETS)
         if end < 0 or not data.startswith(method):
             return False
-        target, start = data[len(method) : end], end + len(VERSION)
-        door = self.doors.get(target[1 : target.find(b"/", 1)])
-        body_at = data.find(HEAD_END, end, end + MOST_OCTETS) + len(HEAD_END)
-        if door is None or body_at < start or not _TARGET.fullmatch(target):
+        target = _TARGET.fullmatch(data, len(method), end)
+        door = self.doors.get(target[1]) if target is not None else None
+        if target is None or door is None:
+            return False
+        start = end + len(VERSION)
+        body_at = len(data) if method is GET else data.find(HEAD_END, end, end + MOST_OCTETS) + len(HEAD_END)
+        if not start <= body_at <= end + MOST_OCTETS:
             return False
         fields = data[start:body_at]
         head = self.heads.get(fields) or self._head_of(fields)
-        length = len(data) - body_at
-        if head is None or head.length != (None if method is GET else length) or (method is GET and length):
+        if head is None or head.length != (None if method is GET else len(data) - body_at):
             return False
         self._asked = data
         if method is GET:
-            told = door.straight(target.decode(), head.key, self._answered)
+            told = door.straight(target[0].decode(), head.key, self._answered)
         else:
-            told = door.take(target.decode(), head.key, data[body_at:], self._answered)
+            told = door.take(target[0].decode(), head.key, data[body_at:], self._answered)
         if not told:
             self._asked = None
         return told
@@ -162,7 +164,7 @@ class StraightProtocol(OneWrite):
             own._default_headers, own._start = server.default_headers, _start(server.default_headers)
         server.total_requests += 1
         end = b"\r\nconnection: close\r\n\r\n" if self._stopping else b"\r\n\r\n"
-        self.transport.write(b"%b%b%d%b%b" % (status, own._start, len(body), end, body))
+        self.joining.write_whole(b"%b%b%d%b%b" % (status, own._start, len(body), end, body))
         if self._stopping:
             self.transport.close()
             return

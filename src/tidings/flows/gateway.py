@@ -16,7 +16,8 @@ from tidings.domain.message import (
     Task,
 )
 from tidings.domain.order import Caller, Order, Receipted, Remembered
-from tidings.flows.lookups import Told
+from tidings.flows.asking import Heard
+from tidings.flows.lookups import Said
 from tidings.flows.records import CallbackNote
 
 
@@ -92,21 +93,23 @@ class Gateway(Protocol):
         """One task with its counters; `as_of` as above."""
         ...
 
-    def tell_progress(self, account_id: int, message_id: int, *, as_of: int, told: Told[Progress]) -> bool:
-        """Have told what `progress` gives, as soon as it is known and without a task for it.
+    def tell_progress(
+        self, account_id: int, message_id: int, *, as_of: int, said: Said[Progress], heard: Heard
+    ) -> bool:
+        """Have `heard` told what is `said` of what `progress` gives, as soon as that is known, without a task for it.
 
         False: nobody will be told. None is told where there is no such message, or another version of the catalog is
-        in force, or nobody knows: then it is to be asked for in the ordinary way.
+        in force, or nobody knows, or `said` raises: then it is to be asked for in the ordinary way.
         """
         ...
 
     def tell_progress_by_reference(
-        self, account_id: int, reference: str, *, as_of: int, told: Told[Progress]
+        self, account_id: int, reference: str, *, as_of: int, said: Said[Progress], heard: Heard
     ) -> bool:
         """The same of `progress_by_reference`."""
         ...
 
-    def tell_task(self, account_id: int, task_id: int, *, as_of: int, told: Told[Task]) -> bool:
+    def tell_task(self, account_id: int, task_id: int, *, as_of: int, said: Said[Task], heard: Heard) -> bool:
         """The same of `task`."""
         ...
 

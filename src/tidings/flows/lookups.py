@@ -1,11 +1,11 @@
 """Questions that change nothing, grouped per tick of the loop: one statement answers all that were asked meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
 from tidings.domain import ids
-from tidings.domain.errors import Outdated, Unavailable
+from tidings.domain.errors import Outdated
 from tidings.domain.evidence import Evidence
 from tidings.domain.message import (
     Balance,
@@ -18,14 +18,14 @@ from tidings.domain.message import (
     Task,
 )
 from tidings.domain.replay import replay
+from tidings.flows.asking import Asking, Heard, Seen
 from tidings.flows.batcher import Batcher
 from tidings.flows.callers import MAX_KEY
 from tidings.flows.dispatch import as_written
-from tidings.flows.records import CallbackNote, Key, Named, OwnKey
-from tidings.flows.transaction import Database
+from tidings.flows.records import CallbackNote, Key, Named, OwnKey, OwnReference
+from tidings.flows.transaction import Database, ReadTx
 
 Found = TypeVar("Found")
-Item = TypeVar("Item")
 
 SeenProgress = tuple[Progress | None, int | None]
 """A message, and which version of the catalog was in force as it was read."""
@@ -33,8 +33,8 @@ SeenProgress = tuple[Progress | None, int | None]
 SeenTask = tuple[Task | None, int | None]
 """The same of a task."""
 
-Told = Callable[[Found | None], None]
-"""Hears what was found; None: nothing is known, so that whoever asked has to ask in another way. It must not raise."""
+Said = Callable[[Found], bytes]
+"""Puts what was found into the words of whoever asked."""
 
 
 class Lookups:
@@ -46,8 +46,14 @@ class Lookups:
         self._messages: Batcher[Key, Message | None] = Batcher(self._messages_by_id, lanes=2)
         self._owned: Batcher[OwnKey, Message | None] = Batcher(self._messages_by_key, lanes=2)
         self._progress: Batcher[Key, SeenProgress] = Batcher(self._progress_by_id, lanes=2)
-        self._own_progress: Batcher[OwnKey, SeenProgress] = Batcher(self._progress_by_key, lanes=2)
+        self._own_progress: Batcher[OwnReference, SeenProgress] = Batcher(
+            self._progress_by_reference, lanes=2
+        )
         self._tasks: Batcher[Key, SeenTask] = Batcher(self._tasks_by_id, lanes=2)
+        self._progress_asked: Asking[Key, Progress] = Asking(self._find_progress)
+        self._own_progress_asked: Asking[OwnReference, Progress] = Asking(self._find_own_progress)
+        self._tasks_asked: Asking[Key, Task] = Asking(self._find_tasks)
+        self._currencies: dict[int, str] = {}  # of the accounts that asked
 
     async def balance(self, account_id: int) -> Balance:
         """What an account has."""
@@ -88,30 +94,39 @@ class Lookups:
         progress, version = await (
             self._progress.put((account_id, made))
             if made
-            else self._own_progress.put((account_id, "reference", reference))
+            else self._own_progress.put((account_id, reference))
         )
         return _current(progress if progress and progress.reference == reference else None, version, as_of)
 
-    def tell_progress(self, account_id: int, message_id: int, *, as_of: int, told: Told[Progress]) -> bool:
+    def tell_progress(
+        self, account_id: int, message_id: int, *, as_of: int, said: Said[Progress], heard: Heard
+    ) -> bool:
         """Tell how far a message is, by its id, without a task of its own; False: nobody will be told.
 
         Only what is found as that version of the catalog is in force is told.
         """
-        return 0 < message_id <= ids.MAX_ID and _asked(self._progress, (account_id, message_id), as_of, told)
+        return 0 < message_id <= ids.MAX_ID and self._progress_asked.ask(
+            (account_id, message_id), as_of=as_of, said=said, heard=heard
+        )
 
     def tell_progress_by_reference(
-        self, account_id: int, reference: str, *, as_of: int, told: Told[Progress]
+        self, account_id: int, reference: str, *, as_of: int, said: Said[Progress], heard: Heard
     ) -> bool:
         """The same by its reference."""
         if not _may_be_key(reference):
             return False
-        if (made := ids.unseal(self._id_secret, reference)) is None:
-            return _asked(self._own_progress, (account_id, "reference", reference), as_of, told)
-        return _asked(self._progress, (account_id, made), as_of, partial(_tell_if_its, reference, told))
+        made = ids.unseal(self._id_secret, reference)
+        if made is None:
+            asked = (account_id, reference)
+            return self._own_progress_asked.ask(asked, as_of=as_of, said=said, heard=heard)
+        its = partial(_said_if_its, reference, said)
+        return self._progress_asked.ask((account_id, made), as_of=as_of, said=its, heard=heard)
 
-    def tell_task(self, account_id: int, task_id: int, *, as_of: int, told: Told[Task]) -> bool:
+    def tell_task(self, account_id: int, task_id: int, *, as_of: int, said: Said[Task], heard: Heard) -> bool:
         """The same of a task."""
-        return 0 < task_id <= ids.MAX_ID and _asked(self._tasks, (account_id, task_id), as_of, told)
+        return 0 < task_id <= ids.MAX_ID and self._tasks_asked.ask(
+            (account_id, task_id), as_of=as_of, said=said, heard=heard
+        )
 
     async def task(self, account_id: int, task_id: int, *, as_of: int | None = None) -> Task | None:
         """One task with its counters. Raises Outdated."""
@@ -203,19 +218,35 @@ class Lookups:
         return [found.get(key) for key in keys]
 
     async def _progress_by_id(self, keys: list[Key]) -> list[SeenProgress]:
-        async with self._database.reading() as tx:
-            found, version = await tx.progress_by_id(sorted(set(keys)))
+        found, version = await self._find_progress(keys)
         return [(found.get(key), version) for key in keys]
 
-    async def _progress_by_key(self, keys: list[OwnKey]) -> list[SeenProgress]:
-        async with self._database.reading() as tx:
-            found, version = await tx.progress_by_key(sorted(set(keys)))
+    async def _progress_by_reference(self, keys: list[OwnReference]) -> list[SeenProgress]:
+        found, version = await self._find_own_progress(keys)
         return [(found.get(key), version) for key in keys]
 
     async def _tasks_by_id(self, keys: list[Key]) -> list[SeenTask]:
-        async with self._database.reading() as tx:
-            found, version = await tx.tasks_by_id(sorted(set(keys)))
+        found, version = await self._find_tasks(keys)
         return [(found.get(key), version) for key in keys]
+
+    async def _find_progress(self, keys: Sequence[Key]) -> Seen[Key, Progress]:
+        async with self._database.reading() as tx:
+            return await tx.progress_by_id(keys, await self._currencies_of(keys, tx))
+
+    async def _find_own_progress(self, keys: Sequence[OwnReference]) -> Seen[OwnReference, Progress]:
+        async with self._database.reading() as tx:
+            return await tx.progress_by_reference(keys, await self._currencies_of(keys, tx))
+
+    async def _find_tasks(self, keys: Sequence[Key]) -> Seen[Key, Task]:
+        async with self._database.reading() as tx:
+            return await tx.tasks_by_id(keys, await self._currencies_of(keys, tx))
+
+    async def _currencies_of(self, keys: Sequence[tuple[int, object]], tx: ReadTx) -> dict[int, str]:
+        """Those of the accounts that ask. They never change."""
+        missing = {account_id for account_id, _ in keys} - self._currencies.keys()
+        if missing:
+            self._currencies |= await tx.currencies(missing)
+        return self._currencies
 
     async def _messages_by_key(self, keys: list[OwnKey]) -> list[Message | None]:
         async with self._database.reading() as tx:
@@ -230,24 +261,11 @@ def _current(found: Found | None, version: int | None, as_of: int | None) -> Fou
     return found
 
 
-def _asked(
-    questions: Batcher[Item, tuple[Found | None, int | None]], item: Item, as_of: int, told: Told[Found]
-) -> bool:
-    """Have a question answered, and its answer told if it is confirmed; False if too much is waiting."""
-    try:
-        questions.tell(item, partial(_confirm, as_of, told))
-    except Unavailable:
-        return False
-    return True
-
-
-def _confirm(as_of: int, told: Told[Found], answer: tuple[Found | None, int | None] | BaseException) -> None:
-    found, version = (None, None) if isinstance(answer, BaseException) else answer
-    told(found if version == as_of else None)
-
-
-def _tell_if_its(reference: str, told: Told[Progress], found: Progress | None) -> None:
-    told(found if found and found.reference == reference else None)
+def _said_if_its(reference: str, said: Said[Progress], found: Progress) -> bytes:
+    """Whoever asks by a reference that we made asks by an id. Raises KeyError: that message has another one."""
+    if found.reference != reference:
+        raise KeyError(reference)
+    return said(found)
 
 
 def _may_be_key(key: str) -> bool:

@@ -23,6 +23,9 @@ Key = tuple[int, int]
 OwnKey = tuple[int, str, str]
 """(account id, "reference" or "message", what the customer chose)."""
 
+OwnReference = tuple[int, str]
+"""(account id, the reference that the customer chose)."""
+
 
 class Funds(msgspec.Struct):
     """An account under lock: what it may spend and what it pays for."""

@@ -4,7 +4,7 @@ The store implements them; nobody else does. They exist so that imports keep poi
 gives whole batches. Keys of messages are (account id, message id).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -39,6 +39,7 @@ from tidings.flows.records import (
     NewOrders,
     Orphan,
     OwnKey,
+    OwnReference,
     Unanswered,
     Waiting,
 )
@@ -317,15 +318,28 @@ class ReadTx(Protocol):
         """The messages of customers' own keys that exist."""
         ...
 
-    async def progress_by_id(self, keys: Sequence[Key]) -> tuple[dict[Key, Progress], int | None]:
-        """How far the messages of these keys are that exist; the catalog's version at that, if one exists."""
+    async def progress_by_id(
+        self, keys: Sequence[Key], currencies: Mapping[int, str]
+    ) -> tuple[dict[Key, Progress], int | None]:
+        """How far the messages of these keys are that exist; the catalog's version at that, if one exists.
+
+        `currencies` are those of all these accounts.
+        """
         ...
 
-    async def progress_by_key(self, keys: Sequence[OwnKey]) -> tuple[dict[OwnKey, Progress], int | None]:
-        """How far the messages of customers' own keys are that exist; and the version, as above."""
+    async def progress_by_reference(
+        self, keys: Sequence[OwnReference], currencies: Mapping[int, str]
+    ) -> tuple[dict[OwnReference, Progress], int | None]:
+        """How far the messages of customers' own references are that exist; and the version, as above."""
         ...
 
-    async def tasks_by_id(self, keys: Sequence[Key]) -> tuple[dict[Key, Task], int | None]:
+    async def currencies(self, account_ids: Collection[int]) -> dict[int, str]:
+        """What accounts pay in, of those that exist."""
+        ...
+
+    async def tasks_by_id(
+        self, keys: Sequence[Key], currencies: Mapping[int, str]
+    ) -> tuple[dict[Key, Task], int | None]:
         """The tasks of these keys that exist, with their counters; and the version, as above."""
         ...
 

@@ -1,6 +1,6 @@
 """Read-only questions: messages, tasks, pages. The account stands in every one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import asyncpg
 import msgspec
@@ -12,7 +12,7 @@ from tidings.domain.money import Units
 from tidings.domain.number import country
 from tidings.domain.order import NO_EXTRAS, USUAL_SOURCE, Extras
 from tidings.domain.status import FINAL
-from tidings.flows.records import Key, OwnKey
+from tidings.flows.records import Key, OwnKey, OwnReference
 from tidings.store.deliveries import standing_as, standing_of
 from tidings.store.rows import DIALECTS, Rows, columns, literal
 
@@ -20,7 +20,7 @@ from tidings.store.rows import DIALECTS, Rows, columns, literal
 STATE = """case when d.state < 'sending' and exists (
              select from (select doubt_since from in_flight where message_id = d.message_id offset 0) f
              where f.doubt_since is null)
-         then 'sending' else d.state::text end as state"""
+         then 'sending' else d.state end as state"""
 
 VALIDITY_S = "extract(epoch from m.expires_at - coalesce(m.scheduled_for, m.created_at))::integer"
 
@@ -32,13 +32,15 @@ MESSAGE_FIELDS = f"""
     m.message_key, m.reference, m.recipient, m.sender, m.text, m.parts, m.price, m.created_at, m.scheduled_for,
     m.expires_at, m.extras, {SEALED_WITH} as id_secret,
     {VALIDITY_S} as validity_s,
-    a.currency, {STATE}, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held,
+    a.currency, {STATE}, d.reason, d.stage, d.confirmation, d.inferred, d.network_error, d.held,
     d.charged, d.sent_at, d.delivered_at, d.done_at, d.report_at, d.read_at, d.reports, d.flags"""
 
+# What only test traffic is asked for, its price, and what only a reference that we made needs are null for all others.
 PROGRESS_FIELDS = f"""
-    m.account_id, m.id, m.test, m.reference, m.recipient, m.price, m.created_at, m.scheduled_for,
-    a.currency, {STATE}, d.reason, d.stage::text, d.confirmation::text, d.inferred, d.network_error, d.held, d.charged,
-    d.sent_at, d.report_at, case when m.reference is null then {SEALED_WITH} end as id_secret,
+    m.account_id, m.id, case when m.test then m.price end as asked, m.reference, m.recipient, m.created_at,
+    m.scheduled_for, {STATE}, d.reason, d.stage, d.confirmation, d.inferred, d.network_error,
+    d.held + d.charged as price, d.sent_at, d.report_at,
+    case when m.reference is null then {SEALED_WITH} end as id_secret,
     (select version from catalog) as catalog_version"""
 
 # `offset 0` makes each of these a question of its own, asked for one row after the other by the table's key, whatever
@@ -66,12 +68,17 @@ cross join lateral (
 cross join lateral (
     select * from message where account_id = wanted.account_id and id = k.message_id offset 0) m"""
 
+# The ids first, and then the messages as above: that is half of what it costs row by row.
+ASKED_BY_REFERENCE = """
+from (select * from message where account_id = any($1::text::integer[]) and id = any(array(
+          select message_id from external_key
+          where account_id = any($1::text::integer[]) and kind = 'reference' and key = any($2::text[]))) offset 0) m"""
+
 BY_ID = f"select {MESSAGE_FIELDS} {ASKED_BY_ID} {MESSAGE_TABLES}"
 BY_KEY = f"select wanted.kind::text, wanted.key, {MESSAGE_FIELDS} {ASKED_BY_KEY} {MESSAGE_TABLES}"
-PROGRESS_BY_ID = f"select {PROGRESS_FIELDS} {ASKED_BY_ID} {DELIVERY} {ACCOUNT}"
-PROGRESS_BY_KEY = (
-    f"select {PROGRESS_FIELDS}, wanted.kind::text, wanted.key {ASKED_BY_KEY} {DELIVERY} {ACCOUNT}"
-)
+PROGRESS_BY_ID = f"select {PROGRESS_FIELDS} {ASKED_BY_ID} {DELIVERY}"
+PROGRESS_BY_REFERENCE = f"select {PROGRESS_FIELDS} {ASKED_BY_REFERENCE} {DELIVERY}"
+CURRENCIES = "select id, currency from account where id = any($1)"
 
 # Asked for by its first message. A task of one message keeps no counters: they are that message's standing.
 TASKS = f"""
@@ -79,15 +86,14 @@ select m.account_id, m.id - 1 as id, m.dialect, t.bulk_key, t.name,
        coalesce(t.validity_s, {VALIDITY_S}) as validity_s, m.created_at,
        case when t.id is null then m.scheduled_for else t.scheduled_for end as scheduled_for,
        coalesce(t.total, 1) as total, m.test,
-       a.currency, m.sender, m.text, m.price as asked, c.handed_over, c.waiting, c.sent, c.delivered, c.expired,
-       c.undeliverable, c.rejected, c.unknown, c.price, d.state::text, d.reason, d.stage::text, d.confirmation::text,
+       m.sender, m.text, m.price as asked, c.handed_over, c.waiting, c.sent, c.delivered, c.expired,
+       c.undeliverable, c.rejected, c.unknown, c.price, d.state, d.reason, d.stage, d.confirmation,
        d.inferred, d.network_error, d.sent_at, d.held, d.charged,
        case when t.bulk_key is null then {SEALED_WITH} end as id_secret,
        (select version from catalog) as catalog_version
 from (select * from message where account_id = any($1::text::integer[]) and id = any($2::text::bigint[])
                               and coalesce(task_id = id - 1, true) offset 0) m
 {TASK}
-{ACCOUNT}
 left join lateral (
     select * from task_counter where account_id = m.account_id and task_id = m.task_id offset 0) c on true
 left join lateral (
@@ -125,23 +131,44 @@ class LookupRows(Rows):
         rows = await self._connection.fetch(BY_KEY, *_asked_by_key(keys))
         return {(row["account_id"], row["kind"], row["key"]): message_of(row) for row in rows}
 
-    async def progress_by_id(self, keys: Sequence[Key]) -> tuple[dict[Key, Progress], int | None]:
-        """How far these messages are, as `messages_by_id`; and the catalog's version at that, if there is one."""
+    async def progress_by_id(
+        self, keys: Sequence[Key], currencies: Mapping[int, str]
+    ) -> tuple[dict[Key, Progress], int | None]:
+        """How far these messages are, as `messages_by_id`; and the catalog's version at that, if there is one.
+
+        `currencies` are those of the accounts: they never change.
+        """
         rows = await self._connection.fetch(PROGRESS_BY_ID, *_asked(keys))
-        found = {(row[0], row[1]): progress_of(row) for row in rows}
-        return found, rows[0]["catalog_version"] if rows else None
+        found: dict[Key, Progress] = {}
+        for row in rows:
+            account_id = row[0]
+            found[account_id, row[1]] = progress_of(row, currencies[account_id])
+        return found, rows[0][-1] if rows else None
 
-    async def progress_by_key(self, keys: Sequence[OwnKey]) -> tuple[dict[OwnKey, Progress], int | None]:
-        """How far the messages of customers' own keys are; and the version, as above."""
-        rows = await self._connection.fetch(PROGRESS_BY_KEY, *_asked_by_key(keys))
-        found = {(row[0], row["kind"], row["key"]): progress_of(row) for row in rows}
-        return found, rows[0]["catalog_version"] if rows else None
+    async def progress_by_reference(
+        self, keys: Sequence[OwnReference], currencies: Mapping[int, str]
+    ) -> tuple[dict[OwnReference, Progress], int | None]:
+        """How far the messages of customers' own references are; and the version, as above."""
+        accounts = literal(tuple({account_id for account_id, _ in keys}))
+        rows = await self._connection.fetch(PROGRESS_BY_REFERENCE, accounts, [key for _, key in keys])
+        found: dict[OwnReference, Progress] = {}
+        for row in rows:
+            account_id = row[0]
+            found[account_id, row[3]] = progress_of(row, currencies[account_id])
+        return found, rows[0][-1] if rows else None
 
-    async def tasks_by_id(self, keys: Sequence[Key]) -> tuple[dict[Key, Task], int | None]:
+    async def currencies(self, account_ids: Collection[int]) -> dict[int, str]:
+        """What accounts pay in, of those that exist."""
+        rows = await self._connection.fetch(CURRENCIES, list(account_ids))
+        return {row[0]: row[1] for row in rows}
+
+    async def tasks_by_id(
+        self, keys: Sequence[Key], currencies: Mapping[int, str]
+    ) -> tuple[dict[Key, Task], int | None]:
         """The tasks of these keys that exist, with their counters; and the version, as above."""
         firsts = [(account_id, task_id + 1) for account_id, task_id in keys]
         rows = await self._connection.fetch(TASKS, *_asked(firsts))
-        found = {(row["account_id"], row["id"]): _task(row) for row in rows}
+        found = {(row["account_id"], row["id"]): _task(row, currencies[row["account_id"]]) for row in rows}
         return found, rows[0]["catalog_version"] if rows else None
 
     async def ids_by_recipient(self, account_id: int, recipient: str, *, limit: int) -> list[int]:
@@ -166,9 +193,9 @@ class LookupRows(Rows):
         return row["token_secret"], row["id_secret"]
 
 
-def _asked(keys: Sequence[Key]) -> list[str]:
+def _asked(keys: Sequence[Key]) -> tuple[str, str]:
     """Account ids and ids."""
-    return [literal(column) for column in columns(keys, 2)]
+    return literal(tuple({account_id for account_id, _ in keys})), literal([one for _, one in keys])
 
 
 def _asked_by_key(keys: Sequence[OwnKey]) -> tuple[str, str, list[str]]:
@@ -220,21 +247,32 @@ def message_of(row: asyncpg.Record) -> Message:
     )
 
 
-def progress_of(row: asyncpg.Record) -> Progress:
-    """How far a message is, from a row that begins with PROGRESS_FIELDS."""
+def progress_of(row: asyncpg.Record, currency: str) -> Progress:
+    """How far a message is, from a row of PROGRESS_FIELDS."""
     (
-        _, message_id, test, reference, recipient, asked, created_at, scheduled_for, currency, state, reason, stage,
-        confirmation, inferred, network_error, held, charged, sent_at, report_at, id_secret, *_
+        _, message_id, asked, reference, recipient, created_at, scheduled_for, state, reason, stage, confirmation,
+        inferred, network_error, price, sent_at, report_at, id_secret, _
     ) = row  # fmt: skip
+    if reference is None:
+        reference = seal(id_secret, message_id)
+    if asked is not None:
+        price = asked if state not in FINAL or sent_at is not None else 0
     standing = standing_as(state, reason, stage, confirmation, inferred, network_error)
-    price = shown_price(row, asked) if test else held + charged
     return Progress(
-        *(message_id, reference or seal(id_secret, message_id), recipient, standing, price, currency),
-        *(created_at, scheduled_for, sent_at, report_at),
+        message_id,
+        reference,
+        recipient,
+        standing,
+        price,
+        currency,
+        created_at,
+        scheduled_for,
+        sent_at,
+        report_at,
     )
 
 
-def _task(row: asyncpg.Record) -> Task:
+def _task(row: asyncpg.Record, currency: str) -> Task:
     """A task; where it is one message, the counters are that message's standing."""
     if row["state"] is None:
         counters = {name: row[name] for name in BUCKETS}
@@ -253,7 +291,7 @@ def _task(row: asyncpg.Record) -> Task:
         validity_s=row["validity_s"],
         created_at=row["created_at"],
         scheduled_for=row["scheduled_for"],
-        currency=row["currency"],
+        currency=currency,
         total=row["total"],
         price=price,
         handed_over=handed_over,

@@ -7,8 +7,7 @@ Only an unknown module is a 404, and a fault of our own a 500.
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
@@ -37,9 +36,8 @@ RESERVED = frozenset({"", "price", "prices", "getStatus"})
 _MAX_KEY_CHARS = 128
 _MAX_ID = 2**63 - 1
 _NUMBER = re.compile(r"[0-9]{1,20}")
-
-
-Found = TypeVar("Found")
+_QUESTION = re.compile(r"/[^/]*/sms/(?:([0-9]{1,20})|task(?:_id)?/([0-9]{1,20})|reference/([^/]+))")
+"""A message by its id, a task, a message by its reference."""
 
 
 class Call(NamedTuple):
@@ -121,22 +119,22 @@ class Api:
 
     def straight(self, path: str, key: str, answered: plain.Answered) -> bool:
         """The status of a message and a task's counters, for a caller that the question itself confirms."""
-        remembered = self._gateway.remembered(key)
-        _, _, module, *function = path.split("/") if path.count("/") in (3, 4) else ("", "", "", "")
-        if remembered is None or module != "sms":
+        gateway = self._gateway
+        remembered, question = gateway.remembered(key), _QUESTION.fullmatch(path)
+        if remembered is None or question is None:
             return False
-        account_id, as_of, ask = remembered.caller.account.id, remembered.as_of, self._gateway
-        name, argument = function if len(function) == 2 else ("", function[0])
-        told = partial(_tell, answers.task_summary if name in TASK_NAMES else answers.sms, answered)
-        if name == "reference":
-            known = create.REFERENCE.fullmatch(argument) is not None
-            return known and ask.tell_progress_by_reference(account_id, argument, as_of=as_of, told=told)
-        number = _number(argument)
-        if number is None:
-            return False
-        if name in TASK_NAMES:
-            return ask.tell_task(account_id, number, as_of=as_of, told=told)
-        return not name and ask.tell_progress(account_id, number, as_of=as_of, told=told)
+        account_id, as_of = remembered.caller.account.id, remembered.as_of
+        message, task, reference = question.groups()
+        if message:
+            return gateway.tell_progress(
+                account_id, int(message), as_of=as_of, said=answers.sms, heard=answered
+            )
+        if task:
+            said = answers.task_summary
+            return gateway.tell_task(account_id, int(task), as_of=as_of, said=said, heard=answered)
+        return create.REFERENCE.fullmatch(reference) is not None and gateway.tell_progress_by_reference(
+            account_id, reference, as_of=as_of, said=answers.sms, heard=answered
+        )
 
     def take(self, path: str, key: str, body: bytes, answered: plain.Answered) -> bool:
         """A new message, for a caller that the order itself confirms; what has a fault goes the ordinary way."""
@@ -261,15 +259,6 @@ class Api:
 
     async def _two_way(self, _call: Call) -> Answer:
         raise Problem(Code.TWO_WAY_OFF)
-
-
-def _tell(said: Callable[[Found], bytes], answered: plain.Answered, found: Found | None) -> None:
-    """Pass what is found on in words. Others are told by the same batch: what fails is asked in the ordinary way."""
-    try:
-        body = None if found is None else said(found)
-    except Exception:
-        body = None
-    answered(body)
 
 
 def _telling_taken(
