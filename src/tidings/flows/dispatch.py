@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
+from typing import Final
 
 import msgspec
 
@@ -23,8 +24,11 @@ from tidings.flows.fold import fold
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock, Outgoing
 from tidings.flows.recent import Recent
-from tidings.flows.records import Content, Flight, Held, Key, Waiting
+from tidings.flows.records import Content, FirstTaken, Flight, Held, Key, Waiting
 from tidings.flows.transaction import Database, DispatchTx
+
+_UCS2: Final = Alphabet.UCS2
+_GSM7: Final = Alphabet.GSM7
 
 LANES = tuple(sorted(set(LANE.values())))
 
@@ -95,13 +99,7 @@ class Dispatch:
             )
         await pause(Point.DISPATCH_COMMITTED)
         self._served |= claimed.served
-        for one in claimed.taken:
-            if one.held is not None:
-                self._recent.keep(one.held, (one.waiting.message_id,))
-        handovers = [
-            self._handover(waiting, content, waiting.reference, courier_id=courier_id, now=now)
-            for waiting, content, _ in claimed.taken
-        ]
+        handovers = [self._first(one, courier_id=courier_id, now=now) for one in claimed.taken]
         room -= len(handovers)
         if claimed.others and room > 0:
             handovers += await self._take_others(room, now=now)
@@ -179,6 +177,22 @@ class Dispatch:
         await tx.put_in_outbox([msgspec.structs.replace(row, due_at=now + FOLLOW_AFTER) for row in early])
         return [(row, content) for row, content in rows if row not in late and row not in early]
 
+    def _first(self, one: FirstTaken, *, courier_id: int, now: datetime) -> Handover:
+        """The only part of a message, written for the first time."""
+        account_id, message_id, expires_at, recipient, sender, text, ucs2, flash, traffic_class, held = one
+        if held is not None:
+            self._recent.claimed(message_id, held)
+        self._next_submission += 1
+        flight = Flight(
+            self._connector_id, account_id, message_id, 1, 1, 1, courier_id, recipient, sender, traffic_class, now,
+            expires_at, 0,
+        )  # fmt: skip
+        part = Outgoing(
+            self._next_submission, recipient, sender, _UCS2 if ucs2 else _GSM7, text, 1, 1, 0,
+            max(int((expires_at - now).total_seconds()), 1), flash,
+        )  # fmt: skip
+        return Handover([flight], [part])
+
     def _handover(
         self, row: Waiting, content: Content, reference: int, *, courier_id: int, now: datetime
     ) -> Handover:
@@ -213,7 +227,7 @@ class Dispatch:
                     submission_id=self._next_submission,
                     recipient=content.recipient,
                     sender=content.sender,
-                    alphabet=Alphabet.UCS2 if content.ucs2 else Alphabet.GSM7,
+                    alphabet=_UCS2 if content.ucs2 else _GSM7,
                     text=texts[part - 1],
                     part=part,
                     parts=len(texts),

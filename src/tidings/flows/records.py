@@ -202,10 +202,20 @@ class Content(msgspec.Struct, frozen=True, gc=False):
 
 
 class FirstTaken(NamedTuple):
-    """A message that goes out for the first time, whole, and its delivery unless something was heard of it already."""
+    """A message of one part that goes out for the first time; its delivery, unless something was heard of it already.
 
-    waiting: Waiting
-    content: Content
+    What is held is shared by messages that stand alike: its id says nothing.
+    """
+
+    account_id: int
+    message_id: int
+    expires_at: datetime
+    recipient: str
+    sender: str
+    text: str
+    ucs2: bool
+    flash: bool
+    traffic_class: TrafficClass
     held: Held | None
 
 

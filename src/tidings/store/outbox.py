@@ -72,7 +72,9 @@ cross join lateral (
 # All of DUE, TAKE_OFF and what is to be known of the messages, for those that simply go out for the first time, whole:
 # the others only counted. A row is never changed where it waits, so what was locked is what is deleted.
 CLAIM = f"""
-with waiting as materialized (select lane, id, row_number() over () as place from ({WAITING}) as around),
+with waiting as materialized (
+    select lane, id, row_number() over () as place, (select plan from account where account.id = around.id) as plan
+    from ({WAITING}) as around),
 due as materialized (
     select o.*, sharing.place from (
         select lane, id, place, count(*) over (partition by lane) as sharers from waiting) as sharing
@@ -89,33 +91,33 @@ chosen as materialized (
     order by lane, turn, place limit $7),
 gone as (
     delete from outbox where ctid = any(array(select its_row from chosen where is_plain))
-    returning account_id, message_id, lane, due_at, tries, reference, expires_at),
+    returning account_id, message_id, lane, due_at, expires_at),
 taken as materialized (
-    select gone.*, m.*, d.*, a.plan from gone
+    select gone.*, m.*, d.*, (select plan from waiting where id = gone.account_id limit 1) as plan from gone
     cross join lateral (
         select recipient, sender, text, ucs2, flash, traffic_class from message
         where account_id = gone.account_id and id = gone.message_id limit 1) as m
     cross join lateral (
         select version, state, attempts, price, held, counted_task, callback_lane, callback_each from delivery
-        where account_id = gone.account_id and message_id = gone.message_id limit 1) as d
-    cross join lateral (select plan from account where id = gone.account_id limit 1) as a),
+        where account_id = gone.account_id and message_id = gone.message_id limit 1) as d),
 flying as (
     insert into in_flight (message_id, attempt, part, try, connector_id, account_id, courier_id, recipient, sender,
                            traffic_class, written_at, expires_at, reference)
-    select message_id, 1, 1, tries + 1, $1, account_id, $8, recipient, sender, traffic_class, $4, expires_at, reference
+    select message_id, 1, 1, 1, $1, account_id, $8, recipient, sender, traffic_class, $4, expires_at, 0
     from taken)
-select whole.*, t.account_id, t.message_id, t.lane, t.due_at, t.tries, t.reference, t.expires_at, t.recipient,
-       t.sender, t.text, t.ucs2, t.flash, t.traffic_class::text, t.version, t.state::text, t.attempts, t.price,
-       t.held, t.counted_task, t.callback_lane, t.callback_each, t.plan
-from (select (select count(*) from chosen where not is_plain) as others,
-             (select json_object_agg(lane, last) from (
-                  select lane, max(id) filter (where turn = $5) as last from (
-                      select lane, id, row_number() over (partition by lane order by place) as turn
-                      from waiting) as turns
-                  group by lane) as lanes) as served,
-             (select json_build_array(lane, account_id) from chosen offset $7 - 1 limit 1) as stopped) as whole
-left join taken as t on true
-order by t.lane, t.due_at, t.message_id"""
+select (select count(*) from chosen where not is_plain),
+       (select json_object_agg(lane, last) from (
+            select lane, max(id) filter (where turn = $5) as last from (
+                select lane, id, row_number() over (partition by lane order by place) as turn
+                from waiting) as turns
+            group by lane) as lanes),
+       (select json_build_array(lane, account_id) from chosen offset $7 - 1 limit 1),
+       null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
+union all
+select null, null, null, *
+from (select message_id, expires_at, recipient, sender, text, ucs2, flash, traffic_class::text, version,
+             account_id, state::text, attempts, price, held, counted_task, callback_lane, callback_each, plan
+      from taken order by lane, due_at, message_id) as in_turn"""
 
 OVERDUE = f"""
 select {FIELDS}, ctid as place from outbox where expires_at <= $1 order by expires_at limit $2
@@ -196,13 +198,13 @@ class OutboxRows(Rows):
         rows = await self._connection.fetch(
             CLAIM, connector_id, list(after), list(after.values()), now, accounts, remaining, room, courier_id
         )
-        others, served, stopped = tuple(rows[0])[:3]
+        others, served, stopped = rows[0][:3]
         lanes: dict[int, int | None] = _decode_served(served) if served else {}
         if stopped is not None:
             lane, account_id = _decode_stopped(stopped)
             lanes = {one: last for one, last in lanes.items() if one < lane} | {lane: account_id}
         return Claimed(
-            [_first_taken(row) for row in rows if row["message_id"] is not None],
+            [_first_taken(row) for row in rows[1:]],
             others=others,
             served={lane: last or 0 for lane, last in lanes.items()},
         )
@@ -297,20 +299,20 @@ class OutboxRows(Rows):
 
 
 def _first_taken(row: asyncpg.Record) -> FirstTaken:
-    (
-        _, _, _, account_id, message_id, lane, due_at, tries, reference, expires_at, recipient, sender, text, ucs2,
-        flash, traffic_class, version, state, attempts, price, held, counted_task, callback_lane, callback_each, plan,
-    ) = row  # fmt: skip
-    waiting = Waiting(account_id, message_id, 1, 0, 1, lane, due_at, expires_at, 0, tries, reference)
-    content = Content(recipient, sender, text, ucs2, flash, TRAFFIC_CLASSES[traffic_class])
-    if version != 1:
-        return FirstTaken(waiting, content, None)
+    _, _, _, message_id, expires_at, recipient, sender, text, ucs2, flash, traffic_class, version, *stand = (
+        row
+    )
     return FirstTaken(
-        waiting,
-        content,
-        _opening(
-            (account_id, state, attempts, price, held, counted_task, callback_lane, callback_each, plan)
-        ),
+        stand[0],
+        message_id,
+        expires_at,
+        recipient,
+        sender,
+        text,
+        ucs2,
+        flash,
+        TRAFFIC_CLASSES[traffic_class],
+        _opening(tuple(stand)) if version == 1 else None,
     )
 
 
