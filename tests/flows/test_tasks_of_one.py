@@ -1,12 +1,14 @@
 """A request of one message has no row beside that message, and is a task like any other to whoever asks."""
 
+import asyncio
+import itertools
 from datetime import timedelta
 
 import pytest
 
 from tidings.domain import ids
 from tidings.domain.message import MessageFilter, ReportFilter, Sort
-from tidings.domain.order import Dialect, Draft, OnFault, Order, Taken
+from tidings.domain.order import NO_EXTRAS, Dialect, Draft, Extras, OnFault, Order, Taken, TrafficClass
 from tidings.store.operator import find_messages, find_tasks
 
 DAY_S = 86_400
@@ -169,3 +171,49 @@ async def test_operators_find_it_by_all_its_names(world):
     assert await find_tasks(world.sql, made) == []
     for asked in (str(named.task_id), "bulk-1"):
         assert await find_tasks(world.sql, asked) == [(world.account_id, named.task_id)]
+
+
+async def test_what_came_together_keeps_what_tells_it_apart(world):
+    callers = [await world.gateway.caller_by_key(key) for key in (world.key, world.test_key)]
+    start = world.clock.now() + timedelta(hours=2)
+    ways = itertools.product(
+        callers,
+        (Dialect.NATIVE, Dialect.INFOBIP),
+        (60, DAY_S),
+        (None, start),
+        (None, TrafficClass.OTP),
+        (False, True),
+        ("Shop", "Other"),
+        (NO_EXTRAS, Extras(callback_url="https://example.com/x", callback_data="d")),
+    )
+    orders = [
+        Order(
+            caller,
+            dialect,
+            [Draft("380972000001", sender, "Hello", extras=extras)],
+            OnFault.SKIP,
+            validity_s,
+            scheduled_for=later,
+            traffic_class=traffic_class,
+            calls_back=calls_back,
+            shows_keys=calls_back,
+        )
+        for caller, dialect, validity_s, later, traffic_class, calls_back, sender, extras in ways
+    ]
+    answers = await asyncio.gather(*(world.gateway.accept(one) for one in orders))
+    assert await world.sql.fetchval("select count(distinct created_at) < count(*) / 20 from message")
+    for order, answer in zip(orders, answers, strict=True):
+        [taken], [asked] = answer.rows, order.drafts
+        message = await world.message(taken.id)
+        assert (message.dialect, message.test) == (order.dialect, order.caller.test)
+        assert (message.validity_s, message.scheduled_for) == (order.validity_s, order.scheduled_for)
+        assert (message.sender, message.extras) == (asked.sender, asked.extras)
+        stored = await world.sql.fetchrow(
+            "select traffic_class::text, callback_lane from message m join delivery d on d.message_id = m.id"
+            " where m.id = $1",
+            taken.id,
+        )
+        assert stored["traffic_class"] == (order.traffic_class or TrafficClass.TRANSACTIONAL)
+        assert (stored["callback_lane"] is not None) == (order.calls_back and asked.extras is not NO_EXTRAS)
+        keys = (message.message_key, message.bulk_key) if order.shows_keys else ("", "")
+        assert (taken.message_key, answer.bulk_key, taken.reference) == (*keys, message.reference)

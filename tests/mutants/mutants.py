@@ -251,6 +251,24 @@ MUTANTS = (
         (REMEMBERED,),
     ),
     Mutant(
+        "an order is sent as long as another that came with it",
+        "flows/judge.py",
+        (("id(order.dialect), order.validity_s,", "id(order.dialect),"),),
+        ("flows/test_tasks_of_one.py",),
+    ),
+    Mutant(
+        "a message is sent as another customer's was",
+        "flows/judge.py",
+        (("alike = (id(order.caller),", "alike = (0,"),),
+        ("flows/test_tasks_of_one.py",),
+    ),
+    Mutant(
+        "an order that says more than its message is forgotten",
+        "flows/judge.py",
+        (("order.source != USUAL_SOURCE", "False"),),
+        ("flows/test_tasks_of_one.py",),
+    ),
+    Mutant(
         "somebody is refused by what is only remembered of his money",
         ACCEPT,
         (("judge.ledger.short or ", ""),),

@@ -52,6 +52,12 @@ class NumberFault(ValueError):
 
 
 def parse(text: str) -> Number:
+    """The number somebody wrote, as `digits_of` reads it, and its country."""
+    digits = digits_of(text)
+    return Number(digits, _country(digits, _CODE[digits[:3]]))
+
+
+def digits_of(text: str) -> str:
     """The number somebody wrote, in international form with or without `+` or `00`; raises NumberFault.
 
     Spaces, dashes, dots and parentheses are taken as people use them. `(0)` inside an international number is
@@ -59,10 +65,10 @@ def parse(text: str) -> Number:
     """
     plain = text.isascii() and text.isdigit() and text[0] != "0"
     digits = text if plain else _international(text)
-    code = _CODE.get(digits[:3])
-    if code is None or not (SHORTEST <= len(digits) <= LONGEST if plain else _E164.fullmatch(digits)):
+    fits = SHORTEST <= len(digits) <= LONGEST if plain else _E164.fullmatch(digits)
+    if not fits or digits[:3] not in _CODE:
         raise NumberFault(Fault.RECIPIENT_INVALID)
-    return Number(digits, _country(digits, code))
+    return digits
 
 
 def country(number: str) -> str | None:

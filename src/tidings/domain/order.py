@@ -128,6 +128,7 @@ class Order(msgspec.Struct):
     traffic_class: TrafficClass | None = None  # None = the account's default
     calls_back: bool = False  # this API pushes statuses to the message's callback_url, else to the account's
     max_parts: int = 25  # more parts than this is TEXT_TOO_LONG
+    shows_keys: bool = True  # its answer names the keys that we make for message and task
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -135,11 +136,10 @@ class Taken(msgspec.Struct, frozen=True):
 
     id: int
     reference: str
-    message_key: str
+    message_key: str  # "" where the order does not ask for keys that we make
     recipient: str  # digits
     parts: int
     price: Units  # of the whole message
-    country: str | None
     state: State
     fault: Fault | None = None  # set where OnFault.RECORD kept a recipient as a rejected message
 
@@ -148,7 +148,7 @@ class Receipted(msgspec.Struct, frozen=True):
     """The answer to an order: one row per draft, in the order's order. A skipped draft's row is its Fault."""
 
     task_id: int
-    bulk_key: str
+    bulk_key: str  # "" as above
     created_at: datetime
     currency: str
     rows: list[Taken | Fault]

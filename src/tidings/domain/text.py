@@ -53,6 +53,7 @@ _NO_SEPTET = 0xFF
 _FROM_ASCII = bytes(
     code if isinstance(code := _ENCODE.get(point), int) else _NO_SEPTET for point in range(256)
 )
+_GSM_OF_ASCII = bytes(sorted(ord(char) for char in _GSM if char.isascii()))
 # An escape nobody can read shows as a space, a code with its high bit set is no septet at all.
 _DECODE = _BASIC.replace(chr(_ESCAPE), " ") + "\ufffd" * 128
 _ESCAPED = re.compile(rb"\x1b([^\x1b])", re.DOTALL)
@@ -76,6 +77,8 @@ class Segments(NamedTuple):
 
 def fits_gsm(text: str) -> bool:
     """Whether every character is in the GSM default alphabet or its extension table."""
+    if text.isascii():  # as most are
+        return not text.encode("ascii").translate(None, _GSM_OF_ASCII)
     return _ALL_GSM.fullmatch(text) is not None
 
 

@@ -61,6 +61,9 @@ class Accept:
         self._secret = id_secret
         self._catalog = CatalogCache()
         self._funds: dict[int, Funds] = {}  # by account, as last seen
+        self._looking = (
+            asyncio.Lock()
+        )  # one large order after the other: the first is written while we see to the next
         self._small = self._batcher(lanes=1)
         self._large = self._batcher(lanes=2)
 
@@ -77,7 +80,11 @@ class Accept:
         """The order's answer, after the commit. Raises Refusal (REFUSE_ALL only), Unavailable, or Outdated."""
         if not order.drafts:
             raise ValueError("an order has at least one recipient")
-        rows = await _candidates(order)
+        if len(order.drafts) <= FEW:
+            rows = await _candidates(order)
+        else:
+            async with self._looking:
+                rows = await _candidates(order)
         _look_over(rows, order)
         first_id = await self._ids.reserve(len(rows) + 1)
         batcher = self._small if len(rows) <= FEW else self._large
@@ -174,20 +181,20 @@ async def _candidates(order: Order) -> list[Candidate]:
 
 def _candidate(draft: Draft, max_parts: int) -> Candidate:
     fault = draft.fault
-    recipient, country = draft.recipient, None
+    recipient = draft.recipient
     if ("\x00" in draft.text or "\x00" in draft.sender) and (
         fault is None or RANK[Fault.TEXT_INVALID] < RANK[fault]
     ):
         fault = Fault.TEXT_INVALID  # no carrier takes it and no database stores it
     try:
-        recipient, country = number.parse(draft.recipient)
+        recipient = number.digits_of(recipient)
     except number.NumberFault as bad:
         if fault is None or RANK[bad.fault] < RANK[fault]:
             fault = bad.fault
     segments = _segments(draft.text, draft.ucs2)
     if len(segments.parts) > max_parts and (fault is None or RANK[Fault.TEXT_TOO_LONG] < RANK[fault]):
         fault = Fault.TEXT_TOO_LONG
-    return Candidate(draft, recipient, country, segments, fault)
+    return Candidate(draft, recipient, segments, fault)
 
 
 @lru_cache(maxsize=256)

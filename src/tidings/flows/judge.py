@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,7 +25,7 @@ from tidings.domain.order import (
 )
 from tidings.domain.routing import Offer
 from tidings.domain.status import Stage, State
-from tidings.domain.text import Segments
+from tidings.domain.text import Alphabet, Segments
 from tidings.flows.records import (
     Catalog,
     Common,
@@ -43,6 +43,8 @@ RANK = {fault: rank for rank, fault in enumerate(Fault)}
 
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,50}\Z")
 _encode_extras = msgspec.json.Encoder().encode
+_UCS2: Final = Alphabet.UCS2
+NOTHING = _encode_extras(NO_EXTRAS)
 
 NOWHERE = Offer(per_part=0, connector_id=0, route_id=0, terms="")
 """Where a message goes that is kept as refused."""
@@ -57,7 +59,6 @@ class Candidate:
 
     draft: Draft
     recipient: str
-    country: str | None
     segments: Segments
     fault: Fault | None
 
@@ -129,6 +130,7 @@ class Judge:
         self._secret = secret
         self._now = now
         self._openings: dict[tuple[object, ...], Evidence] = {}
+        self._alone: dict[tuple[object, ...], _Writing] = {}  # by what tells orders of one message apart
 
     def write(self, prepared: Prepared, *, as_of: int) -> Receipted | Exception:
         """Append the order's rows to `new`; its answer, or the Refusal or Outdated that left nothing of it.
@@ -149,9 +151,7 @@ class Judge:
         if self.ledger.funds[account.id].closed:
             raise Refusal(Fault.NO_CREDIT, detail="the account is closed")
         judged = self._judge_all(prepared)
-        total = len(judged) - sum(isinstance(one, Fault) for one in judged)
-        common = self._common(order, task_id, judged, total)
-        writing = _Writing(order, common)
+        writing = self._writing(order, task_id, [one for one in judged if isinstance(one, _Judged)])
         rows: list[Taken | Fault] = []
         next_id = task_id
         for one in judged:
@@ -160,7 +160,7 @@ class Judge:
                 continue
             next_id += 1
             rows.append(self._message(one, writing, next_id))
-        bulk_key = order.bulk_key or ids.seal(self._secret, task_id)
+        bulk_key = order.bulk_key or (ids.seal(self._secret, task_id) if order.shows_keys else "")
         return Receipted(task_id, bulk_key, self._now, account.currency, rows)
 
     def _judge_all(self, prepared: Prepared) -> "list[_Judged | Fault]":
@@ -222,11 +222,20 @@ class Judge:
             return Fault.TARIFF_UNKNOWN
         return None if active else Fault.TARIFF_INACTIVE
 
-    def _common(self, order: Order, task_id: int, judged: "Sequence[_Judged | Fault]", total: int) -> Common:
-        """What its messages agree in; with a task's row where it is more than its only message."""
-        account_id, test = order.caller.account.id, order.caller.test
-        if not total or (total == 1 and self._says_all(order, judged)):
-            return Common(account_id, None, False, order.dialect, test)
+    def _writing(self, order: Order, task_id: int, judged: "Sequence[_Judged]") -> "_Writing":
+        """What its messages agree in; with a task's row where it is more than its only message.
+
+        Orders of one message that agree in all that matters share it, as one object.
+        """
+        account_id, test, total = order.caller.account.id, order.caller.test, len(judged)
+        if not total or (total == 1 and self._says_all(order, judged[0].row.draft)):
+            alike = (id(order.caller), id(order.dialect), order.validity_s, order.scheduled_for,
+                     id(order.traffic_class), order.calls_back, order.shows_keys)  # fmt: skip
+            writing = self._alone.get(alike)
+            if writing is None:
+                common = Common(account_id, None, False, order.dialect, test)
+                writing = self._alone[alike] = _Writing(order, common)
+            return writing
         self.new.tasks.append(
             NewTask(
                 account_id=account_id,
@@ -239,13 +248,12 @@ class Judge:
                 scheduled_for=order.scheduled_for,
             )
         )
-        return Common(account_id, task_id, total > 1, order.dialect, test)
+        return _Writing(order, Common(account_id, task_id, total > 1, order.dialect, test))
 
-    def _says_all(self, order: Order, judged: "Sequence[_Judged | Fault]") -> bool:
+    def _says_all(self, order: Order, draft: Draft) -> bool:
         """Whether the only message of an order says all that there is to say of the order."""
         if order.bulk_key is not None or order.name is not None or order.source != USUAL_SOURCE:
             return False
-        [draft] = [one.row.draft for one in judged if isinstance(one, _Judged)]
         start = _later(draft.scheduled_for or order.scheduled_for, self._now)
         return start == order.scheduled_for and (draft.validity_s or order.validity_s) == order.validity_s
 
@@ -258,8 +266,10 @@ class Judge:
         own_message_key = message_key is not None and fault is None
         if not writing.manner_is_of(draft):
             writing.manner, writing.alike = self._manner(draft, writing.order), {}
+            writing.extras = None if draft.extras is NO_EXTRAS else _extras(draft.extras)
         segments = row.segments
-        short = (id(one.offer), id(segments), own_reference, own_message_key, fault)
+        parts = len(segments.parts)
+        short = (id(one.offer), parts, segments.alphabet is _UCS2, own_reference, own_message_key, fault)
         alike = writing.alike.get(short)
         if alike is None:
             alike = writing.alike[short] = self._beside(one, writing, (own_reference, own_message_key))
@@ -268,15 +278,16 @@ class Judge:
         alike.message_keys.append(message_key)
         alike.recipients.append(row.recipient)
         alike.texts.append(draft.text)
-        made = ids.seal(self._secret, message_id)
+        alike.extras.append(writing.extras)
+        shown = message_key is not None or not writing.order.shows_keys
+        made = "" if shown and reference else ids.seal(self._secret, message_id)
         return Taken(
             message_id,
             reference or made,
-            message_key or made,
+            message_key or (made if writing.order.shows_keys else ""),
             row.recipient,
-            len(segments.parts),
+            parts,
             one.price,
-            row.country,
             alike.accepted.claim or State.QUEUED,
             fault,
         )
@@ -301,14 +312,13 @@ class Judge:
         return alike
 
     def _manner(self, draft: Draft, order: Order) -> Manner:
-        account, extras = order.caller.account, draft.extras
+        account = order.caller.account
         return Manner(
             draft.sender,
             draft.flash,
             order.traffic_class or account.class_of(draft.sender),
             draft.validity_s or order.validity_s,
             _later(draft.scheduled_for or order.scheduled_for, self._now),
-            None if extras is NO_EXTRAS else _extras(extras),
             _callback_lane(draft, order) if order.calls_back else None,
             account.callback_each,
         )
@@ -347,13 +357,14 @@ class _Judged(NamedTuple):
 
 
 class _Writing:
-    """An order while its messages are put down one after the other: most are as the one before."""
+    """An order, or several alike, while their messages are put down: most are as the one before."""
 
-    __slots__ = ("_draft", "alike", "common", "manner", "order")
+    __slots__ = ("_draft", "alike", "common", "extras", "manner", "order")
 
     def __init__(self, order: Order, common: Common) -> None:
         self.order, self.common = order, common
         self.manner: Manner
+        self.extras: str | None = None  # JSON
         self.alike: dict[tuple[object, ...], NewMessages] = {}  # of that manner, by what tells kinds apart
         self._draft: Draft | None = None
 
@@ -419,7 +430,8 @@ def _accepted(kind: Kind, now: datetime) -> Evidence:
 
 def _extras(extras: Extras) -> str | None:
     """As JSON; the recipients of a request share theirs."""
-    return None if extras == NO_EXTRAS else _encode_extras(extras).decode()
+    told = _encode_extras(extras)
+    return None if told == NOTHING else told.decode()
 
 
 def _later(when: datetime | None, now: datetime) -> datetime | None:

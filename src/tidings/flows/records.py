@@ -88,7 +88,7 @@ class Common(NamedTuple):
     account_id: int
     task_id: int | None  # None: each came alone
     counted: bool  # the task keeps counters
-    dialect: str
+    dialect: Dialect
     test: bool
 
 
@@ -100,7 +100,6 @@ class Manner(NamedTuple):
     traffic_class: TrafficClass
     validity_s: int  # from `scheduled_for`, else from now
     scheduled_for: datetime | None
-    extras: str | None  # JSON
     callback_lane: int | None  # where its callbacks queue; None: nobody is called back
     callback_each: bool
 
@@ -129,6 +128,7 @@ class NewMessages(msgspec.Struct):
     message_keys: list[str | None] = []
     recipients: list[str] = []
     texts: list[str] = []
+    extras: list[str | None] = []  # JSON
     places: list[str] = []  # where the evidence is found again; the store's to fill in
 
 

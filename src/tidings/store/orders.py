@@ -1,13 +1,12 @@
 """New tasks and messages: written once, all of them in one statement.
 
-Messages of one kind travel as one row: what they agree in is said once, and the rest as lists.
+Messages of one kind travel as one row: what they agree in is said once, and the rest as lists. Rows travel as JSON:
+there are few of them, and a parameter for each column cost more than reading these.
 """
 
 from collections.abc import Sequence
-from functools import partial
-from itertools import islice
+from datetime import datetime
 from operator import attrgetter
-from typing import NamedTuple
 
 import asyncpg
 import msgspec
@@ -31,7 +30,7 @@ from tidings.flows.records import (
 )
 from tidings.store.callbacks import CallbackRows
 from tidings.store.evidence import Pack, pack_openings
-from tidings.store.rows import DIALECT_NUMBERS, columns
+from tidings.store.rows import DIALECT_NUMBERS, columns, literal
 from tidings.store.sheet import Column, Sheet, array, join
 
 KEYS_TAKEN = """
@@ -51,27 +50,106 @@ insert into report_due (account_id, message_id, number, state, reason, stage, co
 select account_id, message_id, 1, 'rejected', reason, stage, 'none', false, at, at, 0, at from refused"""
 
 
-class _Opening(NamedTuple):
+class _Opening(msgspec.Struct):
     """What the first evidence makes of a message."""
 
     state: str
     reason: str | None
     stage: str | None
     final: bool
-    attempts: str  # JSON
+    attempts: msgspec.Raw
 
 
-class _Row(NamedTuple):
-    """The messages of a kind."""
+class _Row(_Opening):
+    """The messages of a kind. The members are columns of the same name."""
 
-    kind: Kind
-    opening: _Opening
+    account_id: int
+    task_id: int | None
+    counted: bool
+    dialect: int
+    test: bool
+    sender: str
+    flash: bool
+    traffic_class: str
+    lane: int
+    validity_s: int
+    scheduled_for: datetime | None
+    callback_lane: int | None
+    callback_each: bool
+    ucs2: bool
+    parts: int
+    price: int
+    billed: int
+    own_reference: bool
+    own_message_key: bool
+    connector_id: int
     size: int
-    lists: list[str]  # what each of `_LISTED` says of each
+    list: int  # the place of the first of its lists
 
 
-def _list(place: int, row: _Row) -> str:
-    return row.lists[place]
+class _Account(msgspec.Struct):
+    """What is held and taken of an account. The members are columns of the same name."""
+
+    account_id: int
+    hold: int
+    held: int
+    messages: int
+    first_id: int
+    last_id: int
+
+
+class _PackRow(msgspec.Struct):
+    """A pack of evidence."""
+
+    account_id: int
+    message_id: int
+    seq: int
+    body: bytes  # base64 in JSON
+
+
+_TYPES = {
+    "state": "delivery_state",
+    "reason": "text",
+    "stage": "delivery_stage",
+    "final": "boolean",
+    "attempts": "json",
+    "account_id": "integer",
+    "task_id": "bigint",
+    "counted": "boolean",
+    "dialect": "smallint",
+    "test": "boolean",
+    "sender": "text",
+    "flash": "boolean",
+    "traffic_class": "traffic_class",
+    "lane": "smallint",
+    "validity_s": "integer",
+    "scheduled_for": "timestamptz",
+    "callback_lane": "integer",
+    "callback_each": "boolean",
+    "ucs2": "boolean",
+    "parts": "smallint",
+    "price": "bigint",
+    "billed": "bigint",
+    "own_reference": "boolean",
+    "own_message_key": "boolean",
+    "connector_id": "integer",
+    "size": "integer",
+    "list": "integer",
+    "hold": "bigint",
+    "held": "integer",
+    "messages": "integer",
+    "first_id": "bigint",
+    "last_id": "bigint",
+    "message_id": "bigint",
+    "seq": "integer",
+    "body": "text",
+}
+
+
+def _rows(parameter: str, row: type[msgspec.Struct], name: str) -> str:
+    """A parameter as rows of these members."""
+    members = ", ".join(f"{one} {_TYPES[one]}" for one in row.__struct_fields__)
+    return f"json_to_recordset({parameter}::json) as {name} ({members})"
 
 
 _TASKS: Sheet[NewTask] = Sheet(
@@ -90,62 +168,23 @@ _LISTED = (
     Column("message_key", "text", attrgetter("message_keys"), null=True),
     Column("recipient", "text", attrgetter("recipients")),
     Column("text", "text", attrgetter("texts")),
+    Column("extras", "jsonb", attrgetter("extras"), null=True),
     Column("evidence", "bytea", attrgetter("places")),
 )
-_AGREED = (
-    Column("account_id", "integer", attrgetter("kind.common.account_id")),
-    Column("task_id", "bigint", attrgetter("kind.common.task_id"), null=True),
-    Column("counted", "boolean", attrgetter("kind.common.counted")),
-    Column("dialect", "smallint", lambda row: DIALECT_NUMBERS[row.kind.common.dialect]),
-    Column("test", "boolean", attrgetter("kind.common.test")),
-    Column("sender", "text", attrgetter("kind.manner.sender")),
-    Column("flash", "boolean", attrgetter("kind.manner.flash")),
-    Column("traffic_class", "traffic_class", attrgetter("kind.manner.traffic_class")),
-    Column("lane", "smallint", lambda row: LANE[row.kind.manner.traffic_class]),
-    Column("validity_s", "integer", attrgetter("kind.manner.validity_s")),
-    Column("scheduled_for", "timestamptz", attrgetter("kind.manner.scheduled_for"), null=True),
-    Column("extras", "jsonb", attrgetter("kind.manner.extras"), null=True),
-    Column("callback_lane", "integer", attrgetter("kind.manner.callback_lane"), null=True),
-    Column("callback_each", "boolean", attrgetter("kind.manner.callback_each")),
-    Column("ucs2", "boolean", lambda row: row.kind.alphabet is Alphabet.UCS2),
-    Column("parts", "smallint", attrgetter("kind.parts")),
-    Column("price", "bigint", attrgetter("kind.price")),
-    Column("billed", "bigint", attrgetter("kind.billed")),
-    Column("own_reference", "boolean", attrgetter("kind.own_reference")),
-    Column("own_message_key", "boolean", attrgetter("kind.own_message_key")),
-    Column("connector_id", "integer", attrgetter("kind.offer.connector_id")),
-    Column("state", "delivery_state", attrgetter("opening.state")),
-    Column("reason", "text", attrgetter("opening.reason"), null=True),
-    Column("stage", "delivery_stage", attrgetter("opening.stage"), null=True),
-    Column("final", "boolean", attrgetter("opening.final")),
-    Column("attempts", "json", attrgetter("opening.attempts")),
-)
-_KINDS: Sheet[_Row] = Sheet(
-    *_AGREED,
-    Column("size", "integer", attrgetter("size")),
-    *(Column(f"each_{one.name}", "text", partial(_list, place)) for place, one in enumerate(_LISTED)),
-)
 
-_PARAMETERS = iter(range(_KINDS.end, _KINDS.end + 40))
-
-
-def _parameters(*types: str) -> str:
-    """The next parameters, of these types."""
-    return ", ".join(f"${next(_PARAMETERS)}::{one}" for one in types)
-
-
-_NOW, _VERSION, _SEPARATOR = _parameters("timestamptz"), _parameters("bigint"), _parameters("text")
-_BY_ACCOUNT = _parameters("integer[]", "bigint[]", "integer[]", "integer[]", "bigint[]", "bigint[]")
-_PACKS = _parameters("integer[]", "bigint[]", "integer[]", "bytea[]")
-_FED = _parameters("integer[]")
-_COUNTERS = _parameters("integer[]", "bigint[]", "integer[]", "integer[]", "integer[]", "bigint[]")
-_OWN_TASKS = _TASKS.at(next(_PARAMETERS))
+_KINDS, _LISTS, _SEPARATOR = "$1", "$2::text[]", "$3::text"
+_NOW, _VERSION, _ACCOUNTS, _PACKS, _FED = "$4::timestamptz", "$5::bigint", "$6", "$7", "$8::text::integer[]"
+_COUNTERS = "$9::integer[], $10::bigint[], $11::integer[], $12::integer[], $13::integer[], $14::bigint[]"
+_OWN_TASKS = _TASKS.at(15)
 
 _EACH = f"""unnest({
-    ", ".join(array(one, f"each_{one.name}", separator=_SEPARATOR, count="size") for one in _LISTED)
+    ", ".join(
+        array(one, f"({_LISTS})[list + {place}]", separator=_SEPARATOR, count="size")
+        for place, one in enumerate(_LISTED)
+    )
 }) as message ({", ".join(one.name for one in _LISTED)})"""
 
-_SHOWN = ", ".join(one.name for one in (*_AGREED, *_LISTED))
+_SHOWN = ", ".join((*_Row.__struct_fields__, *(one.name for one in _LISTED)))
 
 NOT_AS_REMEMBERED = "TD001"
 """The code by which the statement ends itself."""
@@ -166,7 +205,7 @@ counters as (
 # there, holding nothing yet. One that is closed or cannot pay is not moved, and that ends the statement.
 _ADD = f"""
 with per_account as materialized (
-    select * from unnest({_BY_ACCOUNT}) as t (account_id, hold, held, messages, first_id, last_id)),
+    select * from {_rows(_ACCOUNTS, _Account, "t")}),
 moved as (
     update account set balance = balance - hold from per_account
     where id = account_id and closed_at is null and (hold = 0 or balance + credit_limit >= hold)
@@ -177,7 +216,7 @@ allowed as materialized (
 new as materialized (
     select {_SHOWN}, coalesce(scheduled_for, {_NOW}) as due_at,
            coalesce(scheduled_for, {_NOW}) + validity_s * interval '1 second' as expires_at
-    from allowed cross join {_KINDS.source} cross join lateral {_EACH}
+    from allowed cross join {_rows(_KINDS, _Row, "kind")} cross join lateral {_EACH}
     order by id), -- indexes grow at their ends
 holds as (
     insert into ledger (account_id, at, kind, amount, messages)
@@ -214,7 +253,8 @@ waiting as (
     from new where connector_id <> 0),
 packs as (
     insert into evidence (account_id, message_id, seq, body)
-    select pack.* from allowed cross join unnest({_PACKS}) as pack)
+    select account_id, message_id, seq, decode(body, 'base64')
+    from allowed cross join {_rows(_PACKS, _PackRow, "pack")})
 select id, balance, credit_limit,
        (select count(pg_notify('tidings_outbox', fed::text)) from unnest({_FED}) as fed) as connectors_woken
 from allowed cross join moved"""
@@ -279,25 +319,58 @@ class OrderRows(CallbackRows):
 
 def _arguments(new: NewOrders) -> tuple[object, ...]:
     """What both statements are told."""
-    packs = _pack(new)
-    separator, joined = join(
+    packs = [_PackRow(*one) for one in _pack(new)]
+    separator, lists = join(
         [one.spelt(one.of(some)) for some in new.messages.values() for one in _LISTED]  # type: ignore[arg-type]
     )
-    each = iter(joined)
     openings = {id(some.accepted): some.accepted for some in new.messages.values()}
     opened = {one: _opening(accepted) for one, accepted in openings.items()}
     rows = [
-        _Row(kind, opened[id(some.accepted)], len(some.ids), list(islice(each, len(_LISTED))))
-        for kind, some in new.messages.items()
+        _row(kind, opened[id(some.accepted)], size=len(some.ids), first=1 + number * len(_LISTED))
+        for number, (kind, some) in enumerate(new.messages.items())
     ]
     return (
-        *_KINDS.arguments(rows),
+        _json(rows),
+        lists,
+        separator,
         new.at,
         new.version,
-        separator,
-        *columns(_by_account(new), 6),
-        *columns(packs, 4),
-        list({kind.offer.connector_id for kind in new.messages} - {0}),
+        _json(_by_account(new)),
+        _json(packs),
+        literal(list({kind.offer.connector_id for kind in new.messages} - {0})),
+    )
+
+
+def _row(kind: Kind, opening: _Opening, *, size: int, first: int) -> _Row:
+    common, manner = kind.common, kind.manner
+    return _Row(
+        opening.state,
+        opening.reason,
+        opening.stage,
+        opening.final,
+        opening.attempts,
+        common.account_id,
+        common.task_id,
+        common.counted,
+        DIALECT_NUMBERS[common.dialect],
+        common.test,
+        manner.sender,
+        manner.flash,
+        manner.traffic_class,
+        LANE[manner.traffic_class],
+        manner.validity_s,
+        manner.scheduled_for,
+        manner.callback_lane,
+        manner.callback_each,
+        kind.alphabet is Alphabet.UCS2,
+        kind.parts,
+        kind.price,
+        kind.billed,
+        kind.own_reference,
+        kind.own_message_key,
+        kind.offer.connector_id,
+        size,
+        first,
     )
 
 
@@ -315,7 +388,7 @@ def _pack(new: NewOrders) -> list[Pack]:
     return packs
 
 
-def _by_account(new: NewOrders) -> list[tuple[int, int, int, int, int, int]]:
+def _by_account(new: NewOrders) -> list[_Account]:
     """What is held and taken of each account, in the order in which all lock them."""
     found: dict[int, tuple[int, int, int]] = {}
     for kind, some in new.messages.items():
@@ -325,7 +398,7 @@ def _by_account(new: NewOrders) -> list[tuple[int, int, int, int, int, int]]:
     none = MoneyMove()
     holds = {account_id: new.holds.get(account_id, none) for account_id in found}
     return [
-        (account_id, holds[account_id].hold, holds[account_id].held_messages, *found[account_id])
+        _Account(account_id, holds[account_id].hold, holds[account_id].held_messages, *found[account_id])
         for account_id in sorted(found)
     ]
 
@@ -333,8 +406,12 @@ def _by_account(new: NewOrders) -> list[tuple[int, int, int, int, int, int]]:
 def _opening(accepted: Evidence) -> _Opening:
     delivery = begin(accepted, account_id=0, message_id=0)
     standing = delivery.standing
-    attempts = _encode(delivery.attempts).decode()
+    attempts = msgspec.Raw(_encode(delivery.attempts))
     return _Opening(standing.state, standing.reason, standing.stage, delivery.final, attempts)
+
+
+def _json(rows: Sequence[msgspec.Struct]) -> str:
+    return _encode(rows).decode()
 
 
 def _counters(new: NewOrders) -> list[tuple[int, int, int, int, int, int]]:

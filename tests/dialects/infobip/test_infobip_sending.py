@@ -339,8 +339,8 @@ def test_each_row_is_answered_in_order_with_its_number_as_given():
         },
         AdvancedTextRequest,
     )
-    taken = Taken(1, "r", "M1", "41793026727", 2, 5, "CH", State.QUEUED)
-    kept = Taken(2, "r2", "M2", "", 2, 0, None, State.REJECTED, Fault.RECIPIENT_MISSING)
+    taken = Taken(1, "r", "M1", "41793026727", 2, 5, State.QUEUED)
+    kept = Taken(2, "r2", "M2", "", 2, 0, State.REJECTED, Fault.RECIPIENT_MISSING)
 
     answer = msgspec.json.encode(
         sending.response(request, Receipted(9, "B", NOW, "EUR", [taken, kept, Fault.RECIPIENT_INVALID]))

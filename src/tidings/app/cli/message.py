@@ -8,6 +8,7 @@ import msgspec
 from tidings.app.cli.database import Desk, ask
 from tidings.app.cli.invocation import Invocation
 from tidings.app.cli.table import facts
+from tidings.domain import number
 from tidings.domain.errors import Fault, Misconfigured, Refusal
 from tidings.domain.money import plain
 from tidings.domain.order import Caller, Dialect, Draft, OnFault, Order, Taken
@@ -91,7 +92,11 @@ def send(
     except Refusal as no:
         raise Misconfigured(f"not taken: {FAULTS[no.fault].replace('ACCOUNT', account)}") from None
     invocation.show(
-        {**msgspec.to_builtins(taken), "price": plain(taken.price)},
+        {
+            **msgspec.to_builtins(taken),
+            "price": plain(taken.price),
+            "country": number.country(taken.recipient),
+        },
         f"message {taken.id} is taken\n"
         + facts(
             [

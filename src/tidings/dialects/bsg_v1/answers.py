@@ -30,10 +30,20 @@ SMS = _NO_ERRORS + (
     b'"id":"%d","msisdn":%b,"reference":%b,"time_in":"%b","time_sent":"%b","time_dr":%b,"status":%b,"price":%b,'
     b'"currency":%b}'
 )
+_ROW = _NO_ERRORS + b'"reference":%b,"id":"%d","price":%b,"currency":%b}'
 TASK = _NO_ERRORS + (
     b'"originator":%b,"body":%b,"validity":%d,"totalprice":%b,"currency":%b,"sent":%d,"delivered":%d,"expired":%d,'
     b'"undeliverable":%d,"unknown":%d}'
 )
+
+
+def created_in_json(parsed: Parsed, receipted: Receipted) -> bytes:
+    """`created`, encoded. What is answered most takes a third of the time."""
+    row = receipted.rows[0]
+    if not parsed.single or parsed.otp_code is not None or isinstance(row, Fault):
+        return encode(created(parsed, receipted))
+    told = _ROW % (encode(row.reference), row.id, number(row.price), encode(receipted.currency))
+    return b'%b,"result":%b}' % (told[:-1], told)
 
 
 def created(parsed: Parsed, receipted: Receipted) -> Answer:

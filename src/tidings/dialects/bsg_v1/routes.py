@@ -206,7 +206,7 @@ class Api:
             raise Problem(Code.NO_SUCH_METHOD)
         return function, argument
 
-    async def _create(self, call: Call) -> Answer:
+    async def _create(self, call: Call) -> bytes:
         try:
             body = await call.body.read(self._settings.max_body_bytes)
         except BodyTooLarge:
@@ -216,7 +216,7 @@ class Api:
         parsed = create.parse(
             decoded, caller=call.caller, now=self._clock.now(), settings=self._settings, draw=self._draw
         )
-        return answers.created(parsed, await self._gateway.accept(parsed.order, as_of=call.as_of))
+        return answers.created_in_json(parsed, await self._gateway.accept(parsed.order, as_of=call.as_of))
 
     async def _anything(self, call: Call) -> Answer | bytes:
         """A message by its id, else a task by its id, else a message by a reference, all on one path."""
@@ -269,7 +269,7 @@ def _telling_taken(
     def told(became: Receipted | BaseException) -> None:
         if isinstance(became, Receipted):
             try:
-                answered(encode(answers.created(parsed, became)))
+                answered(answers.created_in_json(parsed, became))
             except Exception as fault:
                 answered(encode(_server_fault()), fault=fault)
         elif isinstance(became, Outdated | Refusal):
