@@ -56,6 +56,12 @@ class Books:
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
 
+    @property
+    def backend_pid(self) -> int:
+        """PostgreSQL's process that answers."""
+        pid: int = self._connection.get_server_pid()
+        return pid
+
     async def last_id(self, account_id: int) -> int:
         """The newest message's id: what comes after it is the run's."""
         return int(await self._connection.fetchval(LAST, account_id))

@@ -1,4 +1,8 @@
-"""The HTTP server that the gateway uses, around what always answers the same, and straight: the most there can be."""
+"""The HTTP server that the gateway uses, around what always answers the same: the most there can be.
+
+It takes the same requests and answers them the same way, straight from the connection, with an answer that the gateway
+gave to one of them. What it does not do is to look at the key, and to ask anybody.
+"""
 
 import asyncio
 import sys
@@ -13,19 +17,16 @@ from bench.stand import free_port
 from tidings.app import straight
 from tidings.dialects.plain import Answered, answer
 
-ANSWER = (
-    b'{"error":0,"errorDescription":"No errors","id":"12345678","msisdn":"380501234567","reference":"bench-000012345",'
-    b'"time_in":"2026-01-01 00:00:00","time_sent":"2026-01-01 00:00:00","time_dr":"2026-01-01 00:00:00",'
-    b'"status":"delivered","price":0.021,"currency":"EUR"}'
-)
-
 
 class Constant:
     """Answers each question with the same."""
 
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+
     def straight(self, _path: str, _key: str, answered: Answered) -> bool:
         """At once."""
-        answered(ANSWER)
+        answered(self._said)
         return True
 
     def take(self, _path: str, _key: str, _body: bytes, _answered: Answered) -> bool:
@@ -34,14 +35,16 @@ class Constant:
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """What is not asked straight."""
-        await answer(send, ANSWER)
+        await answer(send, self._said)
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[int]:
-    """The port on which a process of its own answers."""
+async def served(said: bytes) -> AsyncIterator[int]:
+    """The port on which a process of its own answers that."""
     port = free_port()
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.constant", str(port))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.constant", str(port), said.decode()
+    )
     try:
         for _ in range(500):
             try:
@@ -57,7 +60,7 @@ async def served() -> AsyncIterator[int]:
 
 
 if __name__ == "__main__":
-    constant = Constant()
+    constant = Constant(sys.argv[2].encode())
     settings = uvicorn.Config(
         constant, port=int(sys.argv[1]), http=straight.protocol({b"rest": constant}), lifespan="off",
         log_config=None, access_log=False, server_header=False, proxy_headers=False,

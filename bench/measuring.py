@@ -14,7 +14,8 @@ from bench.processes import Meter, PeakMemory, Usage
 from bench.results import MB, Results, Sample
 from bench.setting_up import Customers
 from bench.sink import Sink
-from bench.sizes import BULK_CONNECTIONS, BULK_OF, Sizes
+from bench.sizes import BULK_CONNECTIONS, BULK_OF, Sizes, mixed
+from bench.speed import probe_s
 from bench.stand import Stand
 from bench.stored import fill
 from bench.traffic import Customer, windows
@@ -25,6 +26,7 @@ PULL_LIMIT = 1_000
 LISTED = b'"meta":{"page":{'
 SORTS = ("id", "phone", "delivered")
 REPORT = b'"messageId"'
+TURNS = 5  # of the constant answer and of lookups, one after the other
 
 
 @dataclass(slots=True)
@@ -32,6 +34,7 @@ class Measured:
     """What a measured block took; filled at its end."""
 
     count: int
+    probe_s: float = field(default_factory=probe_s)
     usage: Usage = field(init=False)
     memory_bytes: int = field(init=False)
 
@@ -47,7 +50,8 @@ class Measured:
 
     def sample(self, value: float | None = None) -> Sample:
         """As a run of a row; its figure is the rate unless another is named."""
-        return Sample(self.rate if value is None else value, self.count, self.usage, self.memory_bytes)
+        figure = self.rate if value is None else value
+        return Sample(figure, self.count, self.usage, self.memory_bytes, self.probe_s)
 
 
 class Bench:
@@ -61,7 +65,7 @@ class Bench:
         self._stand = stand
         self._books = books
         self._customers = customers
-        self._meter = Meter(**stand.pids)
+        self._meter = Meter(**stand.pids, backend_pid=books.backend_pid)
         self._carrier = Carrier()
         self._sink = Sink()
 
@@ -84,17 +88,20 @@ class Bench:
 
     async def end_to_end_bulk(self) -> None:
         """Many recipients a request."""
-        count = self.sizes.bulk
-        done = await self._deliver(self._customers.flow.bulks(count, of=BULK_OF), count=count)
+        sizes = mixed(self.sizes.bulk)
+        requests = self._customers.flow.bulks(sizes)
+        done = await self._deliver(requests, count=sum(sizes), connections=BULK_CONNECTIONS)
         self.results.note("end_to_end_bulk", done.sample())
         self.results.note("cpu_s_per_1000_bulk", done.sample(done.cpu_s_per_1000))
 
-    async def _deliver(self, requests: list[bytes], *, count: int, called_back: bool = False) -> Measured:
+    async def _deliver(
+        self, requests: list[bytes], *, count: int, connections: int | None = None, called_back: bool = False
+    ) -> Measured:
         account_id = self._customers.flow.account_id
         self._sink.forget()
         after = await self._books.last_id(account_id)
         with self._measured(count) as done:
-            await self._offer(requests, expected=ACCEPTED)
+            await self._offer(requests, expected=ACCEPTED, connections=connections)
             await self._books.all_ended(account_id, after_id=after, expected=count)
             if called_back:
                 await self._sink.all_told(count)
@@ -138,13 +145,13 @@ class Bench:
 
     async def accept_bulk(self) -> None:
         """Many recipients a request: the largest request there is by itself, then requests beside each other."""
-        count, stock = self.sizes.bulk, self._customers.stock
-        waiting = await self._books.waiting()
+        sizes, stock = mixed(self.sizes.accepted), self._customers.stock
+        count, waiting = sum(sizes), await self._books.waiting()
         if count >= BULK_OF:
-            largest = await self._offer(stock.bulks(BULK_OF, of=BULK_OF), expected=ACCEPTED, connections=1)
+            largest = await self._offer(stock.bulks([BULK_OF]), expected=ACCEPTED, connections=1)
             self.results.note("accept_bulk_request", Sample(largest.percentile_ms(50) / 1_000))
             waiting += BULK_OF
-        requests = stock.bulks(count, of=min(BULK_OF, -(-count // BULK_CONNECTIONS)))
+        requests = stock.bulks(sizes)
         with self._measured(count) as done:
             await self._offer(requests, expected=ACCEPTED, connections=BULK_CONNECTIONS)
         await self._books.verify_waiting(waiting + count)
@@ -199,18 +206,35 @@ class Bench:
         self.results.note("constant_answer", done.sample())
 
     async def constant_same_size(self) -> None:
-        """The same HTTP server around nothing but an answer as long as a lookup's; and a lookup beside it."""
+        """The same HTTP server around nothing but a lookup's answer, and lookups: in turns, as speed changes."""
         known = await self._books.some(self._asked.account_id, self.sizes.questions)
         requests = self._asked.questions([f"/rest/sms/{one.id}" for one in known])
-        connections = self.sizes.connections
-        async with served() as port:
-            began = time.perf_counter()
-            await offer(requests, port=port, connections=connections, expected=ANSWERED)
-            constant = len(requests) / (time.perf_counter() - began)
-        with self._measured(len(requests)) as done:
-            await self._offer(requests, expected=ANSWERED)
-        self.results.note("constant_same_size", Sample(constant))
-        self.results.note("lookup_to_constant", Sample(done.rate / constant))
+        slices = [requests[number::TURNS] for number in range(TURNS)]
+        probed, constant_s, lookup_s = probe_s(), 0.0, 0.0
+        async with served(await self._one_answer(requests[0])) as port:
+            for some in slices:
+                constant_s += await self._timed(some, port=port)
+                lookup_s += await self._timed(some, port=self._stand.http_port)
+        self.results.note("constant_same_size", Sample(len(requests) / constant_s, probe_s=probed))
+        self.results.note("lookup_to_constant", Sample(constant_s / lookup_s, probe_s=probed))
+
+    async def _timed(self, requests: list[bytes], *, port: int) -> float:
+        """The seconds that it took to have all of them answered."""
+        began = time.perf_counter()
+        await offer(requests, port=port, connections=self.sizes.connections, expected=ANSWERED)
+        return time.perf_counter() - began
+
+    async def _one_answer(self, request: bytes) -> bytes:
+        """What the gateway says to it."""
+        said: list[bytes] = []
+        asked = iter([request])
+        await converse(
+            lambda: next(asked, None),
+            lambda body, _took_s: said.append(body),
+            port=self._stand.http_port,
+            connections=1,
+        )
+        return said[0]
 
     async def pages(self) -> None:
         """Lists of messages, fifty a page: each order, both ways, and each filter."""

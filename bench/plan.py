@@ -121,7 +121,9 @@ async def _warm_up(bench: Trials, groups: Sequence[Sequence[Step]]) -> None:
     """Everything once, small, and forgotten: caches are filled, statements prepared."""
     sizes = bench.sizes
     few = sizes.warm_up
-    bench.sizes = replace(sizes, singles=few, bulk=few, questions=few, pages=few // 10, backlog=few)
+    bench.sizes = replace(
+        sizes, singles=few, bulk=few, accepted=few, questions=few, pages=few // 10, backlog=few
+    )
     for group in groups:
         for step in group:
             await step.run(bench)

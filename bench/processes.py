@@ -50,10 +50,16 @@ class Usage(NamedTuple):
 
 
 class Meter:
-    """Reads what the gateway's tree of processes, the simulator and this process have used so far."""
+    """Reads what the gateway's tree of processes, the simulator and this process have used so far.
 
-    def __init__(self, *, gateway_pids: Sequence[int], simulator_pid: int) -> None:
+    `backend_pid` is the process of PostgreSQL that answers us: it is in the gateway's tree, and the harness's.
+    """
+
+    def __init__(
+        self, *, gateway_pids: Sequence[int], simulator_pid: int, backend_pid: int | None = None
+    ) -> None:
         self._gateway_pids, self._simulator_pid = gateway_pids, simulator_pid
+        self._backend_pid = backend_pid
 
     def read(self) -> Usage:
         """Everything up to now; two readings make a measurement."""
@@ -61,15 +67,17 @@ class Meter:
         return Usage(
             elapsed_s=time.perf_counter(),
             gateway_s=sum(one.cpu_s for one in tree if one.name != POSTGRES),
-            postgres_s=sum(one.cpu_s for one in tree if one.name == POSTGRES),
+            postgres_s=sum(
+                one.cpu_s for one in tree if one.name == POSTGRES and one.pid != self._backend_pid
+            ),
             simulator_s=sum(one.cpu_s for one in descendants(self._simulator_pid)),
-            harness_s=time.process_time(),
+            harness_s=time.process_time() + sum(one.cpu_s for one in tree if one.pid == self._backend_pid),
             machine_s=_machine_s(),
         )
 
     def memory_bytes(self) -> int:
         """Proportional set sizes of the gateway's tree, without what PostgreSQL shares."""
-        return sum(private_bytes(one.pid) for one in self._gateway())
+        return sum(private_bytes(one.pid) for one in self._gateway() if one.pid != self._backend_pid)
 
     def _gateway(self) -> list[Process]:
         return [one for pid in self._gateway_pids for one in descendants(pid)]

@@ -24,6 +24,7 @@ class Sample:
     count: int = 0
     usage: Usage | None = None
     memory_bytes: int = 0
+    probe_s: float | None = None  # what a fixed loop took just before; None: nobody looked
 
 
 class Results:
@@ -74,7 +75,7 @@ class Results:
         """For people. The seconds of CPU are per 1,000; those of harness and simulator are not the product's."""
         heads = (
             "row", "median", "unit", "min", "max", "target", "",
-            "CPU gateway", "PostgreSQL", "simulator", "harness", "others",
+            "CPU gateway", "PostgreSQL", "simulator", "harness", "others", "probe s",
         )  # fmt: skip
         shown = [heads, *(self._shown(line) for line in self.lines())]
         widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
@@ -106,12 +107,14 @@ class Results:
             {True: "reached", False: "missed", None: ""}[line["ok"]],  # type: ignore[index]
             *(_per_1000(samples, part) for part in ("gateway_s", "postgres_s", "simulator_s", "harness_s")),
             f"{_others(samples):.0%}" if samples[0].usage else "",
+            "" if line["probe_s"] is None else f"{line['probe_s']:.3f}",
         )
 
 
 def _line(name: str, samples: list[Sample], row: Row) -> dict[str, object]:
     values = [one.value for one in samples]
     costs = [1_000 * one.usage.product_s / one.count for one in samples if one.usage]
+    probes = [one.probe_s for one in samples if one.probe_s is not None]
     return {
         "row": name,
         "value": round(median(values), 4),
@@ -122,6 +125,7 @@ def _line(name: str, samples: list[Sample], row: Row) -> dict[str, object]:
         "ok": row.ok(median(values)),
         "cpu_s_per_1000": round(median(costs), 4) if costs else None,
         "rss_mb": round(max(one.memory_bytes for one in samples) / MB, 1) or None,
+        "probe_s": round(median(probes), 4) if probes else None,
     }
 
 

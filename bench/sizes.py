@@ -8,6 +8,7 @@ from typing import Self
 FULL = {
     "BENCH_N": "100000",
     "BENCH_BULK_N": "200000",
+    "BENCH_ACCEPT_N": "200000",
     "BENCH_QUESTIONS": "100000",
     "BENCH_STORED": "10000000",
     "BENCH_BACKLOG": "500000",
@@ -16,6 +17,7 @@ FULL = {
 
 BULK_CONNECTIONS = 4  # that offer bulk requests at the same time
 BULK_OF = 10_000  # recipients of one bulk request, the most that the API takes
+MIX = (BULK_OF, 1_000, 4_000, 1_000)  # of one bulk request after the other
 
 
 class BadSize(ValueError):
@@ -28,7 +30,8 @@ class Sizes:
 
     runs: int = 3
     singles: int = 8_000  # messages in requests of their own
-    bulk: int = 20_000  # recipients in requests of up to BULK_OF
+    bulk: int = 40_000  # recipients in bulk requests, from the request to the status
+    accepted: int = 64_000  # recipients in bulk requests that are only accepted
     questions: int = 10_000
     connections: int = 64
     readers: int = 2  # that drain reports at the same time
@@ -44,6 +47,7 @@ class Sizes:
             "runs": "BENCH_RUNS",
             "singles": "BENCH_N",
             "bulk": "BENCH_BULK_N",
+            "accepted": "BENCH_ACCEPT_N",
             "questions": "BENCH_QUESTIONS",
             "connections": "BENCH_CONNECTIONS",
             "readers": "BENCH_READERS",
@@ -53,6 +57,15 @@ class Sizes:
             "stored": "BENCH_STORED",
         }
         return cls(**{name: _count(environ, key) for name, key in asked.items() if environ.get(key)})
+
+
+def mixed(count: int) -> list[int]:
+    """So many recipients, in bulk requests of different sizes: like MIX, or smaller where they are few."""
+    wanted = max(BULK_CONNECTIONS, -(-count * len(MIX) // sum(MIX)))
+    shares = [MIX[number % len(MIX)] for number in range(wanted)]
+    ends = [count * sum(shares[: number + 1]) // sum(shares) for number in range(wanted)]
+    sizes = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+    return [min(size, BULK_OF) for size in sizes if size]
 
 
 def _count(environ: Mapping[str, str], key: str) -> int:

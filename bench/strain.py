@@ -8,7 +8,7 @@ from bench.books import Books
 from bench.load import BadRun, converse, one_by_one
 from bench.measuring import ACCEPTED, Bench
 from bench.results import Sample
-from bench.sizes import BULK_OF
+from bench.sizes import mixed
 
 CODE_EVERY_S = 0.02
 BUSY = b'"error":11,'  # what BSG REST v1 documents for "not now"
@@ -27,7 +27,7 @@ class Trials(Bench):
             await self._books.last_id(hasty.account_id),
             await self._books.last_id(stock.account_id),
         )
-        await self._offer(stock.bulks(count, of=BULK_OF), expected=ACCEPTED, connections=1)
+        await self._offer(stock.bulks(mixed(count)), expected=ACCEPTED, connections=1)
         async with self._carrier_open():
             await self._carrier.has_taken(1)
             sent_at = await one_by_one(
@@ -74,7 +74,7 @@ class Trials(Bench):
 
     async def start_after_kill(self) -> None:
         """From the command to ready, after a kill -9 of everything with messages on their way."""
-        crowd = self._customers.flow.bulks(self.sizes.backlog, of=BULK_OF)
+        crowd = self._customers.flow.bulks(mixed(self.sizes.backlog))
         await self._offer(crowd, expected=ACCEPTED, connections=1)
         await asyncio.sleep(UNDER_LOAD_S)
         self._stand.kill_gateway()

@@ -42,9 +42,8 @@ class Customer:
             words = str(_words(row)["body"])
             yield {"from": SENDER, "to": row["msisdn"], "text": words, "reference": row["reference"]}
 
-    def bulks(self, count: int, *, of: int) -> list[bytes]:
-        """`count` messages in requests `of` so many recipients, who all get the same text."""
-        sizes = [min(of, count - first) for first in range(0, count, of)]
+    def bulks(self, sizes: Sequence[int]) -> list[bytes]:
+        """A request for each of so many recipients, who all get the same text."""
         return [
             self._create({"destination": "phones", "phones": rows, **_words(rows[0])})
             for rows in ([*self._rows(size)] for size in sizes)

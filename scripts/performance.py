@@ -29,8 +29,8 @@ def main() -> None:
 def figures(lines: list[Line]) -> str:
     """The table, and what it was measured on."""
     heads = (
-        "| row | median | least to most | unit | target | | CPU s per 1,000 | MB |",
-        "|---|--:|--:|---|--:|---|--:|--:|",
+        "| row | median | least to most | unit | target | | CPU s per 1,000 | MB | probe s |",
+        "|---|--:|--:|---|--:|---|--:|--:|--:|",
     )
     conditions = CONDITIONS.read_text().strip() if CONDITIONS.exists() else "conditions were not kept"
     return "\n\n".join((conditions, "\n".join((*heads, *map(_row, lines)))))
@@ -63,7 +63,8 @@ def _row(line: Line) -> str:
     return (
         f"| `{line['row']}` | {_figure(line['value'])} | {_figure(line['min'])} to {_figure(line['max'])} "
         f"| {line['unit']} | {target} | {VERDICT[line['ok']]} "  # type: ignore[index]
-        f"| {_or_nothing(line['cpu_s_per_1000'])} | {_or_nothing(line['rss_mb'])} |"
+        f"| {_or_nothing(line['cpu_s_per_1000'])} | {_or_nothing(line['rss_mb'])} "
+        f"| {_or_nothing(line.get('probe_s'))} |"
     )
 
 

@@ -398,6 +398,7 @@ async def test_a_lane_is_one_senders_while_he_has_something_of_it_in_hand(world,
     await send(world, "a", rows=3)
     await world.deliver_all()
     turn = await sender.turn([], limit=1)
+    await sender.turn([], limit=0)
     other = new_sender(world)
     assert (await other.turn([], limit=10)).tellings == []
     await tell(sender, turn)

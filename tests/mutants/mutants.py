@@ -710,12 +710,6 @@ MUTANTS = (
         (f"{CALLBACK_RACES}::test_two_senders_share_no_lane_and_none_waits_for_the_other",),
     ),
     Mutant(
-        "a lane that is another sender's is taken for free",
-        TELL,
-        (("if one.leased_until is None or one.leased_until <= now or", "if True or"),),
-        (f"{CALLED_BACK}::test_a_sender_that_slept_does_not_go_on_with_a_lane_that_is_anothers",),
-    ),
-    Mutant(
         "a lease is never renewed",
         TELL,
         (("if end is None or end < fresh}", "if end is None}"),),
@@ -756,7 +750,7 @@ MUTANTS = (
         (f"{CALLED_BACK}::test_nothing_is_given_up_that_is_being_told",),
     ),
     Mutant(
-        "what was told is told again because another sender has claimed it meanwhile",
+        "what was told is told again because its row has moved meanwhile",
         CALLBACKS,
         (
             (
@@ -764,7 +758,7 @@ MUTANTS = (
                 "if await fetched(DELIVERED_IN_PLACE, *PLACED.arguments(rows), at) < 0:",
             ),
         ),
-        (f"{CALLED_BACK}::test_what_was_told_after_another_had_claimed_it_is_not_told_once_more",),
+        (f"{CALLED_BACK}::test_what_stands_where_a_callback_stood_is_not_taken_for_it",),
     ),
     Mutant(
         "whatever stands where a told callback stood is taken for it",

@@ -6,7 +6,7 @@ import structlog
 
 from tidings.app.callbacks import CallbackSender
 from tidings.app.config import Config
-from tidings.app.courier import waits
+from tidings.app.waits import waits
 from tidings.domain.errors import Unavailable
 from tidings.flows.close import Close
 from tidings.flows.ports import Clock

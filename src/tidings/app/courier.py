@@ -12,11 +12,12 @@ import structlog
 from tidings.app import connectors
 from tidings.app.config import Config
 from tidings.app.line import PAUSE_S, Line
+from tidings.app.waits import waits
 from tidings.domain.errors import Misconfigured, Unavailable
 from tidings.flows.answers import RecordAnswers
 from tidings.flows.catalog import CatalogCache
 from tidings.flows.close import Close
-from tidings.flows.dispatch import Dispatch, Waits
+from tidings.flows.dispatch import Dispatch
 from tidings.flows.hear import Hear
 from tidings.flows.ports import Binds, Clock
 from tidings.flows.receive import PartsReceipted, Reading, Receive
@@ -37,15 +38,6 @@ RELOAD_S = 30.0
 """How often connectors are looked at again although nobody said they changed."""
 
 log = structlog.get_logger("courier")
-
-
-def waits(config: Config) -> Waits:
-    """How long the outside world is waited for."""
-    return Waits(
-        doubt=timedelta(seconds=config.courier.doubt_wait_s),
-        doubt_otp=timedelta(seconds=config.courier.doubt_wait_otp_s),
-        receipt_grace=timedelta(seconds=config.courier.receipt_grace_s),
-    )
 
 
 class Courier:

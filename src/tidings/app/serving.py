@@ -22,12 +22,11 @@ from tidings.app.supervisor import Supervisor
 from tidings.domain.errors import Misconfigured
 from tidings.store.embedded import EmbeddedPostgres
 from tidings.store.migrate import migrate
-from tidings.store.postgres_place import choose_data_dir
+from tidings.store.postgres_place import MEMORY, choose_data_dir
 
 log = structlog.get_logger()
 
 Flags = Mapping[str, object]
-ROLE_MODULE = "tidings.app.role"
 SETTING = "database.url (TIDINGS_DATABASE__URL)"
 
 
@@ -83,9 +82,8 @@ class Start:
         }
         return Program(
             name=f"{role}-{number}" if number else str(role),
-            module=ROLE_MODULE,
-            arguments=(str(role),),
-            environ=environ,
+            module=f"tidings.app.role_{role}",
+            environ={**MEMORY, **environ},
             inherit=inherit,
             stop_rank=STOP_RANK[role],
             stop_within_s=drains_s.get(role, 0.0) + STOP_MARGIN_S,
