@@ -1,9 +1,9 @@
-"""The bell that wakes who tells customers' servers."""
+"""The bells that wake who tells customers' servers, and who hands over."""
 
 import asyncio
 import contextlib
 
-from tidings.app.bell import Bell
+from tidings.app.bell import CALLBACKS, Bell, Sleepers
 from tidings.store.database import PostgresDatabase
 
 
@@ -11,7 +11,7 @@ from tidings.store.database import PostgresDatabase
 async def bell(world):
     """One that runs, and what it rings."""
     rung = asyncio.Event()
-    one = Bell(PostgresDatabase(world.url), rung.set)
+    one = Bell(PostgresDatabase(world.url), CALLBACKS, lambda _: rung.set())
     task = asyncio.create_task(one.run())
     try:
         await until_it_rings(world, rung)
@@ -55,3 +55,22 @@ async def test_it_rings_again_after_its_connection_was_lost_while_it_was_hushed(
         )
         await one.heed()
         await until_it_rings(world, rung)
+
+
+async def test_a_bell_that_is_shared_is_hushed_only_while_nobody_sleeps(world):
+    async with bell(world) as (one, rung):
+        sleepers = Sleepers(one)
+        assert await sleepers.lie_down()
+        await sleepers.hush()
+        assert not one.hushed, "somebody sleeps"
+        sleepers.get_up()
+        await sleepers.hush()
+        assert one.hushed
+        rung.clear()
+        await owe(world)
+        assert not await sleepers.lie_down(), "what was owed meanwhile has to be looked for"
+        assert await sleepers.lie_down() and not one.hushed
+        assert not rung.is_set()
+        await owe(world)
+        async with asyncio.timeout(10):
+            await rung.wait()

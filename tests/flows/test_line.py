@@ -5,10 +5,12 @@ import asyncio
 from msgspec import structs
 from test_main_job import send
 
-from tidings.app.line import Line
+from tidings.app.bell import OUTBOX, Bell, Sleepers
+from tidings.app.line import CROWD, CROWDS, Line
 from tidings.connectors.smpp import ids
 from tidings.connectors.smpp.ids import IdForm
 from tidings.domain.status import State
+from tidings.flows.dispatch import Handover
 from tidings.flows.receive import Receive
 
 
@@ -22,15 +24,74 @@ class ExactIds:
         return ids.suspect_keys(upstream_id, IdForm.EXACT)
 
 
-def line_of(world):
+class Queue:
+    """What a line claims from: crowds, then nothing, then one that came without a word."""
+
+    def __init__(self, bell, *sizes):
+        self._bell = bell
+        self._sizes = list(sizes)
+        self.hushed = []  # whether the bell was, at each claim
+        self.empty = asyncio.Event()
+
+    async def take(self, _room):
+        self.hushed.append(self._bell.hushed)
+        if not self._sizes:
+            self.empty.set()
+            return []
+        return [Handover([], [])] * self._sizes.pop(0)
+
+
+class Roomy:
+    """A connector that takes everything."""
+
+    room = 1_000
+
+    async def wait_room(self):
+        pass
+
+    def submit(self, parts):
+        pass
+
+    async def run(self):
+        await asyncio.Event().wait()
+
+    async def close(self, within_s):
+        pass
+
+
+async def test_a_line_that_was_busy_looks_once_more_before_it_sleeps(world):
+    rung = asyncio.Event()
+    bell = Bell(world.database, OUTBOX, lambda _: rung.set())
+    ringing = asyncio.create_task(bell.run())
+    async with asyncio.timeout(10):
+        while not rung.is_set():  # it may have to connect first
+            await world.sql.execute("select pg_notify('tidings_outbox', '1')")
+    queue = Queue(bell, *[CROWD + 1] * CROWDS, 0, 1)
+    line = line_of(world, dispatch=queue, sleepers=Sleepers(bell), poll_s=60)
+    held = asyncio.Event()
+    held.set()
+    working = asyncio.create_task(line._hand_over(held))
+    line.use(Roomy())
+    try:
+        async with asyncio.timeout(10):
+            await queue.empty.wait()
+        assert queue.hushed == [False] * CROWDS + [True, False, False]
+    finally:
+        working.cancel()
+        ringing.cancel()
+        await asyncio.gather(working, ringing, return_exceptions=True)
+
+
+def line_of(world, *, dispatch=None, sleepers=None, poll_s=0.1):
     line = Line(
         "x",
-        dispatch=None,
+        dispatch=dispatch,
         hear=world.hearer(),
         receive=Receive(world.database, clock=world.clock, connector_id=world.connector_id),
         clock=world.clock,
-        claim_limit=10,
-        poll_s=0.1,
+        sleepers=sleepers or Sleepers(Bell(world.database, OUTBOX, lambda _: None)),
+        claim_limit=1_000,
+        poll_s=poll_s,
     )
     line.use(ExactIds())
     return line

@@ -10,6 +10,7 @@ from test_late_answers import BUSY, THROTTLED, WRONG, resent
 from test_main_job import send
 from test_matching import second_route
 
+from tidings.app.bell import OUTBOX, Bell, Sleepers
 from tidings.app.line import Line
 from tidings.connectors.smpp.words import ReceiptClass, Trust, refused
 from tidings.dialects.infobip import words as infobip
@@ -286,6 +287,7 @@ async def test_a_stop_while_the_database_goes_away(world):
         hear=world.hearer(),
         receive=Receive(world.database, clock=world.clock, connector_id=world.connector_id),
         clock=world.clock,
+        sleepers=Sleepers(Bell(world.database, OUTBOX, lambda _: None)),
         claim_limit=10,
         poll_s=0.1,
     )

@@ -635,6 +635,23 @@ MUTANTS = (
         (f"{HEARD}::test_a_courier_with_a_short_memory_hears_as_well",),
     ),
     Mutant(
+        "a busy line hushes the bell for one that sleeps",
+        "app/bell.py",
+        (("                if not self._asleep:\n", "                if True:\n"),),
+        ("flows/test_bell.py",),
+    ),
+    Mutant(
+        "a line that was busy sleeps without looking once more",
+        "app/line.py",
+        (
+            (
+                "        if not await self._sleepers.lie_down():\n            return\n",
+                "        await self._sleepers.lie_down()\n",
+            ),
+        ),
+        ("flows/test_line.py",),
+    ),
+    Mutant(
         "a claim writes no intent",
         OUTBOX,
         (("    from taken)\n", "    from taken where false)\n"),),

@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from tidings.app.bell import Bell
+from tidings.app.bell import CALLBACKS, Bell
 from tidings.app.config import Config
 from tidings.connectors.webhook.exchange import Post
 from tidings.connectors.webhook.networks import Allowed
@@ -71,7 +71,7 @@ class CallbackSender:
         leased_s = (LEASE - RENEWED_AFTER).total_seconds()
         self._begin_within_s = leased_s - settings.answer_within_s - MARGIN_S
         self._wake = asyncio.Event()
-        self._bell = Bell(database, self._wake.set)
+        self._bell = Bell(database, CALLBACKS, lambda _: self._wake.set())
         self._in_hand = 0
         self._told: list[CallbackTold] = []
         self._not_begun: list[DueCallback] = []

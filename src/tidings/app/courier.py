@@ -10,6 +10,7 @@ import asyncpg
 import structlog
 
 from tidings.app import connectors
+from tidings.app.bell import OUTBOX, Bell, Sleepers
 from tidings.app.config import Config
 from tidings.app.line import PAUSE_S, Line
 from tidings.app.waits import waits
@@ -51,6 +52,8 @@ class Courier:
         self._changed = asyncio.Event()
         self._number = 0
         self._catalog = CatalogCache()
+        self._bell = Bell(database, OUTBOX, lambda connector_id: self._wake(int(connector_id)))
+        self._sleepers = Sleepers(self._bell)
         self._lines: dict[int, tuple[dict[str, Any], Line, asyncio.Task[None]]] = {}
         self.ready = asyncio.Event()
 
@@ -61,6 +64,7 @@ class Courier:
         try:
             async with asyncio.TaskGroup() as work:
                 work.create_task(_outlived_by(alive))
+                work.create_task(self._bell.run())
                 await self._held.wait()
                 await close.recover()
                 work.create_task(self._keep_lines())
@@ -122,7 +126,6 @@ class Courier:
     async def _introduce(self, connection: asyncpg.Connection) -> None:
         if not (self._number and await hold_courier(connection, self._number)):
             self._number = await become_courier(connection)
-        await connection.add_listener("tidings_outbox", lambda *notice: self._wake(int(notice[-1])))
         await connection.add_listener("tidings_connectors", lambda *_: self._changed.set())
         log.info("courier", number=self._number)
 
@@ -191,6 +194,7 @@ class Courier:
             hear=hear,
             receive=receive,
             clock=self._clock,
+            sleepers=self._sleepers,
             claim_limit=self._config.courier.claim_limit,
             poll_s=self._config.courier.poll_s,
         )

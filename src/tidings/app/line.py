@@ -11,6 +11,7 @@ from operator import attrgetter
 
 import structlog
 
+from tidings.app.bell import Sleepers
 from tidings.domain.errors import Unavailable
 from tidings.domain.outcome import Outcome, Taken, Unknown, Unwritten
 from tidings.domain.receipt import Receipt
@@ -33,6 +34,9 @@ GATHER_S = 0.02
 """A claim, or a write of what a carrier said, costs as much as forty messages in it: where the last one had a crowd,
 the next one waits for more. A carrier with a small window says nothing more before it is answered: it is not kept."""
 
+CROWDS = 5
+"""After so many claims in a row that had a crowd nobody needs to say that there is more."""
+
 MAX_LATE = 10_000
 """Submissions without an answer that are still remembered for a late one."""
 
@@ -50,6 +54,7 @@ class Line:
         hear: Hear,
         receive: Receive,
         clock: Clock,
+        sleepers: Sleepers,
         claim_limit: int,
         poll_s: float,
     ) -> None:
@@ -59,6 +64,7 @@ class Line:
         self._hear = hear
         self._receive = receive
         self._clock = clock
+        self._sleepers = sleepers
         self._claim_limit = claim_limit
         self._poll_s = poll_s
         self._connector: Connector
@@ -137,7 +143,7 @@ class Line:
     async def _hand_over(self, held: asyncio.Event) -> None:
         """What is due goes out as the connector has room. `held`: our courier number is ours."""
         loop = asyncio.get_running_loop()
-        next_at, crowded = 0.0, False
+        next_at, crowded = 0.0, 0
         while True:
             if crowded and (rest_s := next_at - loop.time()) > 0:
                 await asyncio.sleep(rest_s)
@@ -154,9 +160,11 @@ class Line:
                 continue
             for one in handovers:
                 self._write(one)
+            crowded = crowded + 1 if len(handovers) > CROWD else 0
+            if crowded >= CROWDS:
+                await self._sleepers.hush()
             if not handovers:
                 await self._sleep_until_woken()
-            crowded = len(handovers) > CROWD
 
     def _write(self, handover: Handover) -> None:
         """Give one message's parts to the connector; `answered` hears what came of each."""
@@ -181,9 +189,14 @@ class Line:
             raise
 
     async def _sleep_until_woken(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._poll_s):
-                await self.wake.wait()
+        if not await self._sleepers.lie_down():
+            return
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._poll_s):
+                    await self.wake.wait()
+        finally:
+            self._sleepers.get_up()
 
     def _incoming(self, receipt: Receipt, now: datetime) -> Incoming:
         named = receipt.upstream_id
