@@ -16,7 +16,7 @@ import pytest
 
 from tidings.domain.errors import Misconfigured
 from tidings.store import postgres_place
-from tidings.store.embedded import EmbeddedPostgres
+from tidings.store.embedded import EmbeddedPostgres, memory_mb, shared_buffers
 from tidings.store.postgres_place import choose_data_dir, find_installation, runner_for, socket_dir_for
 
 NO_FSYNC = {"fsync": "off"}
@@ -257,3 +257,21 @@ async def test_an_installation_that_the_servers_user_cannot_read_is_copied_once(
 
     assert copy.is_relative_to(place / "state")
     assert len(list((place / "state").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("memory", "buffers"), [(256, "128MB"), (4_096, "256MB"), (24_000, "1024MB"), (1_000_000, "1024MB")]
+)
+def test_postgresql_keeps_a_share_of_the_memory_within_bounds(memory, buffers):
+    assert shared_buffers(memory) == buffers
+
+
+@pytest.mark.parametrize(
+    ("limit", "known"), [("536870912\n", 512), ("max\n", None), (str(2**62), None), (None, None)]
+)
+def test_a_container_has_the_memory_that_it_may_use(tmp_path, limit, known):
+    file = tmp_path / "memory.max"
+    if limit is not None:
+        file.write_text(limit)
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    assert memory_mb(file) == min(known or machine, machine)

@@ -42,7 +42,7 @@ class Lookups:
 
     def __init__(self, database: Database, *, id_secret: bytes) -> None:
         self._database = database
-        self._id_secret = id_secret
+        self.id_secret = id_secret
         self._messages: Batcher[Key, Message | None] = Batcher(self._messages_by_id, lanes=2)
         self._owned: Batcher[OwnKey, Message | None] = Batcher(self._messages_by_key, lanes=2)
         self._progress: Batcher[Key, SeenProgress] = Batcher(self._progress_by_id, lanes=2)
@@ -59,6 +59,13 @@ class Lookups:
         """What an account has."""
         async with self._database.reading() as tx:
             return await tx.balance(account_id)
+
+    async def currency(self, account_id: int) -> str:
+        """What an account pays in."""
+        if account_id not in self._currencies:
+            async with self._database.reading() as tx:
+                await self._currencies_of([(account_id, None)], tx)
+        return self._currencies[account_id]
 
     async def message(self, account_id: int, message_id: int) -> Message | None:
         """One message by its id."""
@@ -90,7 +97,7 @@ class Lookups:
         """How far a message is, by its reference. Raises Outdated."""
         if not _may_be_key(reference):
             return _current(None, None, as_of)
-        made = ids.unseal(self._id_secret, reference)
+        made = ids.unseal(self.id_secret, reference)
         progress, version = await (
             self._progress.put((account_id, made))
             if made
@@ -115,7 +122,7 @@ class Lookups:
         """The same by its reference."""
         if not _may_be_key(reference):
             return False
-        made = ids.unseal(self._id_secret, reference)
+        made = ids.unseal(self.id_secret, reference)
         if made is None:
             asked = (account_id, reference)
             return self._own_progress_asked.ask(asked, as_of=as_of, said=said, heard=heard)
@@ -168,7 +175,7 @@ class Lookups:
     async def messages_of_bulk(self, account_id: int, bulk_key: str, *, limit: int) -> list[Message]:
         """The first messages of the newest task with this bulkId."""
         async with self._database.reading() as tx:
-            made_for = ids.unseal(self._id_secret, bulk_key)
+            made_for = ids.unseal(self.id_secret, bulk_key)
             ranges = await tx.ranges_by_bulk(account_id, bulk_key, made_for=made_for)
             wanted = [(account_id, one) for first, last in ranges[:1] for one in range(first, last + 1)][
                 :limit
@@ -201,7 +208,7 @@ class Lookups:
             ids_named = [found.id] if found else []
         if where.bulk_key is not None:
             async with self._database.reading() as tx:
-                made_for = ids.unseal(self._id_secret, where.bulk_key)
+                made_for = ids.unseal(self.id_secret, where.bulk_key)
                 ranges = await tx.ranges_by_bulk(account_id, where.bulk_key, made_for=made_for)
         return Named(ids_named, ranges)
 
@@ -209,7 +216,7 @@ class Lookups:
         """The message of a key; a generated key carries its id."""
         if not _may_be_key(key):
             return None
-        made = ids.unseal(self._id_secret, key)
+        made = ids.unseal(self.id_secret, key)
         return await (self.message(account_id, made) if made else self._owned.put((account_id, kind, key)))
 
     async def _messages_by_id(self, keys: list[Key]) -> list[Message | None]:

@@ -34,9 +34,17 @@ class PullReports:
             return []
         now = self._clock.now()
         named = await self._lookups.named(account_id, where)
+        currency = await self._lookups.currency(account_id)
         async with self._database.pulling() as tx:
             reports = await tx.claim_reports(
-                account_id, where, named=named, since=now - WINDOW, now=now, limit=limit
+                account_id,
+                where,
+                named=named,
+                since=now - WINDOW,
+                now=now,
+                limit=limit,
+                currency=currency,
+                id_secret=self._lookups.id_secret,
             )
             await pause(Point.REPORTS_CLAIMED)
         await pause(Point.REPORTS_COMMITTED)

@@ -391,8 +391,13 @@ class ReportTx(ReadTx, Protocol):
         since: datetime,
         now: datetime,
         limit: int,
+        currency: str,
+        id_secret: bytes,
     ) -> list[Report]:
-        """Take up to `limit` owed reports for this caller alone, newest first."""
+        """Take up to `limit` owed reports for this caller alone, newest first.
+
+        `currency` is the account's, and keys that we made are made anew with `id_secret`.
+        """
         ...
 
 

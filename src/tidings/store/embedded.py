@@ -39,7 +39,6 @@ SETTINGS: Mapping[str, str] = {
     "unix_socket_permissions": "0700",
     "fsync": "on",
     "synchronous_commit": "on",
-    "shared_buffers": "128MB",
     "max_wal_size": "1GB",
     "max_connections": "50",
     "jit": "off",
@@ -50,6 +49,30 @@ SETTINGS: Mapping[str, str] = {
     # An error's detail shows the row at fault: customers' references and phone numbers stay out of the log.
     "log_error_verbosity": "terse",
 }
+
+
+BUFFERS_SHARE = 16
+BUFFERS_MB = (128, 1_024)
+
+
+def shared_buffers(memory_mb: int) -> str:
+    """What PostgreSQL keeps of its tables: a sixteenth of the memory, but no less than its default, and 1 GB at most.
+
+    The indexes of some millions of messages fit in 1 GB. A page that is not there is copied from the system's cache at
+    4 us each, and a lookup of any of them needs three.
+    """
+    least, most = BUFFERS_MB
+    return f"{min(max(memory_mb // BUFFERS_SHARE, least), most)}MB"
+
+
+def memory_mb(limit_file: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
+    """What this machine has, or this container may use."""
+    all_of_it = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit = int(limit_file.read_text())
+    except (OSError, ValueError):  # there is no such file, or no limit
+        limit = all_of_it
+    return min(limit, all_of_it) >> 20
 
 
 class EmbeddedPostgres:
@@ -79,6 +102,7 @@ class EmbeddedPostgres:
         self._postgres_dir = postgres_dir
         self._settings = {
             **SETTINGS,
+            "shared_buffers": shared_buffers(memory_mb()),
             **(extra_settings or {}),
             "unix_socket_directories": str(self.socket_dir),
         }

@@ -27,11 +27,9 @@ handed_out as (delete from report_due where ctid = any(array(select place from d
 noted as (
     insert into report_pulled (account_id, last_id, at, message_ids, numbers)
     select $1, max(message_id), $3, array_agg(message_id), array_agg(number) from due having count(*) > 0)
-select c.message_id, c.number, c.state::text, c.reason, c.stage::text, c.confirmation::text, c.inferred,
-       c.network_error, c.sent_at, c.done_at, c.price, coalesce(m.task_id, c.message_id - 1), t.bulk_key,
-       m.message_key, m.recipient,
-       m.sender, m.parts, m.extras, (select currency from account where id = $1) as currency,
-       (select id_secret from installation) as id_secret
+select c.message_id, c.number, c.state, c.reason, c.stage, c.confirmation, c.inferred, c.network_error, c.sent_at,
+       c.done_at, c.price, coalesce(m.task_id, c.message_id - 1), t.bulk_key, m.message_key, m.recipient, m.sender,
+       m.parts, m.extras
 from due c
 cross join lateral (
     select task_id, message_key, recipient, sender, parts, extras
@@ -74,7 +72,7 @@ delete from report_due where ctid = any(array(
 EVERY = ReportFilter()
 
 _made_for_all = lru_cache(maxsize=64)(seal)
-"""The key of a task, which the messages of a task share."""
+"""The key of a task, which its messages share."""
 
 
 class ReportRows(Rows):
@@ -89,8 +87,13 @@ class ReportRows(Rows):
         since: datetime,
         now: datetime,
         limit: int,
+        currency: str,
+        id_secret: bytes,
     ) -> list[Report]:
-        """Take up to `limit` owed reports for this caller alone, newest first."""
+        """Take up to `limit` owed reports for this caller alone, newest first.
+
+        `currency` is the account's, and keys that we made are made anew with `id_secret`.
+        """
         if where == EVERY:
             claimed = await self._connection.fetch(CLAIM_ANY, account_id, since, now, limit)
         else:
@@ -107,7 +110,7 @@ class ReportRows(Rows):
                 None if named.ranges is None else [last for _, last in named.ranges],
                 *([] if named.ids is None else [named.ids]),
             )
-        return [_report(row) for row in claimed]
+        return [_report(row, currency, id_secret) for row in claimed]
 
     async def forget_reports(self, *, owed_before: datetime, limit: int) -> int:
         """Delete up to `limit` owed reports that nobody can pull any more; how many."""
@@ -115,17 +118,17 @@ class ReportRows(Rows):
         return int(done.rpartition(" ")[2])
 
 
-def _report(row: asyncpg.Record) -> Report:
+def _report(row: asyncpg.Record, currency: str, id_secret: bytes) -> Report:
     (
         message_id, number, state, reason, stage, confirmation, inferred, network_error, sent_at, done_at, price,
-        task_id, bulk_key, message_key, recipient, sender, parts, extras, currency, id_secret,
+        task_id, bulk_key, message_key, recipient, sender, parts, extras,
     ) = row  # fmt: skip
     standing = standing_as(state, reason, stage, confirmation, inferred, network_error)
+    if bulk_key is None:
+        bulk_key = _made_for_all(id_secret, task_id)
+    if message_key is None:
+        message_key = seal(id_secret, message_id)
     return Report(
-        *(message_id, number, standing, done_at, sent_at, price),
-        bulk_key or _made_for_all(id_secret, task_id),
-        message_key or seal(id_secret, message_id),
-        *(recipient, sender, parts, currency),
-        None,
-        decode_extras(extras) if extras else NO_EXTRAS,
-    )
+        message_id, number, standing, done_at, sent_at, price, bulk_key, message_key, recipient, sender, parts,
+        currency, None, NO_EXTRAS if extras is None else decode_extras(extras),
+    )  # fmt: skip

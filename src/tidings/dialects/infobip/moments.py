@@ -18,8 +18,9 @@ def written(moment: datetime, zone: tzinfo) -> bytes:
     text = _encode(
         moment if moment.tzinfo is zone else moment.astimezone(zone)
     )  # a tenth of what isoformat() takes
-    fraction = text[20:24] if moment.microsecond else b".000"
-    return b"%b%b%b" % (text[1:20], fraction, _offset(zone))
+    if moment.microsecond:
+        return text[1:24] + _offset(zone)
+    return text[1:20] + b".000" + _offset(zone)
 
 
 @lru_cache(maxsize=100)

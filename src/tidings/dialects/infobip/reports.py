@@ -70,19 +70,24 @@ class _Writer:
 
     def row(self, report: Report) -> bytes:
         """One report."""
-        extras, zone = report.extras, self._preferences.zone
+        extras, zone, sender = report.extras, self._preferences.zone, report.sender
+        filed = callback_data = b""
+        if extras is not NO_EXTRAS:
+            filed = _platform(extras)
+            if extras.callback_data:
+                callback_data = b',"callbackData":%b' % encode(extras.callback_data)
         return ROW % (
             encode(report.bulk_key),
             encode(report.message_key),
             encode(report.recipient),
-            b',"from":%b' % encode(report.sender) if report.sender else b"",
+            b',"from":%b' % encode(sender) if sender else b"",
             written(report.sent_at, zone),
             written(report.done_at, zone),
             report.parts,
             b',"mccMnc":%b' % encode(report.mccmnc) if report.mccmnc else b"",
-            b',"callbackData":%b' % encode(extras.callback_data) if extras.callback_data else b"",
+            callback_data,
             self._words(report),
-            b"" if extras is NO_EXTRAS else _platform(extras),
+            filed,
         )
 
     def _words(self, report: Report) -> bytes:
