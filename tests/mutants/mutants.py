@@ -715,6 +715,18 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "an answer as long as the last one is taken for the same",
+        "connectors/webhook/exchange.py",
+        (("data == self._usual * len(self._posts):", "len(data) == len(self._usual) * len(self._posts):"),),
+        ("unit/webhook/test_exchange.py::test_an_answer_that_is_as_long_as_the_usual_one_is_read",),
+    ),
+    Mutant(
+        "what stands inside an answer is taken for one",
+        "connectors/webhook/exchange.py",
+        (("if not self._begun and data ==", "if data =="),),
+        ("unit/webhook/test_exchange.py::test_what_stands_in_the_body_of_an_answer_is_none",),
+    ),
+    Mutant(
         "a server that fails at what is sent together is sent more of it",
         "connectors/webhook/poster.py",
         (("        self._stumbled.add(origin)\n", ""),),

@@ -22,6 +22,9 @@ from tidings.domain.web_address import WebAddress
 MAX_ANSWER_OCTETS = 64 * 1024
 """More than that, and the connection is closed; the status, if it had come, counts."""
 
+USUAL_OCTETS = 1024
+"""Most servers say the same again and again: an answer that is no longer is known again without reading it."""
+
 QUICK_S = 0.1
 """A server that answers all that it was sent within that time may be sent twice as many the next time."""
 
@@ -74,7 +77,9 @@ class Exchange(asyncio.Protocol):
         self._said: list[tuple[Post, int]] = []  # what the octets that just came have answered
         self._unheard: list[Post] = []
         self._stumbled = False
-        self._octets = 0  # of the answer under way
+        self._usual, self._usual_status = b"", 0  # an answer that was read before, octet for octet
+        self._begun = False  # an answer is under way
+        self._octets = 0  # of it
         self._status = 0  # of the answer under way; 0: its head has not come whole
         self._keep = True
         self._used = False
@@ -110,6 +115,12 @@ class Exchange(asyncio.Protocol):
         if not self._posts:  # nobody asked
             self._transport.abort()
             return
+        if not self._begun and data == self._usual * len(self._posts):
+            said = [(post, self._usual_status) for post in self._posts]
+            self._posts.clear()
+            self._tell(said, keep=True)
+            return
+        fresh = not self._begun
         self._octets += len(data)
         try:
             self._parser.feed_data(data)
@@ -117,11 +128,12 @@ class Exchange(asyncio.Protocol):
         except httptools.HttpParserError:
             bad = True  # of what comes behind an answer that ends the connection as well
         said, self._said = self._said, []
-        for post, status in said:
-            post.told(*_verdict(status, ""))
+        if not self._posts and fresh and self._keep and not bad:
+            self._learn(data, said)
+        self._tell(said, keep=self._keep and not bad)
         if not self._posts:
-            self._answered(keep=self._keep and not bad)
-        elif not self._keep:
+            return
+        if not self._keep:
             self._end(DISCONNECTED, first_failed=False)
             self._transport.abort()
         elif bad:
@@ -143,6 +155,7 @@ class Exchange(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """An answer begins. One that nobody asked for ends the connection: the next would be taken for another's."""
+        self._begun = True
         if not self._posts:
             self._keep = False
 
@@ -153,14 +166,24 @@ class Exchange(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The answer has come whole. Of the 1xx ones the final answer is still to come."""
+        self._begun = False
         if self._posts and self._status >= 200:
             self._said.append((self._posts.popleft(), self._status))
             self._status = self._octets = 0
             self._used = True
             self._keep = self._keep and self._parser.should_keep_alive()
 
-    def _answered(self, *, keep: bool) -> None:
-        """All that was sent is answered."""
+    def _learn(self, data: bytes, said: Sequence[tuple[Post, int]]) -> None:
+        """These octets were these answers, and nothing else: if each was the same, the next ones may be, too."""
+        one = data[: len(data) // len(said)]
+        if len(one) <= USUAL_OCTETS and one * len(said) == data:
+            self._usual, self._usual_status = one, said[0][1]
+
+    def _tell(self, said: Sequence[tuple[Post, int]], *, keep: bool) -> None:
+        for post, status in said:
+            post.told(*_verdict(status, ""))
+        if self._posts:
+            return
         if not keep:
             self._transport.close()
         elif not self._transport.is_closing():
