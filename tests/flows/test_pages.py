@@ -92,9 +92,14 @@ async def test_a_task_shows_its_messages(busy, by):
     for task_id in {one.task_id for one in messages}:
         wanted = [one for one in messages if one.task_id == task_id]
         where = MessageFilter(begin, now, task_id=task_id)
-        page = await busy.gateway.messages(busy.account_id, where, sort=Sort(by), limit=500, offset=0)
-        assert [one.id for one in page.rows] == [one.id for one in in_order(wanted, Sort(by))]
-        assert page.total == len(wanted)
+        for descending in (False, True):
+            sort = Sort(by, descending)
+            page = await busy.gateway.messages(busy.account_id, where, sort=sort, limit=500, offset=0)
+            assert [one.id for one in page.rows] == [one.id for one in in_order(wanted, sort)]
+            assert page.total == len(wanted)
+            for offset in range(len(wanted)):  # the reported come first, and pages end among them or behind
+                part = await busy.gateway.messages(busy.account_id, where, sort=sort, limit=1, offset=offset)
+                assert part.rows == page.rows[offset : offset + 1]
         before = MessageFilter(begin, wanted[0].created_at - timedelta(seconds=1), task_id=task_id)
         page = await busy.gateway.messages(busy.account_id, before, sort=Sort(by), limit=50, offset=0)
         assert (page.rows, page.total) == ([], 0)

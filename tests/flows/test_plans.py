@@ -32,6 +32,7 @@ QUESTIONS = {
     "a page by number, of few": pages.SORTED_NUMBERS.format(way="asc"),
     "a page by report": pages.ALONG_REPORTS.format(way="desc"),
     "a page by report, of few": pages.SORTED_REPORTS.format(way="asc"),
+    "a page by report, of what a task had reported": pages.REPORTED_OF_TASK.format(way="desc"),
     "a page by report, of a task": pages.SORTED_REPORTS_OF_TASK.format(way="asc"),
 }
 IN_ORDER = [name for name in QUESTIONS if name in {"a page by id", "a page by number", "a page by report"}]

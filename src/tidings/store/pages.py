@@ -72,10 +72,21 @@ cross join lateral (select report_at from delivery where account_id = $1 and mes
 order by d.report_at {{way}} nulls last, m.id {{way}} limit $6 offset $7"""
 
 # All messages of a task were created with it.
+# Reports are narrow, and lie in the order of their messages: reading all deliveries of ten thousand instead costs twice
+# as much, and four times where they are not in memory.
+REPORTED_OF_TASK = """
+select message_id as id from (
+    select distinct on (message_id) message_id, report_at from report
+    where account_id = $1 and message_id between $2 and $3 order by message_id desc, number desc offset 0) r
+where report_at is not null
+order by report_at {way}, message_id {way} limit $4 offset $5"""
+
 SORTED_REPORTS_OF_TASK = """
 select message_id as id from (
     select message_id, report_at from delivery where account_id = $1 and message_id between $2 and $3 offset 0) d
 order by report_at {way} nulls last, message_id {way} limit $4 offset $5"""
+
+OF_TASK = (REPORTED_OF_TASK, SORTED_REPORTS_OF_TASK)
 
 
 class Span(NamedTuple):
@@ -98,7 +109,7 @@ class PageRows(Rows):
             return [], span.total if span else 0
         window = (account_id, span.first_id, span.last_id, where.created_from, where.created_to)
         for statement in _ways(sort.by, span, of_task=where.task_id is not None):
-            bounds = window[:3] if statement is SORTED_REPORTS_OF_TASK else window
+            bounds = window[:3] if statement in OF_TASK else window
             asked = statement.format(way="desc" if sort.descending else "asc")
             rows = await self._connection.fetch(asked, *bounds, limit, offset)
             if len(rows) == min(limit, span.total - offset):
@@ -123,7 +134,7 @@ def _ways(by: str, span: Span, *, of_task: bool) -> Iterator[str]:
     elif by == "recipient":
         yield SORTED_NUMBERS if span.total <= FEW else ALONG_NUMBERS
     elif of_task:
-        yield SORTED_REPORTS_OF_TASK
+        yield from OF_TASK
     else:  # what has no report yet stands behind all others, and in no index
         if span.total > FEW:
             yield ALONG_REPORTS
