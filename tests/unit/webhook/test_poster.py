@@ -97,7 +97,7 @@ async def test_nobody_listening_and_a_name_that_is_none_are_told_apart():
 async def test_connections_are_kept_and_used_again():
     async with webhook_server() as server, poster(connections_per_server=2) as posting:
         assert await asyncio.gather(*(said(posting, server.url) for _ in range(20))) == [(200, "")] * 20
-        assert server.connections == 2
+        assert server.connections <= 2, "the first may have told them all before the second stood"
 
 
 async def test_a_kept_connection_that_the_server_has_closed_is_no_failure():
