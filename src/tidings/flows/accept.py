@@ -50,6 +50,10 @@ class Ids(Protocol):
         """The same, unless it takes a while."""
         ...
 
+    async def close(self) -> None:
+        """Nobody will ask for more."""
+        ...
+
 
 class Accept:
     """The flow. One instance a process; its batcher groups the orders of all callers."""
@@ -111,6 +115,7 @@ class Accept:
         """Finish what waits."""
         await self._small.close()
         await self._large.close()
+        await self._ids.close()
 
     async def _run(self, batch: list[Prepared]) -> list[Receipted | Exception]:
         """Nearly always all is as it was last seen and every key new: what else may be is asked only then."""

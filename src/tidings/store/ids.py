@@ -10,6 +10,9 @@ from tidings.store.database import LOST, PostgresDatabase
 
 BLOCK = 20_000
 
+LOW = BLOCK // 4
+"""With fewer left the next block is fetched, before anybody has to wait for it."""
+
 TAKE = "update id_counter set next = next + $1 where name = 'id' returning next - $1"
 
 
@@ -20,28 +23,55 @@ class IdBlocks:
         self._database = database
         self._next = 0
         self._end = 0
+        self._spare: tuple[int, int] | None = (
+            None  # the block that comes next: its first id, and where it ends
+        )
         self._partitioned_to = 0
         self._taking = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None  # for the spare
 
     async def reserve(self, count: int) -> int:
         """The first of `count` consecutive ids that nobody else has. Raises Unavailable."""
-        if self._end - self._next < count:
-            async with self._taking:
-                if self._end - self._next < count:
-                    await self._refill(max(BLOCK, count))
-                return self._taken(count)
-        return self._taken(count)
+        first = self.at_once(count)
+        if first is not None:
+            return first
+        async with self._taking:
+            first = self.at_once(count)
+            if first is None:
+                self._next, self._end = await self._fetch(max(BLOCK, count))
+                first = self._taken(count)
+            return first
 
     def at_once(self, count: int) -> int | None:
         """The same, unless it takes a while."""
+        if self._end - self._next < count and self._spare is not None and count <= BLOCK:
+            (self._next, self._end), self._spare = self._spare, None
         return self._taken(count) if self._end - self._next >= count else None
+
+    async def close(self) -> None:
+        """Fetch no more."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.wait([self._fetching])
 
     def _taken(self, count: int) -> int:
         first = self._next
         self._next += count
+        if self._end - self._next < LOW and self._spare is None and self._fetching is None:
+            self._fetching = asyncio.create_task(self._fetch_spare())
         return first
 
-    async def _refill(self, size: int) -> None:
+    async def _fetch_spare(self) -> None:
+        """Whoever needs it and finds none tries for himself, and hears what was wrong."""
+        try:
+            self._spare = await self._fetch(BLOCK)
+        except Unavailable:
+            await asyncio.sleep(1)
+        finally:
+            self._fetching = None
+
+    async def _fetch(self, size: int) -> tuple[int, int]:
+        """A block that nobody else has, with partitions for it."""
         connection: asyncpg.Connection = await self._database.connect()
         try:
             first = await connection.fetchval(TAKE, size)
@@ -51,4 +81,4 @@ class IdBlocks:
             raise Unavailable(f"the database went away: {type(error).__name__}") from error
         finally:
             await connection.close()
-        self._next, self._end = first, first + size
+        return first, first + size
