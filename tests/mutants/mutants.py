@@ -801,4 +801,28 @@ MUTANTS = (
         (("if one.number < reports:", "if False:"),),
         (f"{CALLED_BACK}::test_what_is_corrected_before_it_was_told_is_told_once_and_not_after_its_pause",),
     ),
+    Mutant(
+        "a remembered caller is told what he may not know any more",
+        "flows/asking.py",
+        (("if as_of == version and", "if"),),
+        ("dialects/bsg_v1/test_v1_remembered.py", "unit/test_asking.py"),
+    ),
+    Mutant(
+        "a connection is lent while a statement of somebody else's is under way on it",
+        "store/connections.py",
+        (("or isinstance(error, asyncio.CancelledError | TimeoutError)", "or False"),),
+        ("flows/test_connections.py",),
+    ),
+    Mutant(
+        "a connection is lent in the middle of a transaction",
+        "store/connections.py",
+        (("            or connection.is_in_transaction()\n", ""),),
+        ("flows/test_connections.py",),
+    ),
+    Mutant(
+        "a page of a task shows only what was reported",
+        "store/pages.py",
+        (("OF_TASK = (REPORTED_OF_TASK, SORTED_REPORTS_OF_TASK)", "OF_TASK = (REPORTED_OF_TASK,)"),),
+        ("flows/test_pages.py",),
+    ),
 )
