@@ -30,27 +30,35 @@ FINGERPRINT = 8
 """Octets of one."""
 
 
-class _Stand(msgspec.Struct):
+class _Stand:
     """Where messages stand within a batch, and how they came there from where they were before it."""
 
-    held: Held
-    was: int
-    evidence: list[Evidence]
-    moves: list[Folded]  # step by step: what moves with each message that comes here
-    submitted: Submitted | None = None  # by the last step, where that was an answer
-    verdict: bytes = b""  # of the last step, where that was a receipt
-    following: dict[Hashable, "_Stand"] = {}
-    message_ids: list[int] = []  # of those that stay
-    told: list[list[Any]] = []
-    fingerprints: list[bytes] = []
+    __slots__ = (
+        "evidence", "fingerprints", "following", "held", "message_ids", "moves", "submitted", "told", "verdict", "was",
+    )  # fmt: skip
+
+    def __init__(self, held: Held, was: int, evidence: list[Evidence], moves: list[Folded]) -> None:
+        self.held = held
+        self.was = was
+        self.evidence = evidence
+        self.moves = moves  # step by step: what moves with each message that comes here
+        self.submitted: Submitted | None = None  # by the last step, where that was an answer
+        self.verdict = b""  # of the last step, where that was a receipt
+        self.following: dict[Hashable, _Stand] = {}
+        self.message_ids: list[int] = []  # of those that stay
+        self.told: list[list[Any]] = []
+        self.fingerprints: list[bytes] = []
 
 
-class _Way(msgspec.Struct, gc=False):
+class _Way:
     """Where a message has come to, and what was said of it alone on its way there."""
 
-    stand: _Stand
-    told: list[Any]  # upstream id and octets, in turn
-    fingerprints: bytes = b""
+    __slots__ = ("fingerprints", "stand", "told")
+
+    def __init__(self, stand: _Stand) -> None:
+        self.stand = stand
+        self.told: list[Any] = []  # upstream id and octets, in turn
+        self.fingerprints = b""
 
 
 class Cohorts:
@@ -142,7 +150,7 @@ class Cohorts:
             root = self._roots.get(id(held))
             if root is None:
                 root = self._roots[id(held)] = _Stand(held, held.delivery.version, [], [])
-            way = self._ways[message_id] = _Way(root, [])
+            way = self._ways[message_id] = _Way(root)
         return way
 
     def _after_answer(self, stand: _Stand, answer: Answer) -> _Stand:
