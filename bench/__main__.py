@@ -93,6 +93,7 @@ async def _measure(directory: Path, sizes: Sizes, wanted: Collection[str]) -> Re
         await follow(bench, wanted, tell=_tell)
         _tell("checking the invariants")
         await books.verify(from_id=bench.first_id)
+        bench.verified_id = await books.newest_id()
         await connection.close()
         await restart(bench, wanted)
         return bench.results

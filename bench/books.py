@@ -17,6 +17,7 @@ LOOK_SHARE = 10  # looking takes at most this part of the time between two looks
 GIVE_UP_S = 60.0
 SLOWEST_PER_S = 100  # whoever is slower than this is taken to be stuck
 
+NEWEST = "select coalesce(max(id), 0) from message"
 LAST = "select coalesce(max(id), 0) from message where account_id = $1"
 # The newest end last, nearly: while one of them is open this looks at few rows.
 ALL_ENDED = """
@@ -65,6 +66,10 @@ class Books:
     async def last_id(self, account_id: int) -> int:
         """The newest message's id: what comes after it is the run's."""
         return int(await self._connection.fetchval(LAST, account_id))
+
+    async def newest_id(self) -> int:
+        """The newest message of anybody."""
+        return int(await self._connection.fetchval(NEWEST))
 
     async def all_ended(self, account_id: int, *, after_id: int, expected: int) -> None:
         """Return once every message after an id has its final status. Raises BadRun if that takes too long."""

@@ -62,6 +62,7 @@ class Bench:
         self.sizes = sizes
         self.peak_bytes = 0
         self.first_id = 0  # of what was sent; what is below was copied
+        self.verified_id = 0  # up to it the promises were checked
         self._stand = stand
         self._books = books
         self._customers = customers

@@ -80,5 +80,5 @@ class Trials(Bench):
         self._stand.kill_gateway()
         self.results.note("start_after_kill", Sample(await self._stand.start_gateway()))
         connection = await asyncpg.connect(self._stand.database_url)
-        await Books(connection).verify()
+        await Books(connection).verify(from_id=self.verified_id)
         await connection.close()
