@@ -56,6 +56,19 @@ async def test_with_one_lane_a_batch_waits_for_the_one_before():
     assert desk.batches == [[0, 1], [2, 3, 4, 5]]
 
 
+async def test_the_next_batch_begins_before_the_answers_of_the_last_are_told():
+    desk, seen = Desk(), []
+    batcher = Batcher(desk)
+    batcher.tell(1, lambda answer: seen.append((answer, len(desk.batches))))
+    await asyncio.sleep(0)
+    batcher.tell(2, lambda answer: seen.append((answer, len(desk.batches))))
+    desk.may_answer.set()
+    async with asyncio.timeout(5):
+        await batcher.close()
+    assert desk.batches == [[1], [2]]
+    assert seen == [(10, 2), (20, 2)]
+
+
 async def test_closing_finishes_what_waits_in_every_lane():
     desk = Desk()
     batcher = Batcher(desk, lanes=2)

@@ -3,7 +3,8 @@
 Round trips and commits are what a database costs, and grouping is the cure. There is no timer: the first item
 leaves on the next turn of the loop, together with all that came in the same turn; everything that arrives while
 it is under way is the next batch. The queue is bounded, so that pressure goes back to the callers. With two lanes
-a second batch may leave while the first is under way, so that the database works while we do. Batches that cost
+a second batch may leave while the first is under way, so that the database works while we do; for the same reason
+the next batch begins before the answers of the last are told. Batches that cost
 nearly nothing may be kept apart, so that a busy time makes few of them; a quiet time waits for nothing. Nobody
 waits for ever: what no batch has taken within a bound is told so, while its caller still listens.
 """
@@ -103,6 +104,7 @@ class Batcher(Generic[Item, Result]):
         self._lanes = lanes
         self._apart_s = apart_s
         self._gather = gather
+        self._begins_at_once = not apart_s and gather is None
         self._next_at = 0.0  # the loop's time before which no batch begins
         self._workers: set[asyncio.Task[None]] = set()
         self._starting = False  # a worker that has not taken its first batch: it takes what comes meanwhile
@@ -206,8 +208,10 @@ class Batcher(Generic[Item, Result]):
             if isinstance(death, asyncio.CancelledError):
                 raise
             return
-        for (_, future), result in zip(batch, results, strict=True):
-            _resolve(future, result)
+        if self._begins_at_once:  # in this turn of the loop the next batch does, if one waits
+            self._loop.call_soon(_answer, batch, results)
+        else:
+            _answer(batch, results)
 
     async def _isolate(self, batch: _Batch[Item, Result], error: Exception) -> None:
         """One bad item must not fail its neighbours: run each alone, unless everybody would meet the same end."""
@@ -217,6 +221,11 @@ class Batcher(Generic[Item, Result]):
             return
         for alone in batch:
             await self._run_one([alone])
+
+
+def _answer(batch: _Batch[Item, Result], results: Sequence[Result | Exception]) -> None:
+    for (_, future), result in zip(batch, results, strict=True):
+        _resolve(future, result)
 
 
 def _resolve(future: _Answerable[Result], result: Result | BaseException) -> None:
