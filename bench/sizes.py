@@ -29,7 +29,7 @@ class Sizes:
     """Of one run of a row; every row is run `runs` times after a warm-up."""
 
     runs: int = 3
-    singles: int = 8_000  # messages in requests of their own
+    singles: int = 24_000  # messages in requests of their own
     bulk: int = 40_000  # recipients in bulk requests, from the request to the status
     accepted: int = 64_000  # recipients in bulk requests that are only accepted
     questions: int = 10_000

@@ -82,11 +82,30 @@ async def test_a_line_that_was_busy_looks_once_more_before_it_sleeps(world):
         await asyncio.gather(working, ringing, return_exceptions=True)
 
 
-def line_of(world, *, dispatch=None, sleepers=None, poll_s=0.1):
+async def test_what_comes_after_a_crowd_is_written_with_what_comes_right_behind_it(world):
+    written = []
+
+    async def hear(_answers, receipts):
+        written.append(len(receipts))
+
+    line = line_of(world, hear=hear)
+    message_id = (await send(world, "380972000001")).rows[0].id
+    await world.dispatch()
+    [(upstream_id, part)] = world.carrier.known[message_id]
+    receipt = world.receipt(upstream_id, part, "DELIVRD")
+    async with asyncio.timeout(10):
+        await line.receipts([receipt] * (CROWD + 1))
+        first = line.receipts([receipt])
+        await asyncio.sleep(0)  # its write begins now
+        await asyncio.gather(first, line.receipts([receipt]))
+    assert written == [CROWD + 1, 2]
+
+
+def line_of(world, *, dispatch=None, hear=None, sleepers=None, poll_s=0.1):
     line = Line(
         "x",
         dispatch=dispatch,
-        hear=world.hearer(),
+        hear=hear or world.hearer(),
         receive=Receive(world.database, clock=world.clock, connector_id=world.connector_id),
         clock=world.clock,
         sleepers=sleepers or Sleepers(Bell(world.database, OUTBOX, lambda _: None)),

@@ -69,7 +69,7 @@ class Callbacks(Section, frozen=True, kw_only=True):
     answer_within_s: Annotated[float, Meta(gt=0, le=30)] = 10
     connections: Annotated[int, Meta(ge=1, le=10_000)] = 500
     connections_per_server: Annotated[int, Meta(ge=1, le=1_000)] = 32
-    pipelined: Annotated[int, Meta(ge=1, le=100)] = 8  # requests that are sent together
+    pipelined: Annotated[int, Meta(ge=1, le=100)] = 1  # requests that are sent together
     in_hand: Annotated[int, Meta(ge=1, le=20_000)] = 2_000
     give_up_after_s: Seconds = 86_400
     poll_s: Seconds = 1

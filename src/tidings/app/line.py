@@ -29,10 +29,12 @@ PAUSE_S = 1.0
 
 MAX_BATCH = 1_000
 
-CROWD = 16
-GATHER_S = 0.02
+CROWD, ENOUGH = 16, 300
+CLAIM_APART_S = 0.06
+GATHER_S, GATHERINGS = 0.01, 6
 """A claim, or a write of what a carrier said, costs as much as forty messages in it: where the last one had a crowd,
-the next one waits for more. A carrier with a small window says nothing more before it is answered: it is not kept."""
+the next one waits for more, until there is enough. A carrier says nothing more once its window is full: what it said is
+waited with only as long as more comes."""
 
 CROWDS = 5
 """After so many claims in a row that had a crowd nobody needs to say that there is more."""
@@ -74,6 +76,7 @@ class Line:
         self._answered = asyncio.Event()
         self._heard_at: datetime | None = None
         self._crowded = False  # the last that was written down
+        self._gathering = asyncio.Lock()
         self._receipts: Batcher[list[Incoming], list[Exception | None]] = Batcher(
             self._store, max_weight=MAX_BATCH, weigh=len, gather=self._gather, lanes=2
         )
@@ -109,8 +112,20 @@ class Line:
         return self._heard_at
 
     async def _gather(self) -> None:
-        if self._crowded:
-            await asyncio.sleep(GATHER_S)
+        """Wait for more, where more comes. For one write at a time: the next one waits for what this one leaves."""
+        async with self._gathering:
+            for _ in range(GATHERINGS if self._crowded else 0):
+                before = self._unwritten
+                if before >= ENOUGH:
+                    return
+                await asyncio.sleep(GATHER_S)
+                if self._unwritten == before:
+                    return
+
+    @property
+    def _unwritten(self) -> int:
+        """Answers and receipts that no write has taken yet."""
+        return len(self._answers) + self._receipts.waiting
 
     def _turn_over(self) -> None:
         self._heard_at = None
@@ -143,13 +158,13 @@ class Line:
     async def _hand_over(self, held: asyncio.Event) -> None:
         """What is due goes out as the connector has room. `held`: our courier number is ours."""
         loop = asyncio.get_running_loop()
-        next_at, crowded = 0.0, 0
+        next_at, crowds = 0.0, 0
         while True:
-            if crowded and (rest_s := next_at - loop.time()) > 0:
+            if (rest_s := next_at - loop.time()) > 0:
                 await asyncio.sleep(rest_s)
             await held.wait()
             await self._connector.wait_room()
-            next_at = loop.time() + GATHER_S
+            begun_at = loop.time()
             self.wake.clear()
             room = min(self._connector.room, self._claim_limit)
             try:
@@ -160,8 +175,11 @@ class Line:
                 continue
             for one in handovers:
                 self._write(one)
-            crowded = crowded + 1 if len(handovers) > CROWD else 0
-            if crowded >= CROWDS:
+            claimed = len(handovers)
+            if CROWD < claimed < ENOUGH:  # for more to come, or for the carrier to make room for more
+                next_at = begun_at + (CLAIM_APART_S if claimed < room else GATHER_S)
+            crowds = crowds + 1 if claimed > CROWD else 0
+            if crowds >= CROWDS:
                 await self._sleepers.hush()
             if not handovers:
                 await self._sleep_until_woken()

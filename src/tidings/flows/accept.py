@@ -6,7 +6,7 @@ itself if they have changed. Then they are locked, judged anew, and written.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -23,6 +23,11 @@ from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
 from tidings.flows.records import Funds, KeysTaken, NotAsRemembered
 from tidings.flows.transaction import Database
+
+CROWD = 16
+GATHER_S = 0.001
+"""A commit costs as much as thirty orders in it. Where the last one had a crowd, many of those are just being answered,
+and ask again at once: they are waited for. At 64 connections an order takes a sixth less CPU."""
 
 MOST_WAITING = 200_000
 """Recipients that may wait for their transaction in either queue: twenty of the largest orders, in 70 MB at most."""
@@ -65,20 +70,27 @@ class Accept:
         self._secret = id_secret
         self._catalog = CatalogCache()
         self._funds: dict[int, Funds] = {}  # by account, as last seen
-        self._looking = (
-            asyncio.Lock()
-        )  # one large order after the other: the first is written while we see to the next
-        self._small = self._batcher(lanes=1)
+        # One large order after the other: the first is written while we see to the next.
+        self._looking = asyncio.Lock()
+        self._crowded = False  # the last commit
+        self._small = self._batcher(lanes=1, gather=self._gather)
         self._large = self._batcher(lanes=2)
 
-    def _batcher(self, *, lanes: int) -> Batcher[Prepared, Receipted]:
+    def _batcher(
+        self, *, lanes: int, gather: Callable[[], Awaitable[None]] | None = None
+    ) -> Batcher[Prepared, Receipted]:
         return Batcher(
             self._run,
             weigh=lambda one: len(one.rows),
             max_waiting=MOST_WAITING,
             patience_s=PATIENCE_S,
             lanes=lanes,
+            gather=gather,
         )
+
+    async def _gather(self) -> None:
+        if self._crowded:
+            await asyncio.sleep(GATHER_S)
 
     async def __call__(self, order: Order, *, as_of: int | None = None) -> Receipted:
         """The order's answer, after the commit. Raises Refusal (REFUSE_ALL only), Unavailable, or Outdated."""
@@ -119,6 +131,7 @@ class Accept:
 
     async def _run(self, batch: list[Prepared]) -> list[Receipted | Exception]:
         """Nearly always all is as it was last seen and every key new: what else may be is asked only then."""
+        self._crowded = len(batch) > CROWD
         try:
             return await self._take_as_remembered(batch)
         except KeysTaken:

@@ -110,6 +110,11 @@ class Batcher(Generic[Item, Result]):
         self._starting = False  # a worker that has not taken its first batch: it takes what comes meanwhile
         self._closed = False
 
+    @property
+    def waiting(self) -> int:
+        """The weight of what no batch has taken yet."""
+        return self._weight
+
     async def put(self, item: Item) -> Result:
         """The item's own result once its batch is done. Raises Unavailable: full, closed, or waited too long."""
         return await self.ask(item)
