@@ -54,3 +54,19 @@ async def test_a_block_that_could_not_be_fetched_is_fetched_by_who_needs_it(worl
         with pytest.raises(Unavailable):
             await blocks.reserve(LOW)
     assert await blocks.reserve(LOW) > 0
+
+
+async def test_ids_grow_also_around_an_order_that_is_larger_than_a_block(blocks):
+    given = [await blocks.reserve(BLOCK - LOW + 1)]
+    await asyncio.sleep(0)  # the next block is being fetched
+    given.append(await blocks.reserve(BLOCK + 1))
+    given.append(await blocks.reserve(1))
+    given.append(await blocks.reserve(LOW))
+    assert given == sorted(given)
+
+
+async def test_a_block_that_was_overtaken_by_a_larger_one_is_not_used(blocks):
+    given = [await blocks.reserve(BLOCK - LOW + 1)]
+    await spare(blocks)
+    given += [await blocks.reserve(size) for size in (BLOCK + 1, 1, LOW)]
+    assert given == sorted(given)

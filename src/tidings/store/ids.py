@@ -23,9 +23,8 @@ class IdBlocks:
         self._database = database
         self._next = 0
         self._end = 0
-        self._spare: tuple[int, int] | None = (
-            None  # the block that comes next: its first id, and where it ends
-        )
+        # The block that comes next: its first id, and where it ends. It lies behind the one in use: ids only grow.
+        self._spare: tuple[int, int] | None = None
         self._partitioned_to = 0
         self._taking = asyncio.Lock()
         self._fetching: asyncio.Task[None] | None = None  # for the spare
@@ -39,6 +38,7 @@ class IdBlocks:
             first = self.at_once(count)
             if first is None:
                 self._next, self._end = await self._fetch(max(BLOCK, count))
+                self._spare = self._if_behind(self._spare)
                 first = self._taken(count)
             return first
 
@@ -61,10 +61,14 @@ class IdBlocks:
             self._fetching = asyncio.create_task(self._fetch_spare())
         return first
 
+    def _if_behind(self, block: tuple[int, int] | None) -> tuple[int, int] | None:
+        """A block, unless a larger order that came meanwhile has taken one behind it."""
+        return block if block is not None and block[0] >= self._end else None
+
     async def _fetch_spare(self) -> None:
         """Whoever needs it and finds none tries for himself, and hears what was wrong."""
         try:
-            self._spare = await self._fetch(BLOCK)
+            self._spare = self._if_behind(await self._fetch(BLOCK))
         except Unavailable:
             await asyncio.sleep(1)
         finally:
