@@ -11,7 +11,6 @@ _HOT = {"delivery": "with (fillfactor = 50)"}
 
 LOCK = "select pg_advisory_xact_lock(7230519)"
 EXISTING = "select to_regclass($1) is not null"
-BY = {"message": "id"}
 
 
 async def ensure(connection: asyncpg.Connection, *, up_to_id: int) -> int:
