@@ -43,6 +43,12 @@ AFTER_TAKE_OFF = (
 
 MUTANTS = (
     Mutant(
+        "ids are taken from a block behind the one in use",
+        "store/ids.py",
+        (("return block if block is not None and block[0] >= self._end else None", "return block"),),
+        ("flows/test_id_blocks.py",),
+    ),
+    Mutant(
         "a status is not guarded: any claim moves it",
         PART,
         (("if first_copy_taken or never_taken or status.step(", "if True or status.step("),),
