@@ -12,8 +12,9 @@ from typing import Literal
 
 from tidings.domain.order import Caller, Remembered
 from tidings.flows.batcher import Batcher
+from tidings.flows.read_transaction import ReadTx
 from tidings.flows.records import KnownCaller
-from tidings.flows.transaction import Database, ReadTx
+from tidings.flows.transaction import Database
 
 MAX_KEY = 200
 """No key or name of ours or a customer's is longer."""

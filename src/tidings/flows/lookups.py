@@ -22,8 +22,9 @@ from tidings.flows.asking import Asking, Heard, Seen
 from tidings.flows.batcher import Batcher
 from tidings.flows.callers import MAX_KEY
 from tidings.flows.dispatch import as_written
+from tidings.flows.read_transaction import ReadTx
 from tidings.flows.records import CallbackNote, Key, Named, OwnKey, OwnReference
-from tidings.flows.transaction import Database, ReadTx
+from tidings.flows.transaction import Database
 
 Found = TypeVar("Found")
 
