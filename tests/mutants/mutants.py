@@ -43,6 +43,23 @@ AFTER_TAKE_OFF = (
 
 MUTANTS = (
     Mutant(
+        "a message begins with everything that has not happened to it",
+        "store/orders.py",
+        (
+            (
+                "msgspec.Raw(spell_attempts(delivery.attempts).encode())",
+                "msgspec.Raw(_encode(delivery.attempts))",
+            ),
+        ),
+        ("flows/test_disk.py",),
+    ),
+    Mutant(
+        "deliveries leave their pages",
+        "store/partitions.py",
+        (("fillfactor = 38", "fillfactor = 60"),),
+        ("flows/test_disk.py",),
+    ),
+    Mutant(
         "ids are taken from a block behind the one in use",
         "store/ids.py",
         (("return block if block is not None and block[0] >= self._end else None", "return block"),),

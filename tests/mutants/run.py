@@ -5,6 +5,7 @@ with `killed N of N`; exits 0 only if all were.
 """
 # ruff: noqa: T201 - it prints what it finds
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -14,12 +15,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import asyncpg
 from mutants import MUTANTS, Mutant
 
 from tidings.store.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("src", "tests", "docs", "pyproject.toml")
+SCHEMA = ("store/partitions.py", "store/migrate.py")
+"""Beside migrations, what the tests' databases are made by."""
 TEST_S = 300
 ALL_TESTS_S = 3_600
 
@@ -82,6 +86,7 @@ class Bench:
         path = self._folder / "src" / "tidings" / mutant.path
         original = path.read_text()
         mutated = original
+        in_schema = mutant.path in SCHEMA or mutant.path.endswith(".sql")
         for there, instead in mutant.edits:
             if mutated.count(there) != 1:
                 raise SystemExit(f"{mutant.name}: {mutant.path} has not exactly one of: {there}")
@@ -89,9 +94,19 @@ class Bench:
         try:
             compile(mutated, str(path), "exec")
             path.write_text(mutated)
+            if in_schema:
+                asyncio.run(self._forget_schema())
             return all(self.passes([test]) for test in mutant.tests)
         finally:
             path.write_text(original)
+            if in_schema:
+                asyncio.run(self._forget_schema())
+
+    async def _forget_schema(self) -> None:
+        """Drop the migrated database that tests copy theirs from: the next one makes it anew."""
+        connection = await asyncpg.connect(self._server.url, database="postgres")
+        await connection.execute("drop database if exists tidings_template")
+        await connection.close()
 
 
 def main(wanted: Sequence[str]) -> int:

@@ -44,5 +44,5 @@ def test_what_has_not_happened_is_not_spelt():
     assert spell_attempts([Attempt(1, 2, False, [Part(State.QUEUED)])]) == '[[1,2,false,[["queued"]]]]'
     arrived = Part(State.DELIVERED, confirmation=Confirmation.HANDSET, tries=1)
     assert spell_attempts([Attempt(1, 2, True, [arrived], reference=7)]) == (
-        '[[1,2,true,[["delivered",false,null,null,"handset",1]],7]]'
+        '[[1,2,true,[["delivered",1,"handset"]],7]]'
     )

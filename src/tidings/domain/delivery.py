@@ -34,14 +34,14 @@ class Flag(StrEnum):
 
 
 class Part(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
-    """Where one part stands."""
+    """Where one part stands. What nearly every part comes to have is first: stored is what is up to the last of it."""
 
     state: State
+    tries: int = 0  # submissions written
+    confirmation: Confirmation = Confirmation.NONE
     inferred: bool = False
     reason: Reason | None = None
     stage: Stage | None = None
-    confirmation: Confirmation = Confirmation.NONE
-    tries: int = 0  # submissions written
     resent_after: int = 0  # queued again after a doubt about this submission; 0 = never
     network_error: int | None = None
     retries: int = 0  # refusals that count against the retry budget

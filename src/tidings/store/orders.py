@@ -29,6 +29,7 @@ from tidings.flows.records import (
     OwedCallback,
 )
 from tidings.store.callbacks import CallbackRows
+from tidings.store.deliveries import spell_attempts
 from tidings.store.evidence import Pack, pack_openings
 from tidings.store.rows import DIALECT_NUMBERS, columns, literal
 from tidings.store.sheet import Column, Sheet, array, join
@@ -406,7 +407,7 @@ def _by_account(new: NewOrders) -> list[_Account]:
 def _opening(accepted: Evidence) -> _Opening:
     delivery = begin(accepted, account_id=0, message_id=0)
     standing = delivery.standing
-    attempts = msgspec.Raw(_encode(delivery.attempts))
+    attempts = msgspec.Raw(spell_attempts(delivery.attempts).encode())
     return _Opening(standing.state, standing.reason, standing.stage, delivery.final, attempts)
 
 
