@@ -30,6 +30,7 @@ LANES, TELL = "store/callback_lanes.py", "flows/callbacks.py"
 MAIN_JOB = "flows/test_main_job.py"
 SWEEP = "life/test_sweep.py"
 REMEMBERED = "races/test_remembered_accounts.py"
+OVERLAPPING = "races/test_overlapping_orders.py"
 SENDING, RECEIPTS = "races/test_sending_races.py", "races/test_receipt_races.py"
 HEARD, HAND_OVER = "flows/test_hear.py", "flows/test_hand_over.py"
 CALLED_BACK, CALLBACK_RACES = "flows/test_callbacks.py", "races/test_callback_races.py"
@@ -250,10 +251,46 @@ MUTANTS = (
         (SENDING,),
     ),
     Mutant(
-        "two orders spend the same money",
+        "an account changes while it is judged under lock",
         "store/accounts.py",
         (("order by id for no key update", "order by id"),),
-        (SENDING,),
+        (OVERLAPPING,),
+    ),
+    Mutant(
+        "others take orders beside one who judges under lock",
+        "store/accounts.py",
+        (("        await self._connection.execute(LOCK_OUT, in_order)\n", ""),),
+        (OVERLAPPING,),
+    ),
+    Mutant(
+        "who takes orders does not say so to one who judges under lock",
+        "store/orders.py",
+        (("pg_advisory_xact_lock_shared({TAKING_LOCK}, account_id)", "account_id"),),
+        (OVERLAPPING,),
+    ),
+    Mutant(
+        "messages of one account are written one order after the other",
+        "store/orders.py",
+        ((" + (select count(*) from messages) +", " +"),),
+        (OVERLAPPING,),
+    ),
+    Mutant(
+        "an account is locked before customers' own keys",
+        "store/orders.py",
+        (("(select count(*) from keys) + ", ""),),
+        (OVERLAPPING,),
+    ),
+    Mutant(
+        "keys are taken in any order",
+        "store/orders.py",
+        (("    order by 1, 2, 3\n", ""),),
+        (OVERLAPPING,),
+    ),
+    Mutant(
+        "an order that met a deadlock is lost",
+        "store/orders.py",
+        (("            if new.version is None:\n                raise\n", "            raise\n"),),
+        (OVERLAPPING,),
     ),
     Mutant(
         "money that another process has spent is spent again",

@@ -1,8 +1,9 @@
 """Take an order: judge each recipient, hold the money, and write it all in one commit before anybody is answered.
 
-Many orders share a transaction, which locks their accounts first: within an account, accepting is a line. As a rule
-the transaction is one statement. What it takes was judged by the accounts as the last one left them, and it ends
-itself if they have changed. Then they are locked, judged anew, and written.
+Many orders share a transaction, and as a rule that is one statement. What it takes was judged by the accounts as the
+last one left them; it moves their money when all the rest is written, and ends itself if they have changed too much for
+that. So several may be under way, also for one account. What was ended is judged anew with the accounts locked, and
+nobody else takes orders of them meanwhile.
 """
 
 import asyncio
@@ -146,7 +147,8 @@ class Accept:
     async def _take_as_remembered(self, batch: list[Prepared]) -> list[Receipted | Exception]:
         """By accounts and catalog as they were last seen; the one statement that writes it also confirms that.
 
-        Nobody is refused by memory alone. Raises NotAsRemembered or KeysTaken; then nothing was done.
+        Nobody is refused by memory alone, so what it says may be wrong: of statements that end in another order than
+        that of their answers, or of one that failed. Raises NotAsRemembered or KeysTaken; then nothing was done.
         """
         catalog = self._catalog.remembered
         accounts = {one.order.caller.account.id for one in batch}
@@ -158,6 +160,7 @@ class Accept:
         if judge.ledger.short or judge.refused or not judge.new.messages:
             raise NotAsRemembered
         judge.new.version = catalog.version
+        self._funds |= funds  # for those who are judged while this is under way
         async with self._database.at_once() as tx:
             self._funds |= await tx.add_orders(judge.new)
         await pause(Point.ACCEPT_COMMITTED)

@@ -58,7 +58,7 @@ class AcceptTx(FoldTx, CatalogTx, Protocol):
     """Taking orders."""
 
     async def lock_accounts(self, account_ids: Iterable[int]) -> tuple[dict[int, Funds], int]:
-        """The accounts, locked until the transaction ends, and the catalog's version."""
+        """The accounts, locked until the transaction ends, and the catalog's version. Others take no orders."""
         ...
 
     async def move_money(self, moves: dict[int, MoneyMove], at: datetime) -> None:
@@ -70,7 +70,7 @@ class AcceptTx(FoldTx, CatalogTx, Protocol):
         ...
 
     async def add_orders(self, new: NewOrders) -> dict[int, Funds]:
-        """Lock the accounts and write all of it: tasks, messages, what waits for connectors, and the held money.
+        """Write all of it: tasks, messages, what waits for connectors, and at last the held money.
 
         One statement, which needs no transaction around it. Gives how the accounts stand then. Raises KeysTaken or
         NotAsRemembered, and then a transaction around it must not be committed.

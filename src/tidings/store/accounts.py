@@ -11,6 +11,12 @@ from tidings.domain.order import Account, Caller, TrafficClass
 from tidings.flows.records import Funds, KnownCaller, MoneyMove
 from tidings.store.rows import Rows, columns
 
+TAKING_LOCK = 0x7164
+"""The first key of the advisory locks on accounts, of which the second is the account. Statements that take orders
+share it; whoever judges orders under lock has it alone, and so meets nobody who holds a key and waits for him."""
+
+LOCK_OUT = f"select pg_advisory_xact_lock({TAKING_LOCK}, id) from unnest($1::integer[]) as id"
+
 LOCK_ACCOUNTS = """
 select id, balance, credit_limit, closed_at is not null as closed,
        (select version from catalog) as catalog_version
@@ -47,8 +53,13 @@ class AccountRows(Rows):
     """Statements on accounts."""
 
     async def lock_accounts(self, account_ids: Iterable[int]) -> tuple[dict[int, Funds], int]:
-        """The accounts, locked in one order until the transaction ends, and the catalog's version."""
-        rows = await self._connection.fetch(LOCK_ACCOUNTS, sorted(account_ids))
+        """The accounts, locked in one order until the transaction ends, and the catalog's version.
+
+        Nobody takes orders of them beside us.
+        """
+        in_order = sorted(account_ids)
+        await self._connection.execute(LOCK_OUT, in_order)
+        rows = await self._connection.fetch(LOCK_ACCOUNTS, in_order)
         funds = {row["id"]: Funds(row["balance"], row["credit_limit"], row["closed"]) for row in rows}
         return funds, rows[0]["catalog_version"] if rows else 0
 

@@ -28,6 +28,7 @@ from tidings.flows.records import (
     NotAsRemembered,
     OwedCallback,
 )
+from tidings.store.accounts import TAKING_LOCK
 from tidings.store.callbacks import CallbackRows
 from tidings.store.deliveries import spell_attempts
 from tidings.store.evidence import Pack, pack_openings
@@ -202,17 +203,16 @@ counters as (
     insert into task_counter (account_id, task_id, waiting, rejected, undeliverable, price)
     select counted.* from allowed cross join unnest({_COUNTERS}) as counted),"""
 
-# The accounts come first and everything else is made to depend on them: whoever else takes orders of one of them waits
-# there, holding nothing yet. One that is closed or cannot pay is not moved, and that ends the statement.
+# What several statements write at a time is locked in one order: customers' own keys as they sort, then the counts,
+# then the accounts by id. These come last, when all the rest is written, so that two that take orders of one account
+# work beside each other, and wait for one another only as they end. What must come before them is counted: what nobody
+# asks for is done at the end, under their locks. An account that is closed or cannot pay is not moved, and that ends
+# the statement.
 _ADD = f"""
 with per_account as materialized (
     select * from {_rows(_ACCOUNTS, _Account, "t")}),
-moved as (
-    update account set balance = balance - hold from per_account
-    where id = account_id and closed_at is null and (hold = 0 or balance + credit_limit >= hold)
-    returning id, balance, credit_limit),
 allowed as materialized (
-    select insist((select count(*) from moved) = (select count(*) from per_account)
+    select insist((select count(pg_advisory_xact_lock_shared({TAKING_LOCK}, account_id)) from per_account) >= 0
                   and coalesce({_VERSION} = (select version from catalog), true), '{NOT_AS_REMEMBERED}')),
 new as materialized (
     select {_SHOWN}, coalesce(scheduled_for, {_NOW}) as due_at,
@@ -222,43 +222,57 @@ new as materialized (
 holds as (
     insert into ledger (account_id, at, kind, amount, messages)
     select account_id, {_NOW}, 'hold', hold, held from allowed cross join per_account where hold > 0),
-counts as (
-    insert into message_count as c (account_id, width, starts_at, messages, first_id, last_id)
-    select account_id, width, date_trunc(width, {_NOW}), messages, first_id, last_id
-    from allowed cross join per_account cross join (values ('day'), ('minute')) as t (width)
-    on conflict (account_id, width, starts_at) do update
-        set messages = c.messages + excluded.messages, first_id = least(c.first_id, excluded.first_id),
-            last_id = greatest(c.last_id, excluded.last_id)),
 {{tasks}}
+packs as (
+    insert into evidence (account_id, message_id, seq, body)
+    select account_id, message_id, seq, decode(body, 'base64')
+    from allowed cross join {_rows(_PACKS, _PackRow, "pack")}),
+keys as (
+    insert into external_key (account_id, kind, key, message_id)
+    select account_id, 'reference'::key_kind, reference, id from new where own_reference
+    union all
+    select account_id, 'message', message_key, id from new where own_message_key
+    order by 1, 2, 3
+    returning 1),
 messages as (
     insert into message (account_id, id, task_id, dialect, test, reference, message_key, recipient, sender, text,
                          parts, ucs2, flash, traffic_class, price, created_at, scheduled_for, expires_at, extras)
     select account_id, id, task_id, dialect, test, reference, message_key, recipient, sender, text,
            parts, ucs2, flash, traffic_class, price, {_NOW}, scheduled_for, expires_at, extras
-    from new),
+    from new returning 1),
 deliveries as (
     insert into delivery (account_id, message_id, version, state, reason, stage, done_at, price, held, reports,
                           counted_task, callback_lane, callback_each, attempts, evidence)
     select account_id, id, 1, state, reason, stage, case when final then {_NOW} end, billed,
            case when final then 0 else billed end, final::integer, case when counted then task_id end,
            callback_lane, callback_each, attempts, evidence
-    from new),
-keys as (
-    insert into external_key (account_id, kind, key, message_id)
-    select account_id, 'reference'::key_kind, reference, id from new where own_reference
-    union all
-    select account_id, 'message', message_key, id from new where own_message_key),
+    from new returning 1),
 waiting as (
     insert into outbox (connector_id, lane, due_at, message_id, part, attempt, account_id, parts, expires_at)
     select connector_id, lane, due_at, id, 0, 1, account_id, parts, expires_at
-    from new where connector_id <> 0),
-packs as (
-    insert into evidence (account_id, message_id, seq, body)
-    select account_id, message_id, seq, decode(body, 'base64')
-    from allowed cross join {_rows(_PACKS, _PackRow, "pack")})
+    from new where connector_id <> 0 returning 1),
+written as materialized (
+    select (select count(*) from keys) + (select count(*) from messages) + (select count(*) from deliveries)
+           + (select count(*) from waiting) as rows),
+counts as (
+    insert into message_count as c (account_id, width, starts_at, messages, first_id, last_id)
+    select account_id, width, date_trunc(width, {_NOW}), messages, first_id, last_id
+    from per_account cross join (values ('day'), ('minute')) as t (width)
+    where (select rows from written) >= 0
+    on conflict (account_id, width, starts_at) do update
+        set messages = c.messages + excluded.messages, first_id = least(c.first_id, excluded.first_id),
+            last_id = greatest(c.last_id, excluded.last_id)
+    returning 1),
+moved as (
+    update account set balance = balance - hold from per_account
+    where id = account_id and closed_at is null and (hold = 0 or balance + credit_limit >= hold)
+      and (select count(*) from counts) >= 0
+    returning id, balance, credit_limit),
+paid as materialized (
+    select insist((select count(*) from moved) = (select count(*) from per_account), '{NOT_AS_REMEMBERED}'))
 select id, balance, credit_limit,
        (select count(pg_notify('tidings_outbox', fed::text)) from unnest({_FED}) as fed) as connectors_woken
-from allowed cross join moved"""
+from paid cross join moved"""
 ADD_ALONE, ADD = _ADD.format(tasks=""), _ADD.format(tasks=_TASKS_TOO)
 
 
@@ -275,7 +289,7 @@ class OrderRows(CallbackRows):
         return {tuple(row) for row in await self._connection.fetch(KEYS_TAKEN, *columns(keys, 3))}
 
     async def add_orders(self, new: NewOrders) -> dict[int, Funds]:
-        """Lock the accounts and write all of it: tasks, messages, what waits for connectors, and the held money.
+        """Write all of it: tasks, messages, what waits for connectors, and at last the held money.
 
         One statement, which needs no transaction around it. Gives how the accounts stand then. Raises KeysTaken or
         NotAsRemembered, and then a transaction around it must not be committed.
@@ -292,6 +306,10 @@ class OrderRows(CallbackRows):
             if taken.constraint_name != OWN_KEYS_ARE_UNIQUE:
                 raise
             raise KeysTaken from None
+        except asyncpg.DeadlockDetectedError:
+            if new.version is None:
+                raise
+            raise NotAsRemembered from None
         except asyncpg.PostgresError as error:
             if error.sqlstate != NOT_AS_REMEMBERED:
                 raise
