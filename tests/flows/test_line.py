@@ -121,6 +121,34 @@ def line_of(world, *, dispatch=None, sleepers=None, poll_s=0.1):
     return line
 
 
+async def test_what_comes_after_a_crowd_is_written_once_nothing_more_comes(world, monkeypatch):
+    line, receipt = await _after_a_crowd(world, monkeypatch)
+    async with asyncio.timeout(10):
+        assert await line.receipts([receipt]) == [None]
+
+
+async def test_a_line_that_has_enough_waits_for_no_more(world, monkeypatch):
+    line, receipt = await _after_a_crowd(world, monkeypatch)
+    writing = [line.receipts([receipt])]
+    async with asyncio.timeout(20):
+        while not writing[0].done():  # more comes without end
+            writing.append(line.receipts([receipt]))
+            await asyncio.sleep(0)
+        await asyncio.gather(*writing)
+
+
+async def _after_a_crowd(world, monkeypatch):
+    """A line that gathers for as long as it has a reason to, and a receipt that it has written."""
+    message_id = (await send(world, "380972000001")).rows[0].id
+    await world.dispatch()
+    [(upstream_id, part)] = world.carrier.known[message_id]
+    receipt = world.receipt(upstream_id, part, "DELIVRD")
+    line = line_of(world)
+    await line.receipts([receipt] * (CROWD + 1))
+    monkeypatch.setattr("tidings.app.line.GATHERINGS", 10**6)
+    return line, receipt
+
+
 async def test_a_receipt_that_cannot_be_stored_does_not_keep_its_neighbours_from_it(world):
     answers = [await send(world, f"38097200000{n}") for n in (1, 2)]
     message_ids = [answer.rows[0].id for answer in answers]

@@ -712,6 +712,29 @@ MUTANTS = (
         ("flows/test_line.py",),
     ),
     Mutant(
+        "a line does not gather after a crowd",
+        "app/line.py",
+        (("for _ in range(GATHERINGS if self._crowded else 0):", "for _ in range(0):"),),
+        ("flows/test_line.py",),
+    ),
+    Mutant(
+        "a line gathers although nothing more comes",
+        "app/line.py",
+        (
+            (
+                "                if self._unwritten == before:\n",
+                "                if self._unwritten < before:\n",
+            ),
+        ),
+        ("flows/test_line.py",),
+    ),
+    Mutant(
+        "a line gathers although it has enough",
+        "app/line.py",
+        (("                if before >= ENOUGH:\n", "                if before >= 10**9:\n"),),
+        ("flows/test_line.py",),
+    ),
+    Mutant(
         "a claim writes no intent",
         OUTBOX,
         (("    from taken)\n", "    from taken where false)\n"),),

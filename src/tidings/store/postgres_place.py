@@ -26,10 +26,11 @@ NEEDLESS = shutil.ignore_patterns("*.a", "include", "pgxs", "pkgconfig", "doc")
 
 MEMORY = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(2 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 18),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 20),
 }
-"""For glibc: give back what a large request took. Unasked, it keeps up to twice the largest piece that it ever had."""
+"""For glibc: give back what a large request took. Unasked, it keeps up to twice the largest piece that it ever had.
+Pieces of 256 KB stay apart from what is kept for long, such as plans, or that would hold what was beside them."""
 
 
 @dataclass(frozen=True, slots=True)
