@@ -98,7 +98,7 @@ class DeliveryRows(Rows):
         return {row[0]: (stand_of(row[2:]), row[1] or b"") for row in rows}
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=1_024)
 def stand_of(stand: tuple[Any, ...]) -> Held:
     """What messages have in common whose rows say the same but for ids and fingerprints. Not to be changed."""
     return held_of((0, None, *stand))
