@@ -341,6 +341,105 @@ async def test_the_next_batch_is_folded_while_one_is_written_and_written_after_i
     assert await check(world.sql) == []
 
 
+async def test_what_is_said_of_other_messages_does_not_wait_for_a_write_that_is_under_way(world):
+    recent = Recent()
+    (one, first), (two, second) = await handed_over(world, recent, count=2)
+    hear = world.hearer(recent)
+    await hear([world.answer(one, Taken("up1")), world.answer(two, Taken("up2"))], [])
+    gate, reached = asyncio.Event(), asyncio.Event()
+
+    async def hold_the_first(point):
+        if point is Point.HEARD_FOLDED and not reached.is_set():
+            reached.set()
+            await gate.wait()
+
+    points.arm(hold_the_first)
+    try:
+        async with asyncio.timeout(10):
+            slow = asyncio.create_task(hear([], receipts(world, ("up1", first, "DELIVRD"))))
+            await reached.wait()
+            await hear([], receipts(world, ("up2", second, "DELIVRD")))
+            assert (await world.message(two.message_id)).standing.state is State.DELIVERED
+            assert (await world.message(one.message_id)).standing.state is State.SENT
+            gate.set()
+            await slow
+    finally:
+        points.arm(None)
+    assert (await world.message(one.message_id)).standing.state is State.DELIVERED
+    assert await check(world.sql) == []
+
+
+async def test_what_is_said_after_something_unusual_waits_until_that_was_weighed(world, monkeypatch):
+    recent = Recent()
+    (one, _), (two, second) = await handed_over(world, recent, count=2)
+    hear = world.hearer(recent)
+    await hear([world.answer(two, Taken("up2"))], [])
+    gate, reached, folded = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    keep, passed = recent.keep_folded, []
+
+    def watched(*heard):
+        keep(*heard)
+        if reached.is_set():
+            folded.set()
+
+    monkeypatch.setattr(recent, "keep_folded", watched)
+
+    async def hold(point):
+        passed.append(point)
+        if point is Point.HEARD_FOLDED and not reached.is_set():
+            reached.set()
+            await gate.wait()
+
+    points.arm(hold)
+    try:
+        async with asyncio.timeout(10):
+            unusual = asyncio.create_task(hear([world.answer(one, NO_SENDER)], []))
+            await reached.wait()
+            after = asyncio.create_task(hear([], receipts(world, ("up2", second, "DELIVRD"))))
+            await folded.wait()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert passed == [Point.HEARD_FOLDED], "nobody knows yet which messages the first is about"
+            gate.set()
+            await asyncio.gather(unusual, after)
+    finally:
+        points.arm(None)
+    assert (await world.message(one.message_id)).standing.state is State.REJECTED
+    assert (await world.message(two.message_id)).standing.state is State.DELIVERED
+    assert await check(world.sql) == []
+
+
+async def test_what_was_written_beside_a_write_that_failed_stays(world):
+    recent = Recent()
+    (one, first), (two, second) = await handed_over(world, recent, count=2)
+    hear = world.hearer(recent)
+    await hear([world.answer(one, Taken("up1")), world.answer(two, Taken("up2"))], [])
+    gate, reached = asyncio.Event(), asyncio.Event()
+
+    async def lose_the_first(point):
+        if point is Point.HEARD_FOLDED and not reached.is_set():
+            reached.set()
+            await gate.wait()
+            raise Unavailable("the database went away")
+
+    failed = receipts(world, ("up1", first, "DELIVRD"))
+    points.arm(lose_the_first)
+    try:
+        async with asyncio.timeout(10):
+            lost = asyncio.create_task(hear([], failed))
+            await reached.wait()
+            await hear([], receipts(world, ("up2", second, "DELIVRD")))
+            gate.set()
+            with pytest.raises(Unavailable):
+                await lost
+            await hear([], failed)
+    finally:
+        points.arm(None)
+    for message in (one, two):
+        assert (await world.message(message.message_id)).standing.state is State.DELIVERED
+    assert await check(world.sql) == []
+
+
 async def test_what_was_heard_first_is_told_first_although_something_beside_it_has_to_be_looked_up(world):
     recent = Recent()
     (one, first), (two, second) = await handed_over(world, recent, count=2)

@@ -623,8 +623,37 @@ MUTANTS = (
     Mutant(
         "a batch is written beside the one that it was folded on",
         HEAR,
-        (("            async with self._writing:\n", "            async with asyncio.Lock():\n"),),
+        ((" or not self.message_ids.isdisjoint(earlier.message_ids)", ""),),
         (f"{HEARD}::test_the_next_batch_is_folded_while_one_is_written_and_written_after_it",),
+    ),
+    Mutant(
+        "what is said after something unusual does not wait for it",
+        HEAR,
+        (("        return bool(unknown) or not", "        return bool(unknown) and False or not"),),
+        (f"{HEARD}::test_what_is_said_after_something_unusual_waits_until_that_was_weighed",),
+    ),
+    Mutant(
+        "a receipt that is known already does not wait for the write that makes it so",
+        COHORTS,
+        (
+            (
+                "        return self._ways.keys()\n",
+                "        return {one for one, way in self._ways.items() if way.told}\n",
+            ),
+        ),
+        (f"{HEARD}::test_a_receipt_that_is_repeated_while_its_first_write_is_given_up_is_stored",),
+    ),
+    Mutant(
+        "one write waits for another that has nothing to do with it",
+        HEAR,
+        (("if batch.meets(one)]", "if True]"),),
+        (f"{HEARD}::test_what_is_said_of_other_messages_does_not_wait_for_a_write_that_is_under_way",),
+    ),
+    Mutant(
+        "what many messages share is locked before the rest is written",
+        FOLDED,
+        (("        its = parts if one.of_each else shared\n", "        its = parts\n"),),
+        ("unit/test_statement.py",),
     ),
     Mutant(
         "two batches are folded at once",

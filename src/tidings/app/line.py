@@ -36,6 +36,9 @@ GATHER_S, GATHERINGS = 0.01, 6
 the next one waits for more, until there is enough. A carrier says nothing more once its window is full: what it said is
 waited with only as long as more comes."""
 
+LANES = 3
+"""Two writes may be under way, for one waits for the disk while the other computes; the third is folded meanwhile."""
+
 CROWDS = 5
 """After so many claims in a row that had a crowd nobody needs to say that there is more."""
 
@@ -78,7 +81,7 @@ class Line:
         self._crowded = False  # the last that was written down
         self._gathering = asyncio.Lock()
         self._receipts: Batcher[list[Incoming], list[Exception | None]] = Batcher(
-            self._store, max_weight=MAX_BATCH, weigh=len, gather=self._gather, lanes=2
+            self._store, max_weight=MAX_BATCH, weigh=len, gather=self._gather, lanes=LANES
         )
 
     def receipts(self, receipts: Sequence[Receipt]) -> asyncio.Future[list[Exception | None]]:

@@ -8,7 +8,7 @@ listed: to say of one more that it goes the same way costs a fraction of folding
 A `Held` here stands for many messages: it is never changed, and its id and fingerprints say nothing.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Set
 from datetime import datetime
 from typing import Any
 
@@ -126,6 +126,11 @@ class Cohorts:
         way.told.append(receipt.upstream_id)
         way.told.append(receipt.raw)
         way.fingerprints += fingerprint
+
+    @property
+    def message_ids(self) -> Set[int]:
+        """Of what messages anything was told, were it only what is known of them already."""
+        return self._ways.keys()
 
     def folded(self) -> Folded:
         """What all of it changes."""

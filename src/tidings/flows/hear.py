@@ -10,7 +10,7 @@ more is read in one question. Whatever does not fit is read under lock and weigh
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from tidings.domain.outcome import Taken
 from tidings.flows.answers import Answer, RecordAnswers
@@ -24,20 +24,29 @@ from tidings.flows.records import Flight, Key, Overtaken
 from tidings.flows.transaction import Database
 
 
-class _Batch(NamedTuple):
+@dataclass(eq=False, slots=True)
+class _Batch:
     """What came together: what of it was folded, the rest, and how often something had gone wrong until then."""
 
     folded: Spelt
+    message_ids: Set[int]  # that something of it was folded for, or is known already
     answers: Sequence[Answer]
     receipts: Sequence[Incoming]
     setbacks: int
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def meets(self, earlier: "_Batch") -> bool:
+        """Whether the order of the two matters; of what was not folded nobody knows yet which messages it is about."""
+        unknown = self.answers or self.receipts or earlier.answers or earlier.receipts
+        return bool(unknown) or not self.message_ids.isdisjoint(earlier.message_ids)
 
 
 class Hear:
     """The flow, for one connector. `record` and `receive` are those of the same connector.
 
-    Calls may overlap: while one is written the next is folded, on the ground of what the first will have made. They
-    are written in their order, and if one of them is not, memory is emptied, and what was folded on it weighed anew.
+    Calls may overlap: while one is written the next is folded, on the ground of what the first will have made. Those
+    that are about the same messages are written in their order, the others side by side. If one of them is not
+    written, memory is emptied, and what was folded on it weighed anew.
     """
 
     def __init__(
@@ -49,7 +58,7 @@ class Hear:
         self._receive = receive
         self._recent = recent
         self._folding = asyncio.Lock()
-        self._writing = asyncio.Lock()
+        self._unwritten: list[_Batch] = []  # in the order of their folding
         self._setbacks = 0
 
     async def __call__(self, answers: Sequence[Answer], receipts: Sequence[Incoming]) -> None:
@@ -57,13 +66,20 @@ class Hear:
         try:
             async with self._folding:
                 batch = await self._fold(answers, receipts)
-            async with self._writing:
+                before = [one for one in self._unwritten if batch.meets(one)]
+                self._unwritten.append(batch)
+            try:
+                for one in before:
+                    await one.over.wait()
                 if await self._write(batch):
                     answers, receipts = batch.answers, batch.receipts
                 if answers:
                     await self._record(answers)
                 if receipts:
                     await self._receive(receipts)
+            finally:
+                self._unwritten.remove(batch)
+                batch.over.set()
         except BaseException:
             self._set_back()  # whatever it was, and although it may never have had its turn
             raise
@@ -101,7 +117,7 @@ class Hear:
         keys = [key for its in folded.submitted.values() for key in its.upstream_keys]
         folded.unheard = list(dict.fromkeys([*keys, *names]))
         self._recent.keep_folded(folded, names)
-        return _Batch(self._database.spell(folded), answers, receipts, self._setbacks)
+        return _Batch(self._database.spell(folded), cohorts.message_ids, answers, receipts, self._setbacks)
 
     async def _write(self, batch: _Batch) -> bool:
         """Write what was folded; False if that was not on the newest ground. Then nothing that is remembered is."""

@@ -5,6 +5,9 @@ reports, callbacks, timers, and which submissions are answered and under which k
 checks what it is based on: a delivery of another version than the one folded from, a submission that is not waited for
 any more, or a receipt that waits for one of these submissions undoes all of it (`Overtaken`).
 
+Rows that many messages share, counters and balances, are written last: PostgreSQL runs what changes data in the order
+opposite to the one it stands in. So whoever else wants one of them waits for no more than the commit.
+
 Its plan is made once. MERGE, with something to do for what does not match, can only go from the new rows to the stored
 ones; whatever else is changed is named by arrays. So no belief about the sizes of tables can turn it around.
 """
@@ -298,14 +301,16 @@ def statement(present: tuple[str, ...], *, hears: bool) -> str:
         """packs as (insert into evidence (account_id, message_id, seq, body)
     select * from unnest($6::integer[], $7::bigint[], $8::integer[], $9::bytea[]))"""
     ]
+    shared: list[str] = []
     conditions = [UNHEARD]
     for one in SECTIONS:
         if one.name not in present:
             continue
         sheet = _sheet(one).at(next_number)
         next_number = sheet.end
-        parts.append(f"{one.name}_rows as materialized ({_each(one, sheet)})")
-        parts.append(f"{one.name} as ({one.does.format(rows=f'{one.name}_rows as sheet')})")
+        its = parts if one.of_each else shared
+        its.append(f"{one.name}_rows as materialized ({_each(one, sheet)})")
+        its.append(f"{one.name} as ({one.does.format(rows=f'{one.name}_rows as sheet')})")
         if one.also:
             parts.append(f"{one.name}_too as ({one.also.format(rows=f'{one.name}_rows as sheet')})")
     if "taken" in present:
@@ -323,7 +328,7 @@ def statement(present: tuple[str, ...], *, hears: bool) -> str:
     order by account_id, message_id)""")
     parts.append(f"fits as materialized (select {' and '.join(conditions)} as fits, $1::timestamptz as at)")
     return f"""
-with {", ".join(parts)}
+with {", ".join([*shared, *parts])}
 merge into delivery d using (select news.*, fits.fits from news cross join fits) as n
 on d.account_id = n.account_id and d.message_id = n.message_id and d.version = n.was and n.fits
 when matched then update set {CHANGED}{HEARD if hears else ""}
