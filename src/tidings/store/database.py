@@ -71,8 +71,8 @@ row to row, by key, and never by keeping a copy of a table that is believed to b
 whatever the sizes are."""
 
 TAKERS = 4
-"""Connections for these, as many as are wanted at a time: one for small orders and two for large ones; or one for claims
-and two for what was said; and one more for when one has just been lost."""
+"""Connections for these, as many as are wanted at a time: one for small orders and two for large ones; or one for
+claims and two for what was said; and one more for when one has just been lost."""
 
 PULLERS = 2
 """Connections for pulls of reports: a thousand of them keep one busy for long, and two keep two cores busy."""
