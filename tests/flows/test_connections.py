@@ -55,6 +55,25 @@ async def test_one_that_is_given_back_is_lent_again(connections):
         assert await pid(connection) == before
 
 
+async def test_one_that_nobody_wants_for_long_is_ended_and_the_last_one_is_kept(connections, monkeypatch):
+    monkeypatch.setattr("tidings.store.connections.IDLE_S", 0.01)
+    taken, ended = [await connections.take(), await connections.take()], asyncio.Event()
+    taken[0].add_termination_listener(lambda _: ended.set())
+    for one in taken:
+        connections.give_back(one)
+    async with asyncio.timeout(WITHIN_S):
+        await ended.wait()
+    async with connections.lend() as connection:
+        assert connection is taken[1]
+    assert await both_at_once(connections)
+
+
+async def both_at_once(connections):
+    """Whether there is room for two."""
+    async with asyncio.timeout(WITHIN_S), connections.lend() as first, connections.lend() as second:
+        return await pid(first) != await pid(second)
+
+
 @pytest.mark.parametrize("in_use", [True, False])
 async def test_one_that_is_lost_is_replaced(connections, in_use):
     async with connections.lend() as connection:

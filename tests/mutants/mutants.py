@@ -44,6 +44,21 @@ AFTER_TAKE_OFF = (
 
 MUTANTS = (
     Mutant(
+        "a connection that nobody wants is kept for ever",
+        "store/connections.py",
+        (("        while len(self._idle) > 1 and", "        while len(self._idle) > 99 and"),),
+        ("flows/test_connections.py",),
+    ),
+    Mutant(
+        "the last connection is ended although it is the last",
+        "store/connections.py",
+        (
+            ("        while len(self._idle) > 1 and", "        while self._idle and"),
+            ("        more = len(self._idle) > 1\n", "        more = bool(self._idle)\n"),
+        ),
+        ("flows/test_connections.py",),
+    ),
+    Mutant(
         "a message begins with everything that has not happened to it",
         "store/orders.py",
         (

@@ -14,6 +14,10 @@ import asyncpg
 COMMAND_TIMEOUT_S = 60.0
 CLOSES_WITHIN_S = 5.0
 
+IDLE_S = 60.0
+"""One that nobody has wanted for so long is ended, unless it is the last: each is a process of 4 MB and more, and a
+moment of haste would be paid for until the end."""
+
 
 class Connections:
     """At most `most` of them, made when they are wanted; whoever finds none waits in line."""
@@ -25,7 +29,8 @@ class Connections:
         self._session = dict(session)
         self._all: set[asyncpg.Connection] = set()
         self._making = 0
-        self._idle: list[asyncpg.Connection] = []
+        self._idle: list[tuple[asyncpg.Connection, float]] = []  # and since when; the last one is lent first
+        self._looking: asyncio.TimerHandle | None = None
         self._line: deque[asyncio.Future[asyncpg.Connection | None]] = deque()
         self._ending: set[asyncio.Task[None]] = set()
         self._left: asyncio.Future[None] | None = None  # whoever closes waits for the next that has gone
@@ -46,7 +51,7 @@ class Connections:
         """One of them, until it is given back. Raises what asyncpg raises when it cannot connect."""
         while not self._closed:
             if self._idle:
-                connection: asyncpg.Connection = self._idle.pop()
+                connection, _ = self._idle.pop()
                 if not connection.is_closed():
                     return connection
                 self._all.discard(connection)
@@ -65,20 +70,23 @@ class Connections:
             or isinstance(error, asyncio.CancelledError | TimeoutError)  # a statement may be under way
             or connection.is_in_transaction()
         ):
-            ending = asyncio.get_running_loop().create_task(self._end(connection))
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+            self._begin_to_end(connection)
         elif not self._hand_on(connection):
-            self._idle.append(connection)
+            loop = asyncio.get_running_loop()
+            self._idle.append((connection, loop.time()))
+            if self._looking is None:
+                self._looking = loop.call_later(IDLE_S, self._end_idle)
 
     async def close(self) -> None:
         """End them; what is under way may finish for some seconds."""
         self._closed = True
         while self._hand_on(None):
             pass
-        for connection in self._idle:
+        for connection, _ in self._idle:
             self.give_back(connection)
         self._idle.clear()
+        if self._looking is not None:
+            self._looking.cancel()
         try:
             async with asyncio.timeout(CLOSES_WITHIN_S):
                 while self._all or self._making:
@@ -131,6 +139,20 @@ class Connections:
                 place.set_result(given)
                 return True
         return False
+
+    def _end_idle(self) -> None:
+        """End those that nobody has wanted for long; look again when the next one may have become so."""
+        loop = asyncio.get_running_loop()
+        while len(self._idle) > 1 and self._idle[0][1] <= loop.time() - IDLE_S:
+            connection, _ = self._idle.pop(0)
+            self._begin_to_end(connection)
+        more = len(self._idle) > 1
+        self._looking = loop.call_at(self._idle[0][1] + IDLE_S, self._end_idle) if more else None
+
+    def _begin_to_end(self, connection: asyncpg.Connection) -> None:
+        ending = asyncio.get_running_loop().create_task(self._end(connection))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def _end(self, connection: asyncpg.Connection) -> None:
         """End it in order; it takes up room until then."""
