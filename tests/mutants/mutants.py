@@ -266,6 +266,24 @@ MUTANTS = (
         (SENDING,),
     ),
     Mutant(
+        "a batch begins beside another however little waits",
+        "flows/batcher.py",
+        (("self._weight * (self._lanes - 1) >= self._under_way", "True"),),
+        ("unit/test_batcher.py",),
+    ),
+    Mutant(
+        "one of two lanes takes everything",
+        "flows/batcher.py",
+        (("max(LEAST_SHARE, -(-there_is // self._lanes))", "there_is"),),
+        ("unit/test_batcher.py",),
+    ),
+    Mutant(
+        "the other lane waits although half is left for it",
+        "flows/batcher.py",
+        (("        if self._waiting:\n            self._start_lane()\n", ""),),
+        ("unit/test_batcher.py",),
+    ),
+    Mutant(
         "an account changes while it is judged under lock",
         "store/accounts.py",
         (("order by id for no key update", "order by id"),),

@@ -8,7 +8,8 @@ import pytest
 from tidings.flows import accept
 
 TAKEN, BUSY = 0, 11
-BLOCKED = "select exists (select from pg_locks where not granted)"
+LANES = 2
+BLOCKED = "select count(*) from pg_locks where not granted"
 
 
 @pytest.fixture
@@ -41,19 +42,21 @@ async def send(world, number: int) -> int:
     return answer.json()["error"]
 
 
-async def blocked(world) -> None:
-    while not await world.sql.fetchval(BLOCKED):
+async def blocked(world, count: int) -> None:
+    while await world.sql.fetchval(BLOCKED) < count:
         pass
 
 
 async def test_a_database_that_stands_still_is_told_as_busy_and_what_had_begun_is_taken(hurried):
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         async with standstill(hurried):
-            begun = tasks.create_task(send(hurried, 0))
-            await blocked(hurried)
-            later = [tasks.create_task(send(hurried, number)) for number in range(1, 11)]
+            begun = []
+            for number in range(LANES):
+                begun.append(tasks.create_task(send(hurried, number)))
+                await blocked(hurried, number + 1)
+            later = [tasks.create_task(send(hurried, number)) for number in range(LANES, 12)]
             assert [await one for one in later] == [BUSY] * 10
-            assert not begun.done()
-        assert await begun == TAKEN
-    assert await send(hurried, 11) == TAKEN
-    assert await hurried.sql.fetchval("select count(*) from message") == 2
+            assert not any(one.done() for one in begun)
+        assert [await one for one in begun] == [TAKEN] * LANES
+    assert await send(hurried, 12) == TAKEN
+    assert await hurried.sql.fetchval("select count(*) from message") == LANES + 1

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tidings.domain.errors import Unavailable
-from tidings.flows.batcher import Batcher
+from tidings.flows.batcher import LEAST_SHARE, Batcher, SharingBatcher
 
 
 class Desk:
@@ -103,6 +103,62 @@ async def test_batches_that_are_kept_apart_gather_what_comes_meanwhile():
         asked = await ask_in_turns(batcher, 4)
         assert await asyncio.gather(*asked) == [item * 10 for item in range(8)]
     assert desk.batches == [[0, 1], [2, 3, 4, 5, 6, 7]]
+
+
+async def begun(desk: Desk, batcher: Batcher[int, int], *asked: int) -> list[int]:
+    """How many each batch has taken, after so many were asked in turns of their own."""
+    for count in asked:
+        for _ in range(count):
+            batcher.tell(1, lambda _: None)
+        for _ in range(3):
+            await asyncio.sleep(0)
+    return [len(batch) for batch in desk.batches]
+
+
+async def finish(desk: Desk, batcher: Batcher[int, int]) -> list[int]:
+    desk.may_answer.set()
+    async with asyncio.timeout(5):
+        await batcher.close()
+    return [len(batch) for batch in desk.batches]
+
+
+async def test_lanes_that_share_evenly_take_half_each_of_what_comes_at_once():
+    desk = Desk()
+    batcher = SharingBatcher(desk, lanes=2)
+    assert await begun(desk, batcher, 64) == [32, 32]
+    assert await finish(desk, batcher) == [32, 32]
+
+
+async def test_lanes_that_share_evenly_begin_beside_another_once_as_much_waits():
+    desk = Desk()
+    batcher = SharingBatcher(desk, lanes=2)
+    assert await begun(desk, batcher, 8, 4, 3) == [8]
+    assert await begun(desk, batcher, 1, 1) == [8, 8]
+    assert await finish(desk, batcher) == [8, 8, 1]
+
+
+async def test_lanes_that_share_evenly_leave_little_undivided():
+    desk = Desk()
+    batcher = SharingBatcher(desk, lanes=2)
+    assert await begun(desk, batcher, LEAST_SHARE) == [LEAST_SHARE]
+    assert await finish(desk, batcher) == [LEAST_SHARE]
+
+
+async def test_a_share_counts_those_who_were_just_answered():
+    desk = Desk()
+    batcher = SharingBatcher(desk, lanes=2)
+    desk.may_answer.set()
+    await begun(desk, batcher, 40)
+    desk.may_answer.clear()
+    assert await begun(desk, batcher, 20) == [20, 20, 20]
+    assert await finish(desk, batcher) == [20, 20, 20]
+
+
+async def test_one_alone_waits_for_nothing_and_two_go_beside_each_other():
+    desk = Desk()
+    batcher = SharingBatcher(desk, lanes=2)
+    assert await begun(desk, batcher, 1, 1, 1) == [1, 1]
+    assert await finish(desk, batcher) == [1, 1, 1]
 
 
 async def test_who_waits_in_no_task_hears_of_it_in_the_turn_in_which_the_batch_ends():

@@ -7,7 +7,7 @@ nobody else takes orders of them meanwhile.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -17,18 +17,13 @@ from tidings.domain import number
 from tidings.domain.errors import Fault, Refusal, Unavailable
 from tidings.domain.order import Draft, OnFault, Order, Receipted
 from tidings.domain.text import Segments, segment
-from tidings.flows.batcher import Batcher
+from tidings.flows.batcher import Batcher, SharingBatcher
 from tidings.flows.catalog import CatalogCache
 from tidings.flows.judge import RANK, Candidate, Judge, Ledger, Prepared, wanted_keys
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
 from tidings.flows.records import Funds, KeysTaken, NotAsRemembered
 from tidings.flows.transaction import Database
-
-CROWD = 16
-GATHER_S = 0.001
-"""A commit costs as much as thirty orders in it. Where the last one had a crowd, many of those are just being answered,
-and ask again at once: they are waited for. At 64 connections an order takes a sixth less CPU."""
 
 MOST_WAITING = 200_000
 """Recipients that may wait for their transaction in either queue: twenty of the largest orders, in 70 MB at most."""
@@ -37,9 +32,8 @@ PATIENCE_S = 20.0
 """An order that has waited so long is refused as long as its sender still listens; it may be sent again."""
 
 FEW = 50
-"""Recipients of a small order: it is looked at in one go, and does not queue behind large ones. Of those two may be
-under way, so that we judge the one while the database writes the other.
-"""
+"""Recipients of a small order: it is looked at in one go, and does not queue behind large ones. Of either kind two
+statements may be under way, so that we judge and spell the one while the database writes the other."""
 
 CHUNK = 500
 """Recipients that are looked at before others have their turn: one large order must not stop the small ones."""
@@ -73,25 +67,17 @@ class Accept:
         self._funds: dict[int, Funds] = {}  # by account, as last seen
         # One large order after the other: the first is written while we see to the next.
         self._looking = asyncio.Lock()
-        self._crowded = False  # the last commit
-        self._small = self._batcher(lanes=1, gather=self._gather)
-        self._large = self._batcher(lanes=2)
+        self._small = self._batcher(SharingBatcher)
+        self._large = self._batcher(Batcher)
 
-    def _batcher(
-        self, *, lanes: int, gather: Callable[[], Awaitable[None]] | None = None
-    ) -> Batcher[Prepared, Receipted]:
-        return Batcher(
+    def _batcher(self, kind: type[Batcher[Prepared, Receipted]]) -> Batcher[Prepared, Receipted]:
+        return kind(
             self._run,
             weigh=lambda one: len(one.rows),
             max_waiting=MOST_WAITING,
             patience_s=PATIENCE_S,
-            lanes=lanes,
-            gather=gather,
+            lanes=2,
         )
-
-    async def _gather(self) -> None:
-        if self._crowded:
-            await asyncio.sleep(GATHER_S)
 
     async def __call__(self, order: Order, *, as_of: int | None = None) -> Receipted:
         """The order's answer, after the commit. Raises Refusal (REFUSE_ALL only), Unavailable, or Outdated."""
@@ -132,7 +118,6 @@ class Accept:
 
     async def _run(self, batch: list[Prepared]) -> list[Receipted | Exception]:
         """Nearly always all is as it was last seen and every key new: what else may be is asked only then."""
-        self._crowded = len(batch) > CROWD
         try:
             return await self._take_as_remembered(batch)
         except KeysTaken:

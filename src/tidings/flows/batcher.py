@@ -4,7 +4,8 @@ Round trips and commits are what a database costs, and grouping is the cure. The
 leaves on the next turn of the loop, together with all that came in the same turn; everything that arrives while
 it is under way is the next batch. The queue is bounded, so that pressure goes back to the callers. With two lanes
 a second batch may leave while the first is under way, so that the database works while we do; for the same reason
-the next batch begins before the answers of the last are told. Batches that cost
+the next batch begins before the answers of the last are told. Callers who ask again as soon as they are answered
+would soon be all in one batch, with nobody at work beside it: so lanes may share what there is. Batches that cost
 nearly nothing may be kept apart, so that a busy time makes few of them; a quiet time waits for nothing. Nobody
 waits for ever: what no batch has taken within a bound is told so, while its caller still listens.
 """
@@ -71,6 +72,9 @@ class _Waiting(NamedTuple, Generic[Item, Result]):
 
 _Batch = list[tuple[Item, _Answerable[Result]]]
 
+LEAST_SHARE = 8
+"""So little is not divided: a batch costs much before there is anything in it."""
+
 
 class Batcher(Generic[Item, Result]):
     """Groups items of concurrent callers for `run`, which answers each item with a result or an exception."""
@@ -102,6 +106,8 @@ class Batcher(Generic[Item, Result]):
         self._impatience: asyncio.TimerHandle | None = None
         self._weight = 0
         self._lanes = lanes
+        self._under_way = 0  # the weight of what batches have taken and not ended
+        self._ended = 0  # of the batch that ended last: its callers may be back at once
         self._apart_s = apart_s
         self._gather = gather
         self._begins_at_once = not apart_s and gather is None
@@ -138,9 +144,21 @@ class Batcher(Generic[Item, Result]):
         self._weight += weight
         if self._impatience is None:
             self._impatience = loop.call_later(self._patience_s, self._give_up)
-        if not self._starting and len(self._workers) < self._lanes:
+        self._start_lane()
+
+    def _start_lane(self) -> None:
+        """Have one more lane at work, if there is one, and enough for it."""
+        if not self._starting and len(self._workers) < self._lanes and self._is_enough():
             self._starting = True
             self._workers.add(asyncio.create_task(self._work()))
+
+    def _is_enough(self) -> bool:
+        """Whether what waits is worth a batch beside those under way."""
+        return True
+
+    def _most(self) -> int:
+        """The most that the next batch takes."""
+        return self._max_weight
 
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
@@ -160,12 +178,12 @@ class Batcher(Generic[Item, Result]):
         worker = asyncio.current_task()
         assert worker is not None
         try:
-            while self._waiting:
+            while self._waiting and self._is_enough():
                 if self._apart_s:
                     await self._keep_apart()
                 if self._gather is not None:
                     await self._gather()
-                await self._run_one(self._next_batch())
+                await self._run_next()
         finally:
             self._workers.discard(worker)
 
@@ -175,16 +193,28 @@ class Batcher(Generic[Item, Result]):
             await asyncio.sleep(rest_s)
         self._next_at = loop.time() + self._apart_s
 
-    def _next_batch(self) -> _Batch[Item, Result]:
+    async def _run_next(self) -> None:
+        batch, weight = self._next_batch()
+        self._under_way += weight
+        if self._waiting:
+            self._start_lane()
+        try:
+            await self._run_one(batch)
+        finally:
+            self._under_way -= weight
+            self._ended = weight
+
+    def _next_batch(self) -> tuple[_Batch[Item, Result], int]:
+        """The next batch, and its weight."""
         batch: _Batch[Item, Result] = []
-        taken = 0
-        while self._waiting and (not batch or taken + self._waiting[0].weight <= self._max_weight):
+        taken, most = 0, self._most()
+        while self._waiting and (not batch or taken + self._waiting[0].weight <= most):
             one = self._waiting.popleft()
             self._weight -= one.weight
             if not one.future.cancelled():
                 taken += one.weight
                 batch.append((one.item, one.future))
-        return batch
+        return batch, taken
 
     def _give_up(self) -> None:
         """Tell those whose patience is over, and come again for the next; one timer serves all."""
@@ -226,6 +256,21 @@ class Batcher(Generic[Item, Result]):
             return
         for alone in batch:
             await self._run_one([alone])
+
+
+class SharingBatcher(Batcher[Item, Result]):
+    """Its lanes share evenly what there is.
+
+    A batch takes its part of what waits, is under way or was just answered, and begins beside others once that much
+    waits; beside none it begins at once.
+    """
+
+    def _is_enough(self) -> bool:
+        return self._weight * (self._lanes - 1) >= self._under_way
+
+    def _most(self) -> int:
+        there_is = self._weight + self._under_way + self._ended
+        return min(self._max_weight, max(LEAST_SHARE, -(-there_is // self._lanes)))
 
 
 def _answer(batch: _Batch[Item, Result], results: Sequence[Result | Exception]) -> None:

@@ -70,8 +70,8 @@ AT_ONCE = {**READING, "enable_hashjoin": "off", "enable_mergejoin": "off", "enab
 row to row, by key, and never by keeping a copy of a table that is believed to be empty: the only way that is right
 whatever the sizes are."""
 
-TAKERS = 4
-"""Connections for these, as many as are wanted at a time: one for small orders and two for large ones; or one for
+TAKERS = 5
+"""Connections for these, as many as are wanted at a time: two for small orders and two for large ones; or one for
 claims and two for what was said; and one more for when one has just been lost."""
 
 PULLERS = 2
