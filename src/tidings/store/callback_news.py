@@ -1,8 +1,5 @@
 """What customers' servers are told: read for hundreds of messages at a time, and as little as that takes."""
 
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-
 import asyncpg
 
 from tidings.domain.ids import seal
@@ -10,9 +7,7 @@ from tidings.domain.message import Progress
 from tidings.flows.records import DueCallback, News
 from tidings.store.deliveries import standing_as
 from tidings.store.lookups import DELIVERY, SEALED_WITH, STATE, shown_price
-from tidings.store.rows import DIALECTS
-
-POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+from tidings.store.rows import DIALECTS, moment
 
 NEWS = f"""
     m.dialect, coalesce(m.extras ->> 'callback_url', c.account_url), d.reports, m.reference, m.recipient, c.currency,
@@ -24,12 +19,6 @@ NEWS_OF = f"""
 cross join lateral (select * from message where account_id = c.account_id and id = c.message_id offset 0) m
 {DELIVERY}"""
 """Of callbacks `c`, which come with their account's URL and currency."""
-
-
-@lru_cache(maxsize=4_096)
-def moment(octets: bytes) -> datetime:
-    """A time as PostgreSQL sends it. Those of a transaction are the same, and reading one anew takes some us."""
-    return POSTGRES_EPOCH + timedelta(microseconds=int.from_bytes(octets, signed=True))
 
 
 def due(row: asyncpg.Record) -> tuple[DueCallback, News]:

@@ -11,7 +11,7 @@ from tidings.domain.order import NO_EXTRAS
 from tidings.flows.records import Named
 from tidings.store.deliveries import standing_as
 from tidings.store.lookups import decode_extras
-from tidings.store.rows import Rows
+from tidings.store.rows import Rows, moment
 
 # The newest first. SKIP LOCKED: a row that another pull holds is that pull's. Nothing changes these rows, so that what
 # is locked is still where it was found.
@@ -27,9 +27,9 @@ handed_out as (delete from report_due where ctid = any(array(select place from d
 noted as (
     insert into report_pulled (account_id, last_id, at, message_ids, numbers)
     select $1, max(message_id), $3, array_agg(message_id), array_agg(number) from due having count(*) > 0)
-select c.message_id, c.number, c.state, c.reason, c.stage, c.confirmation, c.inferred, c.network_error, c.sent_at,
-       c.done_at, c.price, coalesce(m.task_id, c.message_id - 1), t.bulk_key, m.message_key, m.recipient, m.sender,
-       m.parts, m.extras
+select c.message_id, c.number, c.state, c.reason, c.stage, c.confirmation, c.inferred, c.network_error,
+       timestamptz_send(c.sent_at), timestamptz_send(c.done_at), c.price, coalesce(m.task_id, c.message_id - 1),
+       t.bulk_key, m.message_key, m.recipient, m.sender, m.parts, m.extras
 from due c
 cross join lateral (
     select task_id, message_key, recipient, sender, parts, extras
@@ -129,6 +129,6 @@ def _report(row: asyncpg.Record, currency: str, id_secret: bytes) -> Report:
     if message_key is None:
         message_key = seal(id_secret, message_id)
     return Report(
-        message_id, number, standing, done_at, sent_at, price, bulk_key, message_key, recipient, sender, parts,
-        currency, None, NO_EXTRAS if extras is None else decode_extras(extras),
+        message_id, number, standing, moment(done_at), moment(sent_at), price, bulk_key, message_key, recipient,
+        sender, parts, currency, None, NO_EXTRAS if extras is None else decode_extras(extras),
     )  # fmt: skip

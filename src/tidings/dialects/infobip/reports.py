@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 from starlette.datastructures import QueryParams
@@ -62,15 +63,19 @@ def response(reports: Sequence[Report], preferences: Preferences) -> bytes:
 
 
 class _Writer:
-    """Writes the rows of one answer. A thousand of them have few standings and prices: each is put in words once."""
+    """Writes the rows of one answer.
+
+    A thousand of them have few standings, prices and times: each is put in words once.
+    """
 
     def __init__(self, preferences: Preferences) -> None:
         self._preferences = preferences
+        self._dates: dict[datetime, bytes] = {}
         self._said: dict[tuple[Standing, Units, int, str], bytes] = {}
 
     def row(self, report: Report) -> bytes:
         """One report."""
-        extras, zone, sender = report.extras, self._preferences.zone, report.sender
+        extras, sender, dates = report.extras, report.sender, self._dates
         filed = callback_data = b""
         if extras is not NO_EXTRAS:
             filed = _platform(extras)
@@ -81,14 +86,19 @@ class _Writer:
             encode(report.message_key),
             encode(report.recipient),
             b',"from":%b' % encode(sender) if sender else b"",
-            written(report.sent_at, zone),
-            written(report.done_at, zone),
+            dates.get(report.sent_at) or self._date(report.sent_at),
+            dates.get(report.done_at) or self._date(report.done_at),
             report.parts,
             b',"mccMnc":%b' % encode(report.mccmnc) if report.mccmnc else b"",
             callback_data,
             self._words(report),
             filed,
         )
+
+    def _date(self, moment: datetime) -> bytes:
+        """A time that comes for the first time."""
+        said = self._dates[moment] = written(moment, self._preferences.zone)
+        return said
 
     def _words(self, report: Report) -> bytes:
         """What it cost, and what became of it."""
