@@ -167,9 +167,10 @@ returning account_id, message_id"""
 # What may still be answered, or decided about, has its turn later: the sweep does not go past it.
 SILENT = """
 select d.account_id, d.message_id
-from message m join delivery d on d.account_id = m.account_id and d.message_id = m.id
-where m.expires_at > $1 and m.expires_at <= $2
-  and (d.state in ('in_doubt', 'sent', 'enroute', 'at_carrier') or d.state = 'sending' and d.sent_at is not null)
+from (select account_id, id from message where expires_at > $1 and expires_at <= $2 offset 0) m
+cross join lateral (
+    select * from delivery where account_id = m.account_id and message_id = m.id offset 0) d
+where (d.state in ('in_doubt', 'sent', 'enroute', 'at_carrier') or d.state = 'sending' and d.sent_at is not null)
   and not exists (select from in_flight f where f.message_id = d.message_id
                                             and (f.doubt_since is null or f.decide_at is not null))
 order by 1, 2 limit $3"""

@@ -5,6 +5,9 @@ import asyncpg
 SIZE = 4_000_000
 """Ids in one partition."""
 
+SMALLER = {"report": 1_000_000}
+"""Lists by the time of the report follow an index of whole partitions, and pass by what is not in their window."""
+
 TABLES = ("message", "delivery", "evidence", "submission", "report", "report_pulled", "callback_done")
 _HOT = {"delivery": "with (fillfactor = 38)"}
 """A batch writes all rows of a page anew, twice, and each time they are longer. The page has to hold them as they are
@@ -16,16 +19,17 @@ EXISTING = "select to_regclass($1) is not null"
 
 async def ensure(connection: asyncpg.Connection, *, up_to_id: int) -> int:
     """Make every partition that ids up to `up_to_id`, and one partition beyond, need; the first id without one."""
-    last = up_to_id // SIZE + 1
+    beyond = (up_to_id // SIZE + 2) * SIZE
     async with connection.transaction():
         await connection.execute(LOCK)
-        for number in range(last + 1):
-            for table in TABLES:
-                await _ensure_one(connection, table, number)
-    return (last + 1) * SIZE
+        for table in TABLES:
+            size = SMALLER.get(table, SIZE)
+            for number in range(beyond // size):
+                await _ensure_one(connection, table, number, size)
+    return beyond
 
 
-async def _ensure_one(connection: asyncpg.Connection, table: str, number: int) -> None:
+async def _ensure_one(connection: asyncpg.Connection, table: str, number: int, size: int) -> None:
     name = f"{table}_p{number:04d}"
     if await connection.fetchval(EXISTING, name):
         return
@@ -36,5 +40,5 @@ async def _ensure_one(connection: asyncpg.Connection, table: str, number: int) -
     )
     await connection.execute(
         f"alter table {table} attach partition {name}"
-        f" for values from ({max(number * SIZE, 1)}) to ({(number + 1) * SIZE})"
+        f" for values from ({max(number * size, 1)}) to ({(number + 1) * size})"
     )

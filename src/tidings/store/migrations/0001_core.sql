@@ -167,7 +167,8 @@ create table message (
     extras jsonb,
     primary key (account_id, id)
 ) partition by range (id);
-create index message_expires on message using brin (expires_at);
+-- Some messages are valid for minutes and others for days, so that the least and the most of a page say little.
+create index message_expires on message using brin (expires_at timestamptz_minmax_multi_ops);
 -- The condition is always true: it keeps this index from whoever asks by id, and may find it as good as the key while
 -- a partition is empty.
 create index message_recipient on message (account_id, recipient, id) where recipient >= '';
@@ -255,7 +256,7 @@ create table outbox (
     primary key (connector_id, lane, account_id, due_at, message_id, part)
 );
 -- Nothing of what waits has expired, as a rule: a summary of its pages says so, and costs a new row nothing.
-create index outbox_expires on outbox using brin (expires_at) with (pages_per_range = 16, autosummarize = on);
+create index outbox_expires on outbox using brin (expires_at timestamptz_minmax_multi_ops) with (pages_per_range = 16, autosummarize = on);
 
 -- Submissions whose answer is not known: written now, or in doubt.
 create table in_flight (
