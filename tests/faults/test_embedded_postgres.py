@@ -260,7 +260,7 @@ async def test_an_installation_that_the_servers_user_cannot_read_is_copied_once(
 
 
 @pytest.mark.parametrize(
-    ("memory", "buffers"), [(256, "128MB"), (4_096, "256MB"), (24_000, "1024MB"), (1_000_000, "1024MB")]
+    ("memory", "buffers"), [(256, "128MB"), (4_096, "1638MB"), (24_000, "9600MB"), (1_000_000, "16384MB")]
 )
 def test_postgresql_keeps_a_share_of_the_memory_within_bounds(memory, buffers):
     assert shared_buffers(memory) == buffers
