@@ -59,6 +59,12 @@ MUTANTS = (
         ("flows/test_connections.py",),
     ),
     Mutant(
+        "the sweep reads all messages of days for those whose validity ends now",
+        "store/migrations/0001_core.sql",
+        (("brin (expires_at timestamptz_minmax_multi_ops)", "brin (expires_at)"),),
+        ("flows/test_partitions.py",),
+    ),
+    Mutant(
         "a message begins with everything that has not happened to it",
         "store/orders.py",
         (

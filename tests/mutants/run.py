@@ -92,7 +92,8 @@ class Bench:
                 raise SystemExit(f"{mutant.name}: {mutant.path} has not exactly one of: {there}")
             mutated = mutated.replace(there, instead)
         try:
-            compile(mutated, str(path), "exec")
+            if path.suffix == ".py":
+                compile(mutated, str(path), "exec")
             path.write_text(mutated)
             if in_schema:
                 asyncio.run(self._forget_schema())
