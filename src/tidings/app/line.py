@@ -98,13 +98,13 @@ class Line:
         flight = self._flights.get(submission_id)
         if flight is None:
             return
-        if not _may_change(outcome):
+        if not isinstance(outcome, Unknown):
             del self._flights[submission_id]
         elif len(self._flights) > MAX_LATE:
             del self._flights[next(iter(self._flights))]
-        taken = isinstance(outcome, Taken) and outcome.upstream_id
-        key = self._connector.stored_key(taken) if taken else None
-        self._answers.append(Answer(flight, outcome, self._moment(), key))
+        named = outcome.upstream_id if isinstance(outcome, Taken) else ""
+        key = self._connector.stored_key(named) if named else None
+        self._answers.append(Answer(flight, outcome, self._heard_at or self._moment(), key))
         self._answered.set()
 
     def _moment(self) -> datetime:
@@ -280,11 +280,6 @@ class Line:
                 await self._receive.retry_orphans()
             except Unavailable as away:
                 log.warning("orphans_failed", connector=self.name, why=str(away))
-
-
-def _may_change(outcome: Outcome) -> bool:
-    """Whether another answer may still come."""
-    return isinstance(outcome, Unknown)
 
 
 async def _fail_with(*tasks: "asyncio.Task[None]") -> None:

@@ -250,11 +250,11 @@ class SmppConnector:
 
     def _enqueue(self, link: Link, parts: list[tuple[bytes, int]]) -> None:
         """Queue the first of the parts; the others follow it."""
-        body, submission_id = parts[0]
+        first = parts[0]
         if len(parts) > 1:
-            self._behind[submission_id] = link, parts[1:]
+            self._behind[first[1]] = link, parts[1:]
         self._counts["submitted"] += 1
-        link.enqueue(body, submission_id)
+        link.enqueue(first)
 
     def _tell(self, submission_id: int, outcome: Outcome) -> None:
         """What came of a submission, and so of the parts behind it."""

@@ -72,26 +72,29 @@ class Composer:
 
     def body(self, part: Outgoing) -> bytes:
         """What stands behind the header of a part's submit_sm. Raises ValueError as `compose` does."""
-        now, recipient = self._clock.now(), part.recipient
+        recipient = part.recipient
         if not (recipient.isdigit() and recipient.isascii() and len(recipient) <= ADDRESS_OCTETS_MAX):
-            return body_of(compose(part, self._config, now=now, validity_form=self.validity_form))
-        before, between = self._surroundings(part, now)
+            return body_of(self._composed(part))
+        before, between = self._surroundings(part)
         message = _message(part, self._config.gsm_alphabet)
         if len(message) > SHORT_MESSAGE_OCTETS_MAX:
             raise ValueError("the message does not fit")
         return b"%b%b%b%c%b" % (before, recipient.encode(), between, len(message), message)
 
-    def _surroundings(self, part: Outgoing, now: datetime) -> tuple[bytes, bytes]:
+    def _surroundings(self, part: Outgoing) -> tuple[bytes, bytes]:
         """What stands before the destination, and what from there to the length of the message."""
-        validity = _validity(part.validity_s, self.validity_form, now)
+        form, left_s = self.validity_form, part.validity_s
+        validity = _relative(left_s) if form == "relative" else _validity(left_s, form, self._clock.now())
         kind = part.sender, part.alphabet, part.flash, part.parts > 1, validity
         around = self._around.get(kind)
         if around is None:
             if len(self._around) >= AROUND_MAX:
                 self._around.clear()
-            composed = compose(part, self._config, now=now, validity_form=self.validity_form)
-            around = self._around[kind] = _around(composed)
+            around = self._around[kind] = _around(self._composed(part))
         return around
+
+    def _composed(self, part: Outgoing) -> SubmitSm:
+        return compose(part, self._config, now=self._clock.now(), validity_form=self.validity_form)
 
 
 _Kind = tuple[str, Alphabet, bool, bool, str]
@@ -124,11 +127,11 @@ def _validity(left_s: int, form: ValidityForm, now: datetime) -> str:
         return ""
     if form == "absolute_utc":
         return f"{now + timedelta(seconds=max(left_s, 1)):%y%m%d%H%M%S}000+"
-    return _relative(max(left_s, 1))
+    return _relative(left_s)
 
 
 @lru_cache(maxsize=1024)
 def _relative(left_s: int) -> str:
-    left = timedelta(seconds=left_s)
+    left = timedelta(seconds=max(left_s, 1))
     hours, rest = divmod(left.seconds, 3600)
     return f"0000{min(left.days, 99):02}{hours:02}{rest // 60:02}{rest % 60:02}000R"

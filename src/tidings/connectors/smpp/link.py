@@ -81,9 +81,9 @@ class Link(asyncio.Protocol):
             return 0
         return max(0, self.terms.window - self._session.in_flight)
 
-    def enqueue(self, body: bytes, submission_id: int) -> None:
-        """Have a submission written as soon as may be, after those before it. `body` is that of its submit_sm."""
-        self.queue.append((body, submission_id))
+    def enqueue(self, submission: tuple[bytes, int]) -> None:
+        """Have a submission, the body of its submit_sm and its id, written as soon as may be, after those before it."""
+        self.queue.append(submission)
         self._flush_soon()
 
     def submit(self, count: int, *, now: float) -> None:
