@@ -780,6 +780,12 @@ MUTANTS = (
         ("flows/test_line.py",),
     ),
     Mutant(
+        "as much is claimed at a time however long that takes",
+        "app/portion.py",
+        (("        if self._full:\n", "        if False:\n"),),
+        ("unit/test_portion.py",),
+    ),
+    Mutant(
         "a line does not gather after a crowd",
         "app/line.py",
         (("for _ in range(GATHERINGS if self._crowded else 0):", "for _ in range(0):"),),

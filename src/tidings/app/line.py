@@ -12,6 +12,7 @@ from operator import attrgetter
 import structlog
 
 from tidings.app.bell import Sleepers
+from tidings.app.portion import Portion
 from tidings.domain.errors import Unavailable
 from tidings.domain.outcome import Outcome, Taken, Unknown, Unwritten
 from tidings.domain.receipt import Receipt
@@ -162,6 +163,7 @@ class Line:
         """What is due goes out as the connector has room. `held`: our courier number is ours."""
         loop = asyncio.get_running_loop()
         next_at, crowds = 0.0, 0
+        portion = Portion(self._claim_limit)
         while True:
             if (rest_s := next_at - loop.time()) > 0:
                 await asyncio.sleep(rest_s)
@@ -169,7 +171,7 @@ class Line:
             await self._connector.wait_room()
             begun_at = loop.time()
             self.wake.clear()
-            room = min(self._connector.room, self._claim_limit)
+            room = min(self._connector.room, portion.begin(begun_at))
             try:
                 handovers = await self._take(room) if room > 0 else []
             except Unavailable as away:
@@ -179,6 +181,7 @@ class Line:
             for one in handovers:
                 self._write(one)
             claimed = len(handovers)
+            portion.claimed(claimed)
             if CROWD < claimed < ENOUGH:  # for more to come, or for the carrier to make room for more
                 next_at = begun_at + (CLAIM_APART_S if claimed < room else GATHER_S)
             crowds = crowds + 1 if claimed > CROWD else 0
