@@ -256,7 +256,7 @@ create table outbox (
     primary key (connector_id, lane, account_id, due_at, message_id, part)
 );
 -- Nothing of what waits has expired, as a rule: a summary of its pages says so, and costs a new row nothing.
-create index outbox_expires on outbox using brin (expires_at timestamptz_minmax_multi_ops) with (pages_per_range = 16, autosummarize = on);
+create index outbox_expires on outbox using brin (expires_at) with (pages_per_range = 16, autosummarize = on);
 
 -- Submissions whose answer is not known: written now, or in doubt.
 create table in_flight (
