@@ -315,19 +315,35 @@ MUTANTS = (
     Mutant(
         "messages of one account are written one order after the other",
         "store/orders.py",
-        ((" + (select count(*) from messages) +", " +"),),
+        (
+            (
+                "from per_account where id = account_id),",
+                "from per_account where id = account_id returning 1),",
+            ),
+            (
+                "expires_at, extras\n    from new),",
+                "expires_at, extras\n    from new where (select count(*) from paid) > 0),",
+            ),
+        ),
         (OVERLAPPING,),
     ),
     Mutant(
         "an account is locked before customers' own keys",
         "store/orders.py",
-        (("(select count(*) from keys) + ", ""),),
+        (
+            (
+                "from per_account where id = account_id),",
+                "from per_account where id = account_id returning 1),",
+            ),
+            ("where own_message_key\n", "where own_message_key and (select count(*) from paid) > 0\n"),
+            ("where own_reference\n", "where own_reference and (select count(*) from paid) > 0\n"),
+        ),
         (OVERLAPPING,),
     ),
     Mutant(
         "keys are taken in any order",
         "store/orders.py",
-        (("    order by 1, 2, 3\n", ""),),
+        (("    order by 1, 2, 3)", ")"),),
         (OVERLAPPING,),
     ),
     Mutant(
@@ -339,13 +355,13 @@ MUTANTS = (
     Mutant(
         "money that another process has spent is spent again",
         "store/orders.py",
-        ((" and (hold = 0 or balance + credit_limit >= hold)", ""),),
+        ((" and (hold = 0 or balance + credit_limit >= hold),", ","),),
         (REMEMBERED,),
     ),
     Mutant(
         "a closed account goes on sending",
         "store/orders.py",
-        (("where id = account_id and closed_at is null and", "where id = account_id and"),),
+        (("insist(closed_at is null and (hold", "insist((hold"),),
         (REMEMBERED,),
     ),
     Mutant(

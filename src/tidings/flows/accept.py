@@ -147,7 +147,7 @@ class Accept:
         judge.new.version = catalog.version
         self._funds |= funds  # for those who are judged while this is under way
         async with self._database.at_once() as tx:
-            self._funds |= await tx.add_orders(judge.new)
+            await tx.add_orders(judge.new)
         await pause(Point.ACCEPT_COMMITTED)
         return answers
 
@@ -160,11 +160,11 @@ class Accept:
             taken = await tx.keys_taken(wanted_keys(batch)) if ask_for_keys else set()
             judge = Judge(Ledger(funds, taken), catalog, secret=self._secret, now=self._clock.now())
             answers = [judge.write(one, as_of=version) for one in batch]
-            left = await tx.add_orders(judge.new)
+            await tx.add_orders(judge.new)
             await tx.add_refused(judge.new)
             await pause(Point.ACCEPT_WRITTEN)
         await pause(Point.ACCEPT_COMMITTED)
-        self._funds |= left
+        self._funds |= funds
         return answers
 
 

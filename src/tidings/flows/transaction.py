@@ -69,11 +69,11 @@ class AcceptTx(FoldTx, CatalogTx, Protocol):
         """Which of (account id, kind, key) are used already."""
         ...
 
-    async def add_orders(self, new: NewOrders) -> dict[int, Funds]:
+    async def add_orders(self, new: NewOrders) -> None:
         """Write all of it: tasks, messages, what waits for connectors, and at last the held money.
 
-        One statement, which needs no transaction around it. Gives how the accounts stand then. Raises KeysTaken or
-        NotAsRemembered, and then a transaction around it must not be committed.
+        One statement, which needs no transaction around it. Raises KeysTaken or NotAsRemembered, and then a transaction
+        around it must not be committed.
         """
         ...
 

@@ -47,6 +47,9 @@ PART = (None, *msgspec.json.decode(_encode(Part(State.QUEUED)))[1:])
 ATTEMPT = (None, None, None, None, *msgspec.json.decode(_encode(Attempt(1, 1, False, [])))[4:])
 """What stands at each place unless something happened."""
 
+PART_PLACES = {name: place for place, name in enumerate(Part.__struct_fields__)}
+"""Where a part's fields stand, for statements that look into `attempts`. What is missing there is as it began."""
+
 
 def standing_of(row: asyncpg.Record) -> Standing:
     """The standing that a row's columns spell."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import asyncpg
 import msgspec
 
+from tidings.store.deliveries import PART_PLACES
 from tidings.store.flights import COURIER_LOCK
 
 NEWEST_LONG = 20_000
@@ -55,7 +56,9 @@ LONELY = f"""
 with long as (
     select a.attempt ->> 0 as connector_id,
            (select count(*) from json_array_elements(a.attempt -> 3) as p (part)
-            where part ->> 0 in ('delivered', 'read') or part ->> 3 = 'network' or part ->> 4 <> 'none') as told
+            where part ->> {PART_PLACES["state"]} in ('delivered', 'read')
+                  or part ->> {PART_PLACES["stage"]} = 'network'
+                  or part ->> {PART_PLACES["confirmation"]} <> 'none') as told
     from message m join delivery d on d.account_id = m.account_id and d.message_id = m.id
          cross join lateral (select d.attempts -> -1) as a (attempt)
     where m.expires_at between now() - interval '8 days' and now() - interval '1 day'

@@ -17,6 +17,7 @@ from tidings.domain.reason import Reason
 from tidings.domain.status import State
 from tidings.flows.close import FORGOTTEN, OVERLAP
 from tidings.flows.fold import MAX_REPORTS
+from tidings.store.deliveries import PART_PLACES
 from tidings.store.replays import Told, replays
 
 EXAMPLES = 5
@@ -102,7 +103,8 @@ where coalesce(d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1) ->> 0, 'nothin
       not in ('scheduled', 'moderation', 'queued')
   and not coalesce(d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1) ->> 0
                        in ('sent', 'enroute', 'at_carrier', 'delivered', 'read')
-                   and (d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1) ->> 6)::integer > 0, false)"""
+                   and (d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1)
+                        ->> {PART_PLACES["resent_after"]})::integer > 0, false)"""
 
 BALANCES = """
 select id, 'balance ' || balance || ' instead of ' || expected from (

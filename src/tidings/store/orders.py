@@ -18,7 +18,6 @@ from tidings.domain.message import Standing
 from tidings.domain.order import LANE
 from tidings.domain.text import Alphabet
 from tidings.flows.records import (
-    Funds,
     KeysTaken,
     Kind,
     MoneyMove,
@@ -205,9 +204,9 @@ counters as (
 
 # What several statements write at a time is locked in one order: customers' own keys as they sort, then the counts,
 # then the accounts by id. These come last, when all the rest is written, so that two that take orders of one account
-# work beside each other, and wait for one another only as they end. What must come before them is counted: what nobody
-# asks for is done at the end, under their locks. An account that is closed or cannot pay is not moved, and that ends
-# the statement.
+# work beside each other, and wait for one another only as they end. PostgreSQL runs what changes data, and is not asked
+# for what it changed, in the order opposite to the one it stands in. An account that is closed or cannot pay ends the
+# statement, by how it stands when it is locked.
 _ADD = f"""
 with per_account as materialized (
     select * from {_rows(_ACCOUNTS, _Account, "t")}),
@@ -219,6 +218,18 @@ new as materialized (
            coalesce(scheduled_for, {_NOW}) + validity_s * interval '1 second' as expires_at
     from allowed cross join {_rows(_KINDS, _Row, "kind")} cross join lateral {_EACH}
     order by id), -- indexes grow at their ends
+paid as (
+    update account set balance = case when
+        insist(closed_at is null and (hold = 0 or balance + credit_limit >= hold), '{NOT_AS_REMEMBERED}')
+        then balance - hold end
+    from per_account where id = account_id),
+counts as (
+    insert into message_count as c (account_id, width, starts_at, messages, first_id, last_id)
+    select account_id, width, date_trunc(width, {_NOW}), messages, first_id, last_id
+    from per_account cross join (values ('day'), ('minute')) as t (width)
+    on conflict (account_id, width, starts_at) do update
+        set messages = c.messages + excluded.messages, first_id = least(c.first_id, excluded.first_id),
+            last_id = greatest(c.last_id, excluded.last_id)),
 holds as (
     insert into ledger (account_id, at, kind, amount, messages)
     select account_id, {_NOW}, 'hold', hold, held from allowed cross join per_account where hold > 0),
@@ -227,52 +238,30 @@ packs as (
     insert into evidence (account_id, message_id, seq, body)
     select account_id, message_id, seq, decode(body, 'base64')
     from allowed cross join {_rows(_PACKS, _PackRow, "pack")}),
-keys as (
-    insert into external_key (account_id, kind, key, message_id)
-    select account_id, 'reference'::key_kind, reference, id from new where own_reference
-    union all
-    select account_id, 'message', message_key, id from new where own_message_key
-    order by 1, 2, 3
-    returning 1),
-messages as (
-    insert into message (account_id, id, task_id, dialect, test, reference, message_key, recipient, sender, text,
-                         parts, ucs2, flash, traffic_class, price, created_at, scheduled_for, expires_at, extras)
-    select account_id, id, task_id, dialect, test, reference, message_key, recipient, sender, text,
-           parts, ucs2, flash, traffic_class, price, {_NOW}, scheduled_for, expires_at, extras
-    from new returning 1),
+waiting as (
+    insert into outbox (connector_id, lane, due_at, message_id, part, attempt, account_id, parts, expires_at)
+    select connector_id, lane, due_at, id, 0, 1, account_id, parts, expires_at
+    from new where connector_id <> 0),
 deliveries as (
     insert into delivery (account_id, message_id, version, state, reason, stage, done_at, price, held, reports,
                           counted_task, callback_lane, callback_each, attempts, evidence)
     select account_id, id, 1, state, reason, stage, case when final then {_NOW} end, billed,
            case when final then 0 else billed end, final::integer, case when counted then task_id end,
            callback_lane, callback_each, attempts, evidence
-    from new returning 1),
-waiting as (
-    insert into outbox (connector_id, lane, due_at, message_id, part, attempt, account_id, parts, expires_at)
-    select connector_id, lane, due_at, id, 0, 1, account_id, parts, expires_at
-    from new where connector_id <> 0 returning 1),
-written as materialized (
-    select (select count(*) from keys) + (select count(*) from messages) + (select count(*) from deliveries)
-           + (select count(*) from waiting) as rows),
-counts as (
-    insert into message_count as c (account_id, width, starts_at, messages, first_id, last_id)
-    select account_id, width, date_trunc(width, {_NOW}), messages, first_id, last_id
-    from per_account cross join (values ('day'), ('minute')) as t (width)
-    where (select rows from written) >= 0
-    on conflict (account_id, width, starts_at) do update
-        set messages = c.messages + excluded.messages, first_id = least(c.first_id, excluded.first_id),
-            last_id = greatest(c.last_id, excluded.last_id)
-    returning 1),
-moved as (
-    update account set balance = balance - hold from per_account
-    where id = account_id and closed_at is null and (hold = 0 or balance + credit_limit >= hold)
-      and (select count(*) from counts) >= 0
-    returning id, balance, credit_limit),
-paid as materialized (
-    select insist((select count(*) from moved) = (select count(*) from per_account), '{NOT_AS_REMEMBERED}'))
-select id, balance, credit_limit,
-       (select count(pg_notify('tidings_outbox', fed::text)) from unnest({_FED}) as fed) as connectors_woken
-from paid cross join moved"""
+    from new),
+messages as (
+    insert into message (account_id, id, task_id, dialect, test, reference, message_key, recipient, sender, text,
+                         parts, ucs2, flash, traffic_class, price, created_at, scheduled_for, expires_at, extras)
+    select account_id, id, task_id, dialect, test, reference, message_key, recipient, sender, text,
+           parts, ucs2, flash, traffic_class, price, {_NOW}, scheduled_for, expires_at, extras
+    from new),
+keys as (
+    insert into external_key (account_id, kind, key, message_id)
+    select account_id, 'reference'::key_kind, reference, id from new where own_reference
+    union all
+    select account_id, 'message', message_key, id from new where own_message_key
+    order by 1, 2, 3)
+select pg_notify('tidings_outbox', fed::text) from allowed cross join unnest({_FED}) as fed"""
 ADD_ALONE, ADD = _ADD.format(tasks=""), _ADD.format(tasks=_TASKS_TOO)
 
 
@@ -288,20 +277,20 @@ class OrderRows(CallbackRows):
             return set()
         return {tuple(row) for row in await self._connection.fetch(KEYS_TAKEN, *columns(keys, 3))}
 
-    async def add_orders(self, new: NewOrders) -> dict[int, Funds]:
+    async def add_orders(self, new: NewOrders) -> None:
         """Write all of it: tasks, messages, what waits for connectors, and at last the held money.
 
-        One statement, which needs no transaction around it. Gives how the accounts stand then. Raises KeysTaken or
-        NotAsRemembered, and then a transaction around it must not be committed.
+        One statement, which needs no transaction around it. Raises KeysTaken or NotAsRemembered, and then a transaction
+        around it must not be committed.
         """
         if not new.messages:
-            return {}
+            return
         statement, arguments = ADD_ALONE, _arguments(new)
         if new.tasks:
             statement = ADD
             arguments += (*columns(_counters(new), 6), *_TASKS.arguments(new.tasks))
         try:
-            rows = await self._connection.fetch(statement, *arguments)
+            await self._connection.fetch(statement, *arguments)
         except asyncpg.UniqueViolationError as taken:
             if taken.constraint_name != OWN_KEYS_ARE_UNIQUE:
                 raise
@@ -314,7 +303,6 @@ class OrderRows(CallbackRows):
             if error.sqlstate != NOT_AS_REMEMBERED:
                 raise
             raise NotAsRemembered from None
-        return {row["id"]: Funds(row["balance"], row["credit_limit"], closed=False) for row in rows}
 
     async def add_refused(self, new: NewOrders) -> None:
         """Write the reports and callbacks of messages that were refused as they were taken."""
