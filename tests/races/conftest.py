@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from rivals import order
 from world import World
 
+from tidings.app.house import House
 from tidings.store import invariants
 
 
@@ -16,3 +18,13 @@ async def ring(world: World) -> AsyncIterator[World]:
         await world.admin.add_route(connector_id, position=5)
     yield world
     assert await invariants.check(world.sql) == []
+
+
+@pytest.fixture
+async def rival(ring: World) -> AsyncIterator[House]:
+    """Another process; both have seen the account."""
+    house = await House.on(ring.database, ring.clock)
+    await order(ring, ring.gateway, "seen by one")
+    await order(ring, house, "seen by both")
+    yield house
+    await house.close()

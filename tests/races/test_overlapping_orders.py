@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 from gates import WAITING, WITHIN_S
+from rivals import order
 
-from tidings.app.house import House
 from tidings.domain.errors import Fault
-from tidings.domain.order import Draft, OnFault, Order, Taken
+from tidings.domain.order import Taken
 from tidings.store import invariants
 
 PRICE = 200_000
@@ -18,26 +18,6 @@ MANY = 300
 WRITTEN = ("message_p0000", "delivery_p0000", "outbox", "external_key")
 SIZE = "select pg_relation_size($1::text::regclass)"
 INSERT_KEY = "insert into external_key values ($1, 'reference', $2, 1)"
-
-
-@pytest.fixture
-async def rival(ring):
-    """Another process; both have seen the account."""
-    house = await House.on(ring.database, ring.clock)
-    await order(ring, ring.gateway, "seen by one")
-    await order(ring, house, "seen by both")
-    yield house
-    await house.close()
-
-
-async def order(world, house, *references):
-    caller = await house.caller_by_key(world.key)
-    drafts = [
-        Draft(f"38097200{number:04d}", "Tidings", "hello", reference)
-        for number, reference in enumerate(references)
-    ]
-    asked = Order(caller, "native", drafts, on_fault=OnFault.SKIP, validity_s=3600)
-    return (await house.accept(asked)).rows
 
 
 @asynccontextmanager

@@ -5,29 +5,12 @@ from decimal import Decimal
 
 import pytest
 from gates import WAITING, WITHIN_S
+from rivals import order
 
-from tidings.app.house import House
 from tidings.domain.errors import Fault, Outdated, Refusal
 from tidings.domain.order import Draft, OnFault, Order, Taken
 
 PRICE = 200_000
-
-
-@pytest.fixture
-async def rival(ring):
-    """Another process; both have seen the account."""
-    house = await House.on(ring.database, ring.clock)
-    await order(ring, ring.gateway, "seen by one")
-    await order(ring, house, "seen by both")
-    yield house
-    await house.close()
-
-
-async def order(world, house, *references, as_of=None):
-    caller = await house.caller_by_key(world.key)
-    drafts = [Draft("380972000001", "Tidings", "hello", reference) for reference in references]
-    asked = Order(caller, "native", drafts, on_fault=OnFault.SKIP, validity_s=3600)
-    return (await house.accept(asked, as_of=as_of)).rows
 
 
 async def leave(world, units):
