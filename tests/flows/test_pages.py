@@ -79,10 +79,11 @@ async def test_a_window_shows_what_was_created_in_it(busy, monkeypatch, by, few)
             )
             assert page.total == len(wanted)
             assert [one.id for one in page.rows] == [one.id for one in in_order(wanted, sort)]
-            part = await busy.gateway.messages(
-                busy.account_id, MessageFilter(start, end), sort=sort, limit=7, offset=3
-            )
-            assert part.rows == page.rows[3:10]
+            for offset in range(3, len(wanted), 7):  # of reports, some pages end behind the last
+                part = await busy.gateway.messages(
+                    busy.account_id, MessageFilter(start, end), sort=sort, limit=7, offset=offset
+                )
+                assert part.rows == page.rows[offset : offset + 7]
 
 
 @pytest.mark.parametrize("by", ["id", "recipient", "delivered"])

@@ -11,6 +11,7 @@ import pytest
 from tidings.store import deliveries, evidence, flights, folded, lookups, orders, outbox, pages, reports
 from tidings.store.database import AT_ONCE, READING
 
+UNREPORTED = "a page of what was not reported"
 QUESTIONS = {
     "messages by id": lookups.BY_ID,
     "messages by key": lookups.BY_KEY,
@@ -31,11 +32,15 @@ QUESTIONS = {
     "a page by number": pages.ALONG_NUMBERS.format(way="desc"),
     "a page by number, of few": pages.SORTED_NUMBERS.format(way="asc"),
     "a page by report": pages.ALONG_REPORTS.format(way="desc"),
+    "how many of a page were reported": pages.NUMBER_REPORTED,
+    UNREPORTED: pages.ALONG_UNREPORTED.format(way="desc"),
     "a page by report, of few": pages.SORTED_REPORTS.format(way="asc"),
     "a page by report, of what a task had reported": pages.REPORTED_OF_TASK.format(way="desc"),
     "a page by report, of a task": pages.SORTED_REPORTS_OF_TASK.format(way="asc"),
 }
-IN_ORDER = [name for name in QUESTIONS if name in {"a page by id", "a page by number", "a page by report"}]
+IN_ORDER = [
+    name for name in QUESTIONS if name in {"a page by id", "a page by number", "a page by report", UNREPORTED}
+]
 WRITTEN_AT_ONCE = {
     "orders": orders.ADD,
     "a claim": outbox.CLAIM,

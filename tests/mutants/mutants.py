@@ -1000,7 +1000,19 @@ MUTANTS = (
     Mutant(
         "a page of a task shows only what was reported",
         "store/pages.py",
-        (("OF_TASK = (REPORTED_OF_TASK, SORTED_REPORTS_OF_TASK)", "OF_TASK = (REPORTED_OF_TASK,)"),),
+        (("            if len(ids) < min(limit, span.total - offset):\n", "            if False:\n"),),
+        ("flows/test_pages.py",),
+    ),
+    Mutant(
+        "a page of what was not reported begins where the reports would go on",
+        "store/pages.py",
+        (("wanted - len(ids), offset - passed)", "wanted - len(ids), offset)"),),
+        ("flows/test_pages.py",),
+    ),
+    Mutant(
+        "who was reported counts as passed by although the page begins among them",
+        "store/pages.py",
+        (("offset if ids else min(offset, await", "min(offset, 0 if ids else await"),),
         ("flows/test_pages.py",),
     ),
 )

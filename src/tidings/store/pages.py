@@ -5,7 +5,7 @@ are kept as messages come in. Only the minutes at its ends are looked into. The 
 window lies. A page of many messages is read along an index in the order that is asked for; of few, they are sorted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -57,14 +57,24 @@ select id from (select id, recipient from message where {IN_WINDOW} offset 0) m
 order by recipient {{way}}, id {{way}} limit $6 offset $7"""
 
 # Nobody reports a message before it was created. Of a message's reports the last one counts.
-ALONG_REPORTS = """
-select r.message_id as id from report r
+REPORTED = """
+from report r
 cross join lateral (
     select from delivery where account_id = $1 and message_id = r.message_id and reports = r.number offset 0) d
 cross join lateral (
     select from message where account_id = $1 and id = r.message_id and created_at between $4 and $5 offset 0) m
-where r.account_id = $1 and r.message_id between $2 and $3 and r.report_at is not null and r.report_at >= $4
-order by r.report_at {way}, r.message_id {way} limit $6 offset $7"""
+where r.account_id = $1 and r.message_id between $2 and $3 and r.report_at is not null and r.report_at >= $4"""
+ALONG_REPORTS = f"""
+select r.message_id as id {REPORTED}
+order by r.report_at {{way}}, r.message_id {{way}} limit $6 offset $7"""
+NUMBER_REPORTED = f"select count(*) {REPORTED}"
+
+# What has no report stands behind all others, by its id.
+ALONG_UNREPORTED = f"""
+select m.id from message m
+cross join lateral (
+    select from delivery where account_id = $1 and message_id = m.id and report_at is null offset 0) d
+where {IN_WINDOW} order by m.id {{way}} limit $6 offset $7"""
 
 SORTED_REPORTS = f"""
 select m.id from (select id from message where {IN_WINDOW} offset 0) m
@@ -86,8 +96,6 @@ select message_id as id from (
     select message_id, report_at from delivery where account_id = $1 and message_id between $2 and $3 offset 0) d
 order by report_at {way} nulls last, message_id {way} limit $4 offset $5"""
 
-OF_TASK = (REPORTED_OF_TASK, SORTED_REPORTS_OF_TASK)
-
 
 class Span(NamedTuple):
     """Messages of an account: how many, and between which ids they and maybe others lie."""
@@ -108,13 +116,32 @@ class PageRows(Rows):
         if span is None or offset >= span.total:
             return [], span.total if span else 0
         window = (account_id, span.first_id, span.last_id, where.created_from, where.created_to)
-        for statement in _ways(sort.by, span, of_task=where.task_id is not None):
-            bounds = window[:3] if statement in OF_TASK else window
-            asked = statement.format(way="desc" if sort.descending else "asc")
-            rows = await self._connection.fetch(asked, *bounds, limit, offset)
-            if len(rows) == min(limit, span.total - offset):
-                break
-        return [row["id"] for row in rows], span.total
+        way = "desc" if sort.descending else "asc"
+        if sort.by == "id":
+            ids = await self._ids(ALONG_IDS, way, *window, limit, offset)
+        elif sort.by == "recipient":
+            statement = SORTED_NUMBERS if span.total <= FEW else ALONG_NUMBERS
+            ids = await self._ids(statement, way, *window, limit, offset)
+        elif where.task_id is not None:
+            ids = await self._ids(REPORTED_OF_TASK, way, *window[:3], limit, offset)
+            if len(ids) < min(limit, span.total - offset):
+                ids = await self._ids(SORTED_REPORTS_OF_TASK, way, *window[:3], limit, offset)
+        elif span.total <= FEW:
+            ids = await self._ids(SORTED_REPORTS, way, *window, limit, offset)
+        else:
+            ids = await self._along_reports(way, window, min(limit, span.total - offset), offset)
+        return ids, span.total
+
+    async def _along_reports(self, way: str, window: Sequence[object], wanted: int, offset: int) -> list[int]:
+        """What was reported, in the order of the reports, and behind it what was not."""
+        ids = await self._ids(ALONG_REPORTS, way, *window, wanted, offset)
+        if len(ids) < wanted:
+            passed = offset if ids else min(offset, await self._connection.fetchval(NUMBER_REPORTED, *window))
+            ids += await self._ids(ALONG_UNREPORTED, way, *window, wanted - len(ids), offset - passed)
+        return ids
+
+    async def _ids(self, statement: str, way: str, *arguments: object) -> list[int]:
+        return [row["id"] for row in await self._connection.fetch(statement.format(way=way), *arguments)]
 
     async def _span(self, account_id: int, where: MessageFilter) -> Span | None:
         if where.task_id is None:
@@ -125,20 +152,6 @@ class PageRows(Rows):
                 TASK, account_id, where.task_id, where.created_from, where.created_to
             )
         return Span(*row) if row and row[0] else None
-
-
-def _ways(by: str, span: Span, *, of_task: bool) -> Iterator[str]:
-    """Statements that give a page; the next one if the first finds less than there must be."""
-    if by == "id":
-        yield ALONG_IDS
-    elif by == "recipient":
-        yield SORTED_NUMBERS if span.total <= FEW else ALONG_NUMBERS
-    elif of_task:
-        yield from OF_TASK
-    else:  # what has no report yet stands behind all others, and in no index
-        if span.total > FEW:
-            yield ALONG_REPORTS
-        yield SORTED_REPORTS
 
 
 def _bounds(start: datetime, end: datetime) -> tuple[object, ...]:
