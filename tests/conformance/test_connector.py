@@ -39,7 +39,7 @@ from tidings.domain.reason import Reason
 from tidings.domain.receipt import Receipt
 from tidings.domain.status import State
 from tidings.domain.text import Alphabet, encode, segment
-from tidings.flows.ports import PART_REFUSED, Outgoing
+from tidings.flows.ports import PART_REFUSED, Outgoing, Singles
 
 T = TypeVar("T")
 
@@ -70,6 +70,13 @@ class Upstream:
         assert len(promises) == len(parts)
         self.promises |= promises
         connector.submit(parts)
+        return list(promises.values())
+
+    def submit_singles(self, connector: SmppConnector, many: Singles) -> list[asyncio.Future[Outcome]]:
+        """The same of messages of one part each."""
+        promises = {one: asyncio.get_running_loop().create_future() for one in many.submission_ids}
+        self.promises |= promises
+        connector.submit_singles(many)
         return list(promises.values())
 
     def answered(self, submission_id: int, outcome: Outcome) -> None:
@@ -449,6 +456,61 @@ async def test_what_cannot_be_written_is_refused_and_nothing_leaves(
             assert isinstance(refused, Refused) and refused.next is Next.GIVE_UP
         assert peer.has_nothing
     assert carrier.heard(SubmitSm) == []
+
+
+def singles(*recipients: str, texts: list[str] | None = None) -> Singles:
+    """Messages of one part each."""
+    return Singles(
+        1, "Tidings", Alphabet.GSM7, 3600, False, list(recipients), texts or ["hello"] * len(recipients)
+    )
+
+
+@pytest.mark.parametrize("settings", [{}, {"binds": 2}, {"bind_mode": "transmitter_receiver"}])
+async def test_messages_that_are_submitted_together_go_out_as_they_would_alone(
+    carrier: Carrier, upstream: Upstream, settings: dict[str, Any]
+) -> None:
+    carrier.answers_submits = True
+    recipients = ["380501234567", "380501234568", "+380501234569"]
+    texts = ["hello", "[€]", "hello"]
+    async with running(carrier, upstream, **settings) as connector:
+        await until(lambda: connector.binds().up == connector.binds().wanted)
+        outcomes = upstream.submit_singles(connector, singles(*recipients, texts=texts))
+        assert all(isinstance(one, Taken) for one in await soon(asyncio.gather(*outcomes)))
+    submits = sorted(carrier.heard(SubmitSm), key=lambda one: one.destination_addr)
+    assert [one.destination_addr for one in submits] == [one.lstrip("+") for one in recipients]
+    assert [one.short_message for one in submits] == [encode(text, Alphabet.GSM7) for text in texts]
+
+
+async def test_messages_that_are_submitted_together_wait_for_the_window(
+    carrier: Carrier, upstream: Upstream
+) -> None:
+    async with running(carrier, upstream, window=2) as connector:
+        peer = await up(connector, carrier)
+        first, second, third = upstream.submit_singles(connector, singles("1", "2", "3"))
+        submits = [await peer.next(SubmitSm) for _ in range(2)]
+        assert [one.destination_addr for one in submits] == ["1", "2"] and peer.has_nothing
+        peer.send(SubmitSmResp(submits[1].sequence, message_id="b"))
+        assert (await peer.next(SubmitSm)).destination_addr == "3"
+        taken = await soon(second)
+        assert isinstance(taken, Taken) and taken.upstream_id == "b"
+    assert await soon(first) == await soon(third) == Unknown("link_lost")
+
+
+async def test_of_messages_that_are_submitted_together_only_what_cannot_be_written_is_refused(
+    carrier: Carrier, upstream: Upstream
+) -> None:
+    carrier.answers_submits = True
+    async with running(carrier, upstream) as connector:
+        await up(connector, carrier)
+        outcomes = upstream.submit_singles(connector, singles("1", "2", texts=["x" * 255, "hello"]))
+        refused, taken = await soon(asyncio.gather(*outcomes))
+    assert isinstance(refused, Refused) and refused.next is Next.GIVE_UP
+    assert isinstance(taken, Taken)
+
+
+async def test_without_a_bind_none_of_many_messages_is_written(carrier: Carrier, upstream: Upstream) -> None:
+    outcomes = upstream.submit_singles(made(config(carrier), upstream), singles("1", "2"))
+    assert await soon(asyncio.gather(*outcomes)) == [Unwritten("not_bound")] * 2
 
 
 # -- receiving -------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What ties a connector to the flows."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from msgspec import structs
 from test_main_job import send
@@ -9,13 +10,35 @@ from tidings.app.bell import OUTBOX, Bell, Sleepers
 from tidings.app.line import CROWD, CROWDS, Line
 from tidings.connectors.smpp import ids
 from tidings.connectors.smpp.ids import IdForm
+from tidings.domain.order import TrafficClass
 from tidings.domain.status import State
+from tidings.domain.text import Alphabet
 from tidings.flows import points
 from tidings.flows.dispatch import Handover
 from tidings.flows.points import Point
+from tidings.flows.ports import Singles
 from tidings.flows.receive import Receive
+from tidings.flows.records import Flight
 
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 WRITES = {Point.HEARD_WRITTEN, Point.RECEIVE_COMMITTED}
+
+
+FLIGHT = Flight(
+    connector_id=1,
+    account_id=1,
+    message_id=1,
+    attempt=1,
+    part=1,
+    try_no=1,
+    courier_id=1,
+    recipient="380972000001",
+    sender="Tidings",
+    traffic_class=TrafficClass.TRANSACTIONAL,
+    written_at=NOW,
+    expires_at=NOW,
+    reference=0,
+)
 
 
 class ExactIds:
@@ -42,7 +65,9 @@ class Queue:
         if not self._sizes:
             self.empty.set()
             return []
-        return [Handover([], [])] * self._sizes.pop(0)
+        size = self._sizes.pop(0)
+        singles = Singles(1, "Tidings", Alphabet.GSM7, 60, False, ["380972000001"] * size, ["x"] * size)
+        return [Handover([FLIGHT] * size, singles)] if size else []
 
 
 class Roomy:
@@ -53,7 +78,7 @@ class Roomy:
     async def wait_room(self):
         pass
 
-    def submit(self, parts):
+    def submit_singles(self, singles):
         pass
 
     async def run(self):

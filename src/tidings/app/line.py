@@ -21,7 +21,7 @@ from tidings.flows.batcher import Batcher
 from tidings.flows.dispatch import Dispatch, Handover
 from tidings.flows.hear import Hear
 from tidings.flows.points import Point, reach
-from tidings.flows.ports import Binds, Clock, Connector
+from tidings.flows.ports import Binds, Clock, Connector, Singles
 from tidings.flows.receive import Incoming, Receive
 from tidings.flows.records import Flight
 
@@ -180,7 +180,7 @@ class Line:
                 continue
             for one in handovers:
                 self._write(one)
-            claimed = len(handovers)
+            claimed = sum(one.messages for one in handovers)
             portion.claimed(claimed)
             if CROWD < claimed < ENOUGH:  # for more to come, or for the carrier to make room for more
                 next_at = begun_at + (CLAIM_APART_S if claimed < room else GATHER_S)
@@ -191,10 +191,14 @@ class Line:
                 await self._sleep_until_woken()
 
     def _write(self, handover: Handover) -> None:
-        """Give one message's parts to the connector; `answered` hears what came of each."""
-        for flight, part in zip(handover.flights, handover.parts, strict=True):
-            self._flights[part.submission_id] = flight
-        self._connector.submit(handover.parts)
+        """Give it to the connector; `answered` hears what came of each part."""
+        flights, parts = handover.flights, handover.parts
+        if isinstance(parts, Singles):
+            self._flights.update(zip(parts.submission_ids, flights, strict=True))
+            self._connector.submit_singles(parts)
+        else:
+            self._flights.update(zip([part.submission_id for part in parts], flights, strict=True))
+            self._connector.submit(parts)
         reach(Point.DISPATCH_SUBMITTED)
 
     async def _take(self, room: int) -> list[Handover]:

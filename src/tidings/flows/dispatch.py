@@ -22,7 +22,7 @@ from tidings.domain.status import PRE, State
 from tidings.domain.text import Alphabet, segment
 from tidings.flows.fold import fold
 from tidings.flows.points import Point, pause
-from tidings.flows.ports import Clock, Outgoing
+from tidings.flows.ports import Clock, Outgoing, Singles
 from tidings.flows.recent import Recent
 from tidings.flows.records import Content, FirstTaken, Flight, Held, Key, Waiting
 from tidings.flows.transaction import Database, DispatchTx
@@ -45,10 +45,15 @@ submitted any more, for a carrier could do nothing with it: it ends as expired."
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """The parts of one message to write now, with the submission each of them is."""
+    """The parts of one message to write now, or messages of one part each; with the submission that each is."""
 
     flights: list[Flight]
-    parts: list[Outgoing]
+    parts: list[Outgoing] | Singles
+
+    @property
+    def messages(self) -> int:
+        """How many messages these are."""
+        return len(self.flights) if isinstance(self.parts, Singles) else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +104,8 @@ class Dispatch:
             )
         await pause(Point.DISPATCH_COMMITTED)
         self._served |= claimed.served
-        handovers = [self._first(one, courier_id=courier_id, now=now) for one in claimed.taken]
-        room -= len(handovers)
+        handovers = [self._first(its, courier_id=courier_id, now=now) for its in claimed.taken]
+        room -= sum(one.messages for one in handovers)
         if claimed.others and room > 0:
             handovers += await self._take_others(room, now=now)
         return handovers
@@ -129,15 +134,16 @@ class Dispatch:
             await tx.take_off([row for row, _ in rows], courier_id=courier_id, now=now, references=references)
             await pause(Point.DISPATCH_CLAIMED)
         await pause(Point.DISPATCH_COMMITTED)
-        handovers: dict[Key, Handover] = {}
+        together: dict[Key, tuple[list[Flight], list[Outgoing]]] = {}
         for row, content in sorted(rows, key=lambda one: one[0].part) if len(rows) > 1 else rows:
             reference = references.get(row.message_id, row.reference)
-            its = self._handover(row, content, reference, courier_id=courier_id, now=now)
-            together = handovers.setdefault(row.key, its)  # parts that were queued again one by one
-            if together is not its:
-                together.flights.extend(its.flights)
-                together.parts.extend(its.parts)
-        return list(handovers.values())
+            its = self._parts(row, content, reference, courier_id=courier_id, now=now)
+            flights, parts = together.setdefault(
+                row.key, ([], [])
+            )  # also of parts that were queued one by one
+            flights += its[0]
+            parts += its[1]
+        return [Handover(flights, parts) for flights, parts in together.values()]
 
     async def _due(
         self, tx: DispatchTx, lanes: Mapping[int, list[int]], room: int, *, now: datetime
@@ -177,25 +183,39 @@ class Dispatch:
         await tx.put_in_outbox([msgspec.structs.replace(row, due_at=now + FOLLOW_AFTER) for row in early])
         return [(row, content) for row, content in rows if row not in late and row not in early]
 
-    def _first(self, one: FirstTaken, *, courier_id: int, now: datetime) -> Handover:
-        """The only part of a message, written for the first time."""
-        account_id, message_id, expires_at, recipient, sender, text, ucs2, flash, traffic_class, held = one
-        if held is not None:
-            self._recent.claimed(message_id, held)
-        self._next_submission += 1
-        flight = Flight(
-            self._connector_id, account_id, message_id, 1, 1, 1, courier_id, recipient, sender, traffic_class, now,
-            expires_at, 0,
-        )  # fmt: skip
-        part = Outgoing(
-            self._next_submission, recipient, sender, _UCS2 if ucs2 else _GSM7, text, 1, 1, 0,
-            max(int((expires_at - now).total_seconds()), 1), flash,
-        )  # fmt: skip
-        return Handover([flight], [part])
+    def _first(self, its: FirstTaken, *, courier_id: int, now: datetime) -> Handover:
+        """Messages of one part, written for the first time."""
+        connector_id, account_id, sender, expires_at = (
+            self._connector_id,
+            its.account_id,
+            its.sender,
+            its.expires_at,
+        )
+        traffic_class = its.traffic_class
+        if its.held is not None:
+            self._recent.keep(its.held, its.message_ids)
+        flights = [
+            Flight(
+                connector_id, account_id, message_id, 1, 1, 1, courier_id, recipient, sender, traffic_class, now,
+                expires_at, 0,
+            )
+            for message_id, recipient in zip(its.message_ids, its.recipients, strict=True)
+        ]  # fmt: skip
+        singles = Singles(
+            first_id=self._next_submission + 1,
+            sender=sender,
+            alphabet=_UCS2 if its.ucs2 else _GSM7,
+            validity_s=_left_s(expires_at, now),
+            flash=its.flash,
+            recipients=its.recipients,
+            texts=its.texts,
+        )
+        self._next_submission += len(flights)
+        return Handover(flights, singles)
 
-    def _handover(
+    def _parts(
         self, row: Waiting, content: Content, reference: int, *, courier_id: int, now: datetime
-    ) -> Handover:
+    ) -> tuple[list[Flight], list[Outgoing]]:
         """The parts of one row of the outbox, as the connector wants them."""
         texts = (
             (content.text,)
@@ -232,11 +252,16 @@ class Dispatch:
                     part=part,
                     parts=len(texts),
                     reference=reference,
-                    validity_s=max(int((row.expires_at - now).total_seconds()), 1),
+                    validity_s=_left_s(row.expires_at, now),
                     flash=content.flash,
                 )
             )
-        return Handover(flights, parts)
+        return flights, parts
+
+
+def _left_s(expires_at: datetime, now: datetime) -> int:
+    """What is left of a message's validity."""
+    return max(int((expires_at - now).total_seconds()), 1)
 
 
 def as_written(flight: Flight, part: Part) -> list[tuple[Evidence, bytes | None]]:

@@ -1,6 +1,6 @@
 """What the flows need of the outside: a clock and connectors. Of the database: `flows.transaction`."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -38,6 +38,42 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     flash: bool = False
 
 
+class Singles(msgspec.Struct, frozen=True):
+    """Messages of one part each to submit now, that agree in all but recipient and text; iterating gives each alone."""
+
+    first_id: int  # the submission_id of the first; those of the others follow
+    sender: str
+    alphabet: Alphabet
+    validity_s: int
+    flash: bool
+    recipients: list[str]
+    texts: list[str]
+
+    @property
+    def submission_ids(self) -> range:
+        """Of each."""
+        return range(self.first_id, self.first_id + len(self.recipients))
+
+    def __len__(self) -> int:
+        return len(self.recipients)
+
+    def __iter__(self) -> Iterator[Outgoing]:
+        each = zip(self.submission_ids, self.recipients, self.texts, strict=True)
+        for submission_id, recipient, text in each:
+            yield Outgoing(
+                submission_id,
+                recipient,
+                self.sender,
+                self.alphabet,
+                text,
+                1,
+                1,
+                0,
+                self.validity_s,
+                self.flash,
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Binds:
     """How a connector's sessions with its carrier stand."""
@@ -66,6 +102,10 @@ class Connector(Protocol):
         A part is written when the one before it was taken. If one is refused for good, the rest are Unwritten with
         the cause PART_REFUSED. The intent must be committed before the call. Never blocks.
         """
+        ...
+
+    def submit_singles(self, singles: Singles) -> None:
+        """The same for messages of one part each: as if each were submitted alone, one after the other."""
         ...
 
     def stored_key(self, upstream_id: str) -> str:

@@ -54,10 +54,6 @@ class Recent:
         else:
             self._open.update(zip(message_ids, repeat(held), strict=False))
 
-    def claimed(self, message_id: int, held: Held) -> None:
-        """Remember an open message that was found like this."""
-        self._open[message_id] = held
-
     def learn(self, message_id: int, held: Held, heard: bytes) -> None:
         """Remember how a message was found to stand, and the fingerprints of the receipts it has had."""
         self.keep(held, [message_id])

@@ -202,21 +202,21 @@ class Content(msgspec.Struct, frozen=True, gc=False):
 
 
 class FirstTaken(NamedTuple):
-    """A message of one part that goes out for the first time; its delivery, unless something was heard of it already.
+    """Messages of one part that go out for the first time, and agree in all but their ids, recipients and texts.
 
-    What is held is shared by messages that stand alike: its id says nothing.
+    `held` is how all of them stand, unless something was heard of them already: its id says nothing.
     """
 
     account_id: int
-    message_id: int
     expires_at: datetime
-    recipient: str
     sender: str
-    text: str
     ucs2: bool
     flash: bool
     traffic_class: TrafficClass
     held: Held | None
+    message_ids: list[int]
+    recipients: list[str]
+    texts: list[str]
 
 
 class Claimed(NamedTuple):

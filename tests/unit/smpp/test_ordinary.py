@@ -25,7 +25,7 @@ from tidings.connectors.smpp.words import MESSAGE_STATE, STATES, ReceiptClass, T
 from tidings.domain.reason import Reason
 from tidings.domain.receipt import Receipt
 from tidings.domain.text import Alphabet, segment
-from tidings.flows.ports import Outgoing
+from tidings.flows.ports import Outgoing, Singles
 
 NOW = datetime(2026, 5, 17, 12, 0, tzinfo=UTC)
 
@@ -246,6 +246,45 @@ def test_a_submission_is_composed_as_it_always_is(part: Outgoing, which: int) ->
             COMPOSERS[which].body(part)
         return
     assert COMPOSERS[which].body(part) == composed
+
+
+singles = st.builds(
+    Singles,
+    first_id=st.just(7),
+    sender=st.sampled_from(["Tidings", "380501234567", "x" * 21]),
+    alphabet=st.sampled_from(Alphabet),
+    validity_s=st.integers(0, 400_000),
+    flash=st.booleans(),
+    recipients=st.lists(
+        st.sampled_from(["380501234567", "1", "0" * 20, "0" * 21, "", "٣٨", "+38050"]), min_size=3, max_size=3
+    )
+    | st.lists(st.from_regex("[0-9]{1,20}", fullmatch=True), min_size=3, max_size=3),
+    texts=st.lists(st.sampled_from(["hello", "", "[€]", "x" * 160, "x" * 255]), min_size=3, max_size=3),
+)
+
+
+@given(singles, st.integers(0, len(CONFIGS) - 1))
+def test_messages_that_are_composed_together_are_what_each_is_alone(many: Singles, which: int) -> None:
+    composer = COMPOSERS[which]
+    bodies = composer.bodies(many)
+    if bodies is not None:
+        assert bodies == [composer.body(part) for part in many]
+
+
+def test_ordinary_messages_are_composed_together() -> None:
+    recipients, texts = ["380501234567", "380501234568"], ["hello", "[€]"]
+    many = Singles(7, "Tidings", Alphabet.GSM7, 60, False, recipients, texts)
+    assert [(one.submission_id, one.recipient, one.text) for one in many] == [
+        (7, recipients[0], texts[0]),
+        (8, recipients[1], texts[1]),
+    ]
+    assert COMPOSERS[0].bodies(many) == [COMPOSERS[0].body(part) for part in many]
+
+
+@pytest.mark.parametrize("bad", ["", "+380501234567", "0" * 21])
+def test_an_unusual_recipient_is_composed_alone(bad: str) -> None:
+    many = Singles(7, "Tidings", Alphabet.GSM7, 60, False, ["380501234567", bad], ["hello", "hello"])
+    assert COMPOSERS[0].bodies(many) is None
 
 
 def test_a_carrier_that_refuses_a_form_of_the_validity_is_told_the_other_one() -> None:

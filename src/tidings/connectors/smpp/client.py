@@ -25,7 +25,7 @@ from tidings.connectors.smpp.slot import slots
 from tidings.domain.errors import Misconfigured
 from tidings.domain.outcome import Next, Outcome, Refused, Taken, Unknown, Unwritten
 from tidings.domain.reason import Reason
-from tidings.flows.ports import PART_REFUSED, Binds, Clock, Outgoing, Upstream
+from tidings.flows.ports import PART_REFUSED, Binds, Clock, Outgoing, Singles, Upstream
 
 _SESSION_BROKEN = (Status.ESME_RINVCMDLEN, Status.ESME_RINVBNDSTS)
 """Answers to a submission that say the session itself is out of step: a new one is needed."""
@@ -117,6 +117,17 @@ class SmppConnector:
             self._tell_all(parts, CANNOT_BE_ENCODED)
             return
         self._enqueue(link, bodies)
+
+    def submit_singles(self, singles: Singles) -> None:
+        """Write messages of one part each: at once, where there is one bind to write them on and all can be told."""
+        able = [] if self._closing else [link for link in self._links if link.submits]
+        bodies = self._composer.bodies(singles) if len(able) == 1 else None
+        if bodies is None:
+            for part in singles:
+                self.submit([part])
+            return
+        self._counts["submitted"] += len(bodies)
+        able[0].enqueue(zip(bodies, singles.submission_ids, strict=True))
 
     def stored_key(self, upstream_id: str) -> str:
         """The key to store a submission under, from the id in its answer."""
@@ -254,7 +265,7 @@ class SmppConnector:
         if len(parts) > 1:
             self._behind[first[1]] = link, parts[1:]
         self._counts["submitted"] += 1
-        link.enqueue(first)
+        link.enqueue([first])
 
     def _tell(self, submission_id: int, outcome: Outcome) -> None:
         """What came of a submission, and so of the parts behind it."""

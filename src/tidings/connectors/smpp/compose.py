@@ -1,5 +1,6 @@
 """Makes one part of a message into the submit_sm that carries it."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -10,7 +11,7 @@ from tidings.connectors.smpp.codes import EsmClass
 from tidings.connectors.smpp.config import SmppConfig, ValidityForm
 from tidings.connectors.smpp.pdu import SHORT_MESSAGE_OCTETS_MAX, SubmitSm, body_of
 from tidings.domain.text import Alphabet, encode
-from tidings.flows.ports import Clock, Outgoing
+from tidings.flows.ports import Clock, Outgoing, Singles
 
 RECEIPT_ALWAYS = 1
 """registered_delivery: a receipt of success or failure. Without it nobody could say what became of a message."""
@@ -73,13 +74,31 @@ class Composer:
     def body(self, part: Outgoing) -> bytes:
         """What stands behind the header of a part's submit_sm. Raises ValueError as `compose` does."""
         recipient = part.recipient
-        if not (recipient.isdigit() and recipient.isascii() and len(recipient) <= ADDRESS_OCTETS_MAX):
+        if not _are_usual([recipient]):
             return body_of(self._composed(part))
         before, between = self._surroundings(part)
         message = _message(part, self._config.gsm_alphabet)
         if len(message) > SHORT_MESSAGE_OCTETS_MAX:
             raise ValueError("the message does not fit")
         return b"%b%b%b%c%b" % (before, recipient.encode(), between, len(message), message)
+
+    def bodies(self, singles: Singles) -> list[bytes] | None:
+        """What `body` makes of each of these, at once; None if one of them is unusual, or cannot be told."""
+        if not _are_usual(singles.recipients):
+            return None
+        alphabet, gsm_alphabet = singles.alphabet, self._config.gsm_alphabet
+        try:
+            before, between = self._surroundings(next(iter(singles)))
+            messages = {text: _octets(text, alphabet, gsm_alphabet) for text in set(singles.texts)}
+        except ValueError:
+            return None
+        if max(map(len, messages.values())) > SHORT_MESSAGE_OCTETS_MAX:
+            return None
+        behind = {text: b"%b%c%b" % (between, len(octets), octets) for text, octets in messages.items()}
+        return [
+            b"%b%b%b" % (before, recipient.encode(), behind[text])
+            for recipient, text in zip(singles.recipients, singles.texts, strict=True)
+        ]
 
     def _surroundings(self, part: Outgoing) -> tuple[bytes, bytes]:
         """What stands before the destination, and what from there to the length of the message."""
@@ -107,18 +126,27 @@ def _around(submit: SubmitSm) -> tuple[bytes, bytes]:
     return body[:at], body[at + len(submit.destination_addr) : -1]
 
 
+def _are_usual(recipients: Sequence[str]) -> bool:
+    """Whether all of them are digits, and not too many."""
+    together, lengths = "".join(recipients), set(map(len, recipients))
+    return (
+        together.isdigit() and together.isascii() and 0 not in lengths and max(lengths) <= ADDRESS_OCTETS_MAX
+    )
+
+
 def _message(part: Outgoing, gsm_alphabet: str) -> bytes:
     """The text, behind a header if it is one part of several."""
     if part.parts == 1:
-        return _octets(part, gsm_alphabet)
-    return bytes((5, 0, 3, part.reference, part.parts, part.part)) + _octets(part, gsm_alphabet)
+        return _octets(part.text, part.alphabet, gsm_alphabet)
+    header = bytes((5, 0, 3, part.reference, part.parts, part.part))
+    return header + _octets(part.text, part.alphabet, gsm_alphabet)
 
 
-def _octets(part: Outgoing, gsm_alphabet: str) -> bytes:
+def _octets(text: str, alphabet: Alphabet, gsm_alphabet: str) -> bytes:
     """The text as carried: one octet for each GSM character, or what this carrier calls its default alphabet."""
-    if part.alphabet is Alphabet.GSM7 and gsm_alphabet == "latin1":
-        return part.text.encode("latin-1")
-    return encode(part.text, part.alphabet)
+    if alphabet is Alphabet.GSM7 and gsm_alphabet == "latin1":
+        return text.encode("latin-1")
+    return encode(text, alphabet)
 
 
 def _validity(left_s: int, form: ValidityForm, now: datetime) -> str:

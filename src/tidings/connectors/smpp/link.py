@@ -81,16 +81,16 @@ class Link(asyncio.Protocol):
             return 0
         return max(0, self.terms.window - self._session.in_flight)
 
-    def enqueue(self, submission: tuple[bytes, int]) -> None:
-        """Have a submission, the body of its submit_sm and its id, written as soon as may be, after those before it."""
-        self.queue.append(submission)
+    def enqueue(self, submissions: Iterable[tuple[bytes, int]]) -> None:
+        """Have submissions, the bodies of submit_sms and their ids, written as soon as may be, behind those before."""
+        self.queue.extend(submissions)
         self._flush_soon()
 
     def submit(self, count: int, *, now: float) -> None:
         """Write so many of the queue with this turn of the loop."""
+        next_, submit = self.queue.popleft, self._session.submit
         for _ in range(count):
-            body, submission_id = self.queue.popleft()
-            self._session.submit(body, submission_id, now=now)
+            submit(*next_(), now=now)
         self._flush_soon()
 
     def acknowledge(self, messages: Iterable[Delivered], status: int) -> None:
