@@ -287,7 +287,9 @@ class Bench:
         self.results.note("disk_per_message", Sample(await self._books.disk_bytes() / stored))
 
     async def memory(self) -> None:
-        """The most that was seen in any of the steps."""
+        """The most that was seen in any of the steps, and how many messages they sent."""
+        sent = await self._books.messages() - self.sizes.stored
+        self.results.amount = self.results.amount._replace(sent=sent)
         self.results.note("memory", Sample(self.peak_bytes / MB))
 
     async def start_after_stop(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from bench.measuring import Bench
 from bench.results import Results, Sample
-from bench.rows import ROWS
+from bench.rows import ROWS, Amount
 from bench.strain import Trials
 
 
@@ -22,7 +22,7 @@ class Step:
         return not {*self.rows, *self.feeds}.isdisjoint(wanted)
 
 
-DISK, DRAINED = "disk_per_message", "reports_drained"
+DISK, DRAINED, MEMORY = "disk_per_message", "reports_drained", "memory"
 CARRIED = ("hand_over", "receipts_in")
 ABOUT_MESSAGES = ("lookup_by_id", "lookup_by_id_p99", "lookup_by_reference", "lookup_by_reference_p99")
 CONSTANT = ("constant_same_size", "lookup_to_constant")
@@ -31,9 +31,13 @@ GROWTH = {"growth_accept": "accept_single", "growth_lookup": "lookup_by_id", "gr
 ABOUT_TASKS = ("lookup_by_task", "lookup_by_task_p99")
 
 THROUGH: Sequence[Step] = (
-    Step(Bench.end_to_end_single, ("end_to_end_single", "cpu_s_per_1000", "wal_per_message"), feeds=(DISK,)),
-    Step(Bench.end_to_end_bulk, ("end_to_end_bulk", "cpu_s_per_1000_bulk"), feeds=(DISK, DRAINED)),
-    Step(Bench.reports_drained, (DRAINED,), feeds=(DISK,)),
+    Step(
+        Bench.end_to_end_single,
+        ("end_to_end_single", "cpu_s_per_1000", "wal_per_message"),
+        feeds=(DISK, MEMORY),
+    ),
+    Step(Bench.end_to_end_bulk, ("end_to_end_bulk", "cpu_s_per_1000_bulk"), feeds=(DISK, DRAINED, MEMORY)),
+    Step(Bench.reports_drained, (DRAINED,), feeds=(DISK, MEMORY)),
 )
 STAGES: Sequence[Step] = (
     Step(
@@ -41,8 +45,8 @@ STAGES: Sequence[Step] = (
         ("accept_single", "accept_single_p99"),
         feeds=(*CARRIED, *ABOUT_MESSAGES, *CONSTANT, *PAGES),
     ),
-    Step(Bench.accept_bulk, ("accept_bulk", "accept_bulk_request"), feeds=(*ABOUT_TASKS, *PAGES)),
-    Step(Bench.carry, CARRIED),
+    Step(Bench.accept_bulk, ("accept_bulk", "accept_bulk_request"), feeds=(*ABOUT_TASKS, *PAGES, MEMORY)),
+    Step(Bench.carry, CARRIED, feeds=(MEMORY,)),
     Step(Trials.fairness_otp, ("fairness_otp_p99",)),
 )
 QUESTIONS: Sequence[Step] = (
@@ -54,7 +58,7 @@ QUESTIONS: Sequence[Step] = (
     Step(Bench.pages, PAGES),
 )
 DISK_TAKEN = Step(Bench.disk_per_message, (DISK,))
-MOST_MEMORY = Step(Bench.memory, ("memory",))
+MOST_MEMORY = Step(Bench.memory, (MEMORY,))
 STANDS_STILL = Step(Trials.backpressure, ("backpressure_answer",))
 STARTS = Step(Bench.start_after_stop, ("start_after_stop",))
 STARTS_AFTER_KILL = Step(Trials.start_after_kill, ("start_after_kill",))
@@ -70,7 +74,9 @@ async def follow(bench: Trials, wanted: Collection[str], *, tell: Callable[[str]
     await _run(bench, groups[0], DISK_TAKEN if DISK_TAKEN.serves(wanted) else None, tell)
     few = await _become_old(bench, groups[1:], tell) if bench.sizes.stored else None
     await _run(bench, groups[1], None, tell)
-    await _run(bench, groups[2], MOST_MEMORY if MOST_MEMORY.serves(wanted) else None, tell)
+    await _run(bench, groups[2], None, tell)
+    if MOST_MEMORY.serves(wanted):
+        await MOST_MEMORY.run(bench)
     if few is not None:
         _note_growth(bench, few)
     if STANDS_STILL.serves(wanted):
@@ -127,7 +133,7 @@ async def _warm_up(bench: Trials, groups: Sequence[Sequence[Step]]) -> None:
     for group in groups:
         for step in group:
             await step.run(bench)
-    bench.sizes, bench.results = sizes, Results(stored=sizes.stored, waiting=sizes.backlog)
+    bench.sizes, bench.results = sizes, Results(Amount(sizes.stored, sizes.backlog))
 
 
 def rows_of(names: Sequence[str]) -> set[str]:

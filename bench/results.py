@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.processes import Usage
-from bench.rows import ROWS, Row
+from bench.rows import ROWS, Amount, Row
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
 MB = 1024 * 1024
@@ -30,9 +30,8 @@ class Sample:
 class Results:
     """Gathers samples by row."""
 
-    def __init__(self, *, stored: int = 0, waiting: int = 0) -> None:
-        """How many messages lay in the database, and waited before a single one: some targets are about that."""
-        self._among = stored, waiting
+    def __init__(self, amount: Amount = Amount()) -> None:  # noqa: B008 - a tuple
+        self.amount = amount
         self._samples: defaultdict[str, list[Sample]] = defaultdict(list)
 
     def note(self, row: str, sample: Sample) -> None:
@@ -45,7 +44,7 @@ class Results:
         return [self._line(name) for name in ROWS if name in self._samples]
 
     def _line(self, name: str) -> dict[str, object]:
-        return _line(name, self._samples[name], ROWS[name].among(*self._among))
+        return _line(name, self._samples[name], ROWS[name].among(self.amount))
 
     def write(self, file: Path = LATEST, *, conditions: str) -> None:
         """Put these rows into the file of the latest results; it keeps what this run did not measure.
@@ -88,7 +87,7 @@ class Results:
         """What to know before believing a figure."""
         about: defaultdict[str, list[str]] = defaultdict(list)
         for name in self._samples:
-            if unlike := ROWS[name].among(*self._among).unlike:
+            if unlike := ROWS[name].among(self.amount).unlike:
                 about[f"not held against its target, because {unlike}"].append(name)
             if _others(self._samples[name]) > CROWDED:
                 about["noisy, because other processes kept this machine busy"].append(name)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Self
+from typing import NamedTuple, Self
 
 
 class Better(Enum):
@@ -10,6 +10,14 @@ class Better(Enum):
 
     MORE = "at least"
     LESS = "at most"
+
+
+class Amount(NamedTuple):
+    """How much a bench is about: what some targets are for."""
+
+    stored: int = 0  # messages of the past in the database
+    waiting: int = 0  # messages before a single one
+    sent: int = 0  # messages that the bench itself sent, until its memory was looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +33,11 @@ class Row:
     target: float | None = None
     unlike: str = ""
 
-    def among(self, stored: int, waiting: int) -> Self:
-        """The row where so many messages lie in the database, and so many wait before a single one."""
-        enough = {FEW_STORED: stored >= MANY_STORED, FEW_WAITING: waiting >= MANY_WAITING}
-        return replace(self, unlike="") if enough.get(self.unlike) else self
+    def among(self, amount: Amount) -> Self:
+        """The row where so much is stored, waits and was sent."""
+        wanted = NEEDED.get(self.unlike)
+        enough = wanted is not None and all(one >= least for one, least in zip(amount, wanted, strict=True))
+        return replace(self, unlike="") if enough else self
 
     def ok(self, value: float) -> bool | None:
         """Whether the target is reached; None where there is none, or the figure is of something else."""
@@ -37,11 +46,15 @@ class Row:
         return value >= self.target if self.better is Better.MORE else value <= self.target
 
 
-MANY_STORED = 10_000_000
 FEW_STORED = "the target is for 10 million messages stored"
-MANY_WAITING = 500_000
 FEW_WAITING = "the target is for 500,000 messages waiting"
-SHORT = "the target is for 1 million messages"
+FEW_SENT = "the target is for 1 million messages sent"
+NEEDED = {
+    FEW_STORED: Amount(stored=10_000_000),
+    FEW_WAITING: Amount(waiting=500_000),
+    FEW_SENT: Amount(sent=1_000_000),
+}
+"""From where on a figure may be held against such a target."""
 
 ROWS: dict[str, Row] = {
     "accept_single": Row("messages/s", target=10_000),
@@ -77,7 +90,7 @@ ROWS: dict[str, Row] = {
     "cpu_s_per_1000_bulk": Row("s", Better.LESS),
     "wal_per_message": Row("bytes", Better.LESS),
     "disk_per_message": Row("bytes", Better.LESS, 1_536),
-    "memory": Row("MB", Better.LESS, 300, unlike=SHORT),
+    "memory": Row("MB", Better.LESS, 300, unlike=FEW_SENT),
     "start_after_stop": Row("s", Better.LESS, 3),
     "start_after_kill": Row("s", Better.LESS, 10),
     "peer_single": Row("messages/s"),
