@@ -40,7 +40,7 @@ WAL = "select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
 ON_DISK = """
 select sum(pg_total_relation_size(oid)) from pg_class
 where relnamespace = 'public'::regnamespace and relkind = 'r'"""
-WAITING = "select count(*) from outbox"
+WAITING = "select coalesce(sum(last_id - message_id + 1), 0)::bigint from outbox"
 STORED = "select count(*) from message"
 
 

@@ -146,6 +146,7 @@ FINAL = "(account_id, message_id) = (select account_id, message_id from delivery
 SENT = FINAL.replace("delivered", "sent")
 
 CALLED = "a callback that is owed waits, was delivered, or was given up"
+MISQUEUED = "what waits is as long, and valid as long, as its message"
 REPORTED = "a report waits or was handed out, once"
 AS_OWED = "what waits is the report that is owed"
 CALLED_ONCE = "a callback is owed, and owed once"
@@ -173,6 +174,14 @@ BROKEN = [
     ("every open part waits where somebody will look at it", "delete from outbox where part = 2"),
     (
         "every open part waits where somebody will look at it",
+        "update outbox set message_id = message_id + 1 where last_id > message_id",
+    ),
+    (
+        "every open part waits where somebody will look at it",
+        "update outbox set last_id = last_id - 1 where last_id > message_id",
+    ),
+    (
+        "every open part waits where somebody will look at it",
         "delete from in_flight where doubt_since is null",
     ),
     (
@@ -182,13 +191,25 @@ BROKEN = [
     ("a message with a failed part is settled at a set time", "delete from timer"),
     (
         "a part is queued once",
-        "insert into outbox select connector_id, lane, due_at, message_id, 1, attempt, account_id, parts, tries,"
-        " reference, expires_at from outbox where part = 0 limit 1",
+        "insert into outbox select connector_id, lane, due_at, message_id, last_id, 1, attempt, account_id, parts,"
+        " tries, reference, expires_at from outbox where part = 0 limit 1",
+    ),
+    (
+        "a part is queued once",
+        "insert into outbox select connector_id, lane, due_at, last_id, last_id, part, attempt, account_id, parts,"
+        " tries, reference, expires_at from outbox where last_id > message_id",
+    ),
+    (MISQUEUED, "update outbox set expires_at = expires_at + interval '1 s' where last_id > message_id"),
+    (MISQUEUED, "update outbox set parts = parts + 1 where last_id > message_id"),
+    (
+        "only what has not left us is queued",
+        "update outbox set last_id = last_id + 1 where last_id > message_id",
     ),
     (
         "only what has not left us is queued",
-        "insert into outbox select connector_id, 1, written_at, message_id, part, attempt, account_id, 1, 1, 0,"
-        " written_at from submission limit 1",
+        "insert into outbox select s.connector_id, 1, written_at, message_id, message_id, part, attempt, account_id,"
+        " 1, 1, 0, expires_at from submission s join message m using (account_id)"
+        " where m.id = s.message_id and m.parts = 1 limit 1",
     ),
     (
         "a status is what its evidence folds to, by legal steps",
@@ -340,6 +361,8 @@ FOLLOWS = {
         "what belongs to a message has that message's account",
         CALLED_ONCE,
     },
+    MISQUEUED: {"only what has not left us is queued"},
+    "only what has not left us is queued": {"what belongs to a message has that message's account"},
     "a part is written only when it was queued for that": {
         "a status is what its evidence folds to, by legal steps"
     },

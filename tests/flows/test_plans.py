@@ -128,6 +128,17 @@ async def test_what_is_written_at_once_finds_its_rows_by_key(empty_database, wha
         await connection.close()
 
 
+async def test_a_claim_reads_the_messages_of_a_run_from_its_first_id_to_its_last(empty_database):
+    connection = await asyncpg.connect(empty_database, server_settings=AT_ONCE)
+    try:
+        plan = await explained(connection, outbox.CLAIM)
+    finally:
+        await connection.close()
+    found = [node["Index Cond"] for node in plan if node.get("Relation Name", "").startswith("message_p")]
+    assert found
+    assert all("id >=" in one and "id <=" in one and "account_id =" in one for one in found)
+
+
 async def explained(connection, sql):
     """The nodes of the plan that is kept for a statement."""
     await connection.execute(f"prepare asked as {sql}")

@@ -32,6 +32,7 @@ SWEEP = "life/test_sweep.py"
 REMEMBERED = "races/test_remembered_accounts.py"
 OVERLAPPING = "races/test_overlapping_orders.py"
 SENDING, RECEIPTS = "races/test_sending_races.py", "races/test_receipt_races.py"
+RUNS = "flows/test_runs.py"
 HEARD, HAND_OVER = "flows/test_hear.py", "flows/test_hand_over.py"
 CALLED_BACK, CALLBACK_RACES = "flows/test_callbacks.py", "races/test_callback_races.py"
 
@@ -267,14 +268,83 @@ MUTANTS = (
     Mutant(
         "a courier waits for what another one claims",
         "store/outbox.py",
-        (("    for update skip locked) as o\n", "    for update) as o\n"),),
+        (
+            (
+                "        for update skip locked) as run\n    limit $6",
+                "        for update) as run\n    limit $6",
+            ),
+        ),
         (SENDING,),
     ),
     Mutant(
         "two couriers claim the same rows",
         "store/outbox.py",
-        (("    for update skip locked) as o\n", "    ) as o\n"),),
+        (("        for update skip locked) as run\n    limit $6", "        ) as run\n    limit $6"),),
         (SENDING,),
+    ),
+    Mutant(
+        "a claim forgets what is left of a run",
+        OUTBOX,
+        (("1, expires_at from begun where upto < last_id)", "1, expires_at from begun where false)"),),
+        (RUNS,),
+    ),
+    Mutant(
+        "what is left of a run begins with what was claimed of it",
+        OUTBOX,
+        (("select $1, lane, due_at, upto + 1, last_id,", "select $1, lane, due_at, upto, last_id,"),),
+        (RUNS,),
+    ),
+    Mutant(
+        "what is left of a run is forgotten on the long way",
+        OUTBOX,
+        (('last_id from begun where upto < last_id)"""', 'last_id from begun where false)"""'),),
+        (RUNS,),
+    ),
+    Mutant(
+        "a row is one message on the long way, however many it is for",
+        OUTBOX,
+        (("message_id < last_id and id between message_id and last_id", "false"),),
+        (RUNS,),
+    ),
+    Mutant(
+        "an account's share of a claim is so many runs",
+        OUTBOX,
+        (
+            (
+                "            limit greatest($7::integer / sharing.sharers, 1)) as each) as o),",
+                "            ) as each) as o),",
+            ),
+        ),
+        (RUNS,),
+    ),
+    Mutant(
+        "a claim locks all runs that there are",
+        OUTBOX,
+        (
+            (
+                "                for update skip locked) as run\n            limit",
+                "                for update skip locked) as run order by id\n            limit",
+            ),
+        ),
+        (RUNS,),
+    ),
+    Mutant(
+        "a run goes on over a gap",
+        "store/runs.py",
+        (("if whole else _broken(some)", ""), ("if one != last + 1:", "if one > last + 2:")),
+        ("unit/test_runs_of_ids.py",),
+    ),
+    Mutant(
+        "messages of other kinds wait in the run that they are amid",
+        "store/runs.py",
+        (("if one != last + 1:", "if False:"),),
+        (RUNS,),
+    ),
+    Mutant(
+        "a run has no end",
+        "store/runs.py",
+        (("LONGEST = 1_000\n", "LONGEST = 1_000_000\n"),),
+        (RUNS,),
     ),
     Mutant(
         "a batch begins beside another however little waits",

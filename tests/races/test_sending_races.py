@@ -19,21 +19,25 @@ from tidings.flows.points import Point
 from tidings.store.flights import become_courier
 
 
-async def order(world, *references, text="hello"):
+async def order(world, *references, text="hello", first=1):
     caller = await world.gateway.caller_by_key(world.key)
     drafts = [
-        Draft(f"38097200000{n}", "Tidings", text, reference) for n, reference in enumerate(references, 1)
+        Draft(f"38097200000{n}", "Tidings", text, reference) for n, reference in enumerate(references, first)
     ]
     return Order(caller, "native", drafts, on_fault=OnFault.SKIP, validity_s=3600)
 
 
-async def sent(world, *references, text="hello"):
-    receipted = await world.gateway.accept(await order(world, *references, text=text))
+async def sent(world, *references, text="hello", first=1):
+    receipted = await world.gateway.accept(await order(world, *references, text=text, first=first))
     return [row.id for row in receipted.rows]
 
 
+async def sent_one_by_one(world, *references, text="hello"):
+    return [(await sent(world, one, text=text, first=n))[0] for n, one in enumerate(references, 1)]
+
+
 def taken(handovers):
-    return [one.flights[0].message_id for one in handovers]
+    return [flight.message_id for one in handovers for flight in one.flights if flight.part == 1]
 
 
 async def test_a_reference_that_two_processes_accept_at_once_is_one_message(ring):
@@ -80,7 +84,7 @@ async def test_a_small_order_does_not_wait_for_a_large_one_of_another_account(ri
     ("text", "at"), [("x" * 200, Point.DISPATCH_CLAIMED), ("x", Point.DISPATCH_COMMITTED)]
 )
 async def test_two_couriers_claim_different_messages_and_none_waits_for_the_other(ring, text, at):
-    wanted = await sent(ring, "a", "b", "c", text=text)
+    wanted = await sent_one_by_one(ring, "a", "b", "c", text=text)
     rival = Dispatch(
         ring.database,
         clock=ring.clock,
@@ -93,7 +97,7 @@ async def test_two_couriers_claim_different_messages_and_none_waits_for_the_othe
 
 
 async def test_a_claim_passes_over_what_another_one_is_just_taking(ring):
-    wanted = await sent(ring, "a", "b", "c")
+    wanted = await sent_one_by_one(ring, "a", "b", "c")
     rival = await ring.database.connect()
     async with asyncio.timeout(WITHIN_S):
         async with rival.transaction():
@@ -103,6 +107,38 @@ async def test_a_claim_passes_over_what_another_one_is_just_taking(ring):
         pairs = await taking
     await rival.close()
     assert [flight.message_id for flight, _ in pairs] == wanted[1:] and not waited
+
+
+@pytest.mark.parametrize(
+    ("text", "at"), [("x" * 200, Point.DISPATCH_CLAIMED), ("x", Point.DISPATCH_COMMITTED)]
+)
+async def test_two_couriers_share_a_run_and_no_message_of_it_goes_twice(ring, text, at):
+    wanted = await sent(ring, *"abcdef", text=text)
+    rival = Dispatch(
+        ring.database,
+        clock=ring.clock,
+        connector_id=ring.connector_id,
+        courier_id=lambda: ring.courier_id,
+    )
+    first, second, waited = await race(ring, ring.dispatcher().take(4), rival.take(4), at=at)
+    rest = await rival.take(30)
+    assert sorted(taken(first) + taken(second) + taken(rest)) == wanted and not waited
+    assert taken(first) == wanted[: 4 if text == "x" else 2]
+
+
+async def test_while_a_courier_takes_from_a_run_another_one_takes_from_the_next(ring):
+    runs = [await sent(ring, *names, text="x" * 200, first=3 * n) for n, names in enumerate(("abc", "def"))]
+    rival = Dispatch(
+        ring.database,
+        clock=ring.clock,
+        connector_id=ring.connector_id,
+        courier_id=lambda: ring.courier_id,
+    )
+    first, second, waited = await race(
+        ring, ring.dispatcher().take(2), rival.take(2), at=Point.DISPATCH_CLAIMED
+    )
+    assert (taken(first), taken(second), waited) == (runs[0][:1], runs[1][:1], False)
+    assert taken(await rival.take(30)) == runs[0][1:] + runs[1][1:]
 
 
 async def test_a_message_that_two_routes_lose_at_once_goes_to_the_next_one_once(ring):

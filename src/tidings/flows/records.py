@@ -169,7 +169,7 @@ class Held(msgspec.Struct, gc=False):
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """A row of the outbox: what waits for a connector. `part` 0 = all parts of the attempt."""
+    """A message, or a part of one, that waits for a connector. `part` 0 = all parts of the attempt."""
 
     account_id: int
     message_id: int
@@ -182,7 +182,7 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     connector_id: int
     tries: int = 0  # submissions written so far
     reference: int = 0  # joins the parts of a long message, once it is chosen
-    place: tuple[int, int] | None = None  # of the row, for the transaction that has locked it
+    place: tuple[int, int] | None = None  # of its row, or its run's, for the transaction that has locked that
 
     @property
     def key(self) -> Key:

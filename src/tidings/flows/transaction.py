@@ -128,11 +128,14 @@ class DispatchTx(FoldTx, CatalogTx, Protocol):
     async def take_off(
         self, rows: Sequence[Waiting], *, courier_id: int, now: datetime, references: Mapping[int, int]
     ) -> None:
-        """Turn rows of `due` into the intent to write their parts; `references` by message id."""
+        """Turn rows of `due` into the intent to write their parts; `references` by message id.
+
+        Of an account's they must be the first ones: what waits in the same place as they is left there behind them.
+        """
         ...
 
     async def take_from_outbox(self, rows: Sequence[Waiting]) -> None:
-        """Remove rows that this transaction has locked."""
+        """Remove rows that this transaction has locked, of those in one place the first ones."""
         ...
 
     async def put_in_outbox(self, rows: Sequence[Waiting]) -> None:

@@ -29,9 +29,10 @@ select (select count(*) from in_flight where doubt_since is null) as written,
        (select count(*) from in_flight where doubt_since is not null and decide_at is null) as unconfirmed,
        (select count(*) from orphan where retry_at is not null) as orphans_waiting,
        (select count(*) from orphan where retry_at is null) as orphans_given_up,
-       (select count(*) from outbox) as queued,
+       (select coalesce(sum(last_id - message_id + 1), 0)::bigint from outbox) as queued,
        (select count(*) from courier) as couriers,
-       (select count(*) from outbox where expires_at < now() - $1::interval)
+       (select coalesce(sum(last_id - message_id + 1), 0)::bigint from outbox
+        where expires_at < now() - $1::interval)
          + (select count(*) from in_flight where decide_at < now() - $1::interval)
          + (select count(*) from timer where due_at < now() - $1::interval) as unattended,
        (select count(*) from callback) as callbacks_waiting,
@@ -41,7 +42,7 @@ select (select count(*) from in_flight where doubt_since is null) as written,
 
 # What should have gone out by now, by the connector that should have taken it.
 LATE = """
-select c.name, c.enabled, count(*) as messages, min(o.due_at) as since
+select c.name, c.enabled, sum(o.last_id - o.message_id + 1)::bigint as messages, min(o.due_at) as since
 from outbox o join connector c on c.id = o.connector_id
 where o.due_at < now() - $1::interval group by c.name, c.enabled order by since"""
 
@@ -86,7 +87,7 @@ select exists (select from account where closed_at is null) as accounts,
 class Counts(msgspec.Struct, frozen=True):
     """How much there is of what may wait."""
 
-    queued: int  # rows of the outbox, due or not
+    queued: int  # messages, or parts of them, that wait for a connector, due or not
     written: int  # submissions whose answer is waited for
     deserted: int  # of these, written by couriers that are no more
     in_doubt: int  # submissions whose answer was lost; their traffic class's policy will decide

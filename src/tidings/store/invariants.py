@@ -51,10 +51,15 @@ from delivery d,
      json_array_elements(a.attempt -> 3) with ordinality as p (state, number)
 where d.state < 'delivered' and p.state ->> 0 in ('scheduled', 'moderation', 'queued', 'sending', 'in_doubt')"""
 
-# What waits for its turn, row by row of the queue the parts it stands for (part 0 is all of them), or for its answer.
-QUEUED = """
-select o.account_id, o.message_id, o.attempt::integer as attempt, covered.part, 'waiting' as place
-from outbox o,
+# Row by row of the queue, the messages it stands for.
+IN_OUTBOX = """
+select o.account_id, one.message_id, o.attempt::integer as attempt, o.part, o.parts, o.expires_at
+from outbox o, generate_series(o.message_id, o.last_id) as one (message_id)"""
+
+# What waits for its turn, and of it the parts (part 0 is all of them), or for its answer.
+QUEUED = f"""
+select account_id, message_id, attempt, covered.part, 'waiting' as place
+from ({IN_OUTBOX}) as o,
      generate_series(greatest(o.part, 1), case o.part when 0 then o.parts else o.part end) as covered (part)
 union all
 select account_id, message_id, attempt, part, 'waiting' from in_flight where doubt_since is null"""
@@ -89,6 +94,11 @@ where d.state < 'delivered' and d.negative_at is not null
       select from json_array_elements(d.attempts) as a (attempt)
       where not exists (select from json_array_elements(a.attempt -> 3) as p (state)
                         where (p.state ->> 0)::delivery_state >= 'expired'))"""
+
+MISQUEUED = f"""
+select o.account_id, o.message_id, o.parts || ' parts until ' || o.expires_at
+from ({IN_OUTBOX}) as o join message m on m.account_id = o.account_id and m.id = o.message_id
+where o.expires_at <> m.expires_at or o.attempt = 1 and o.part = 0 and o.parts <> m.parts"""
 
 QUEUED_TWICE = f"""
 select account_id, message_id, 'part ' || part from ({QUEUED}) as queued
@@ -227,17 +237,17 @@ left join message m on m.account_id = k.account_id and m.id = k.message_id
 where k.key is distinct from case k.kind when 'reference' then m.reference else m.message_key end"""
 
 FOREIGN = "\nunion all\n".join(
-    f"""select x.account_id, x.message_id, '{table}' from {table} x
+    f"""select x.account_id, x.message_id, '{name}' from {rows} x
 where not exists (select from message m where m.account_id = x.account_id and m.id = x.message_id)"""
-    for table in (
-        "delivery",
-        "evidence",
-        "outbox",
-        "in_flight",
-        "submission",
-        "timer",
-        "report",
-        "report_due",
+    for name, rows in (
+        ("delivery", "delivery"),
+        ("evidence", "evidence"),
+        ("outbox", f"({IN_OUTBOX})"),
+        ("in_flight", "in_flight"),
+        ("submission", "submission"),
+        ("timer", "timer"),
+        ("report", "report"),
+        ("report_due", "report_due"),
     )
 )
 
@@ -253,6 +263,7 @@ CHECKS = (
     Check(1, "every open part waits where somebody will look at it", STRANDED),
     Check(1, "what was handed over is looked at again when its receipt is overdue", UNHEARD),
     Check(1, "a message with a failed part is settled at a set time", UNSETTLED),
+    Check(1, "what waits is as long, and valid as long, as its message", MISQUEUED),
     Check(2, "a part is queued once", QUEUED_TWICE),
     Check(2, "only what has not left us is queued", QUEUED_WRONGLY),
     Check(4, "a balance is top-ups - holds + releases", BALANCES),

@@ -11,10 +11,8 @@ from operator import attrgetter
 import asyncpg
 import msgspec
 
-from tidings.domain.bucket import Bucket, bucket
 from tidings.domain.evidence import Evidence
 from tidings.domain.lifecycle import begin
-from tidings.domain.message import Standing
 from tidings.domain.order import LANE
 from tidings.domain.text import Alphabet
 from tidings.flows.records import (
@@ -23,7 +21,6 @@ from tidings.flows.records import (
     MoneyMove,
     NewMessages,
     NewOrders,
-    NewTask,
     NotAsRemembered,
     OwedCallback,
 )
@@ -31,8 +28,10 @@ from tidings.store.accounts import TAKING_LOCK
 from tidings.store.callbacks import CallbackRows
 from tidings.store.deliveries import spell_attempts
 from tidings.store.evidence import Pack, pack_openings
+from tidings.store.new_tasks import TASKS, counters
 from tidings.store.rows import DIALECT_NUMBERS, columns, literal
-from tidings.store.sheet import Column, Sheet, array, join
+from tidings.store.runs import runs
+from tidings.store.sheet import Column, array, join
 
 KEYS_TAKEN = """
 select k.account_id, k.kind::text, k.key
@@ -86,6 +85,9 @@ class _Row(_Opening):
     connector_id: int
     size: int
     list: int  # the place of the first of its lists
+    runs: int  # of its ids
+    first_ids: int  # the place of the list of the first of each
+    last_ids: int  # and of the last ones; 0: each is of one message
 
 
 class _Account(msgspec.Struct):
@@ -136,6 +138,9 @@ _TYPES = {
     "connector_id": "integer",
     "size": "integer",
     "list": "integer",
+    "runs": "integer",
+    "first_ids": "integer",
+    "last_ids": "integer",
     "hold": "bigint",
     "held": "integer",
     "messages": "integer",
@@ -153,16 +158,6 @@ def _rows(parameter: str, row: type[msgspec.Struct], name: str) -> str:
     return f"json_to_recordset({parameter}::json) as {name} ({members})"
 
 
-_TASKS: Sheet[NewTask] = Sheet(
-    Column("account_id", "integer", attrgetter("account_id")),
-    Column("id", "bigint", attrgetter("id")),
-    Column("total", "integer", attrgetter("total")),
-    Column("source", "text", attrgetter("source")),
-    Column("bulk_key", "text", attrgetter("bulk_key"), null=True),
-    Column("name", "text", attrgetter("name"), null=True),
-    Column("validity_s", "integer", attrgetter("validity_s")),
-    Column("scheduled_for", "timestamptz", attrgetter("scheduled_for"), null=True),
-)
 _LISTED = (
     Column("id", "bigint", attrgetter("ids")),
     Column("reference", "text", attrgetter("references"), null=True),
@@ -176,7 +171,7 @@ _LISTED = (
 _KINDS, _LISTS, _SEPARATOR = "$1", "$2::text[]", "$3::text"
 _NOW, _VERSION, _ACCOUNTS, _PACKS, _FED = "$4::timestamptz", "$5::bigint", "$6", "$7", "$8::text::integer[]"
 _COUNTERS = "$9::integer[], $10::bigint[], $11::integer[], $12::integer[], $13::integer[], $14::bigint[]"
-_OWN_TASKS = _TASKS.at(15)
+_OWN_TASKS = TASKS.at(15)
 
 _EACH = f"""unnest({
     ", ".join(
@@ -184,6 +179,12 @@ _EACH = f"""unnest({
         for place, one in enumerate(_LISTED)
     )
 }) as message ({", ".join(one.name for one in _LISTED)})"""
+_RUNS = f"""unnest({
+    ", ".join(
+        array(_LISTED[0], f"({_LISTS})[{place}]", separator=_SEPARATOR, count="runs")
+        for place in ("first_ids", "last_ids")
+    )
+}) as run (first_id, last_id)"""
 
 _SHOWN = ", ".join((*_Row.__struct_fields__, *(one.name for one in _LISTED)))
 
@@ -213,10 +214,13 @@ with per_account as materialized (
 allowed as materialized (
     select insist((select count(pg_advisory_xact_lock_shared({TAKING_LOCK}, account_id)) from per_account) >= 0
                   and coalesce({_VERSION} = (select version from catalog), true), '{NOT_AS_REMEMBERED}')),
-new as materialized (
-    select {_SHOWN}, coalesce(scheduled_for, {_NOW}) as due_at,
+kinds as materialized (
+    select kind.*, coalesce(scheduled_for, {_NOW}) as due_at,
            coalesce(scheduled_for, {_NOW}) + validity_s * interval '1 second' as expires_at
-    from allowed cross join {_rows(_KINDS, _Row, "kind")} cross join lateral {_EACH}
+    from allowed cross join {_rows(_KINDS, _Row, "kind")}),
+new as materialized (
+    select {_SHOWN}, due_at, expires_at
+    from kinds cross join lateral {_EACH}
     order by id), -- indexes grow at their ends
 paid as (
     update account set balance = case when
@@ -239,9 +243,9 @@ packs as (
     select account_id, message_id, seq, decode(body, 'base64')
     from allowed cross join {_rows(_PACKS, _PackRow, "pack")}),
 waiting as (
-    insert into outbox (connector_id, lane, due_at, message_id, part, attempt, account_id, parts, expires_at)
-    select connector_id, lane, due_at, id, 0, 1, account_id, parts, expires_at
-    from new where connector_id <> 0),
+    insert into outbox (connector_id, lane, due_at, message_id, last_id, part, attempt, account_id, parts, expires_at)
+    select connector_id, lane, due_at, first_id, coalesce(last_id, first_id), 0, 1, account_id, parts, expires_at
+    from kinds cross join lateral {_RUNS} where connector_id <> 0),
 deliveries as (
     insert into delivery (account_id, message_id, version, state, reason, stage, done_at, price, held, reports,
                           counted_task, callback_lane, callback_each, attempts, evidence)
@@ -288,7 +292,7 @@ class OrderRows(CallbackRows):
         statement, arguments = ADD_ALONE, _arguments(new)
         if new.tasks:
             statement = ADD
-            arguments += (*columns(_counters(new), 6), *_TASKS.arguments(new.tasks))
+            arguments += (*columns(counters(new), 6), *TASKS.arguments(new.tasks))
         try:
             await self._connection.fetch(statement, *arguments)
         except asyncpg.UniqueViolationError as taken:
@@ -327,15 +331,20 @@ class OrderRows(CallbackRows):
 def _arguments(new: NewOrders) -> tuple[object, ...]:
     """What both statements are told."""
     packs = [_PackRow(*one) for one in _pack(new)]
-    separator, lists = join(
-        [one.spelt(one.of(some)) for some in new.messages.values() for one in _LISTED]  # type: ignore[arg-type]
-    )
+    listed = [one.spelt(one.of(some)) for some in new.messages.values() for one in _LISTED]  # type: ignore[arg-type]
     openings = {id(some.accepted): some.accepted for some in new.messages.values()}
     opened = {one: _opening(accepted) for one, accepted in openings.items()}
     rows = [
         _row(kind, opened[id(some.accepted)], size=len(some.ids), first=1 + number * len(_LISTED))
         for number, (kind, some) in enumerate(new.messages.items())
     ]
+    for row, some in zip(rows, new.messages.values(), strict=True):
+        found = runs(some.ids)
+        row.runs = len(found)
+        if row.runs < row.size:
+            row.first_ids, row.last_ids = len(listed) + 1, len(listed) + 2
+            listed += (list(map(str, ends)) for ends in zip(*found, strict=True))
+    separator, lists = join(listed)
     return (
         _json(rows),
         lists,
@@ -378,6 +387,9 @@ def _row(kind: Kind, opening: _Opening, *, size: int, first: int) -> _Row:
         kind.offer.connector_id,
         size,
         first,
+        size,
+        first,
+        0,
     )
 
 
@@ -419,19 +431,3 @@ def _opening(accepted: Evidence) -> _Opening:
 
 def _json(rows: Sequence[msgspec.Struct]) -> str:
     return _encode(rows).decode()
-
-
-def _counters(new: NewOrders) -> list[tuple[int, int, int, int, int, int]]:
-    """The opening counters of tasks that keep them."""
-    found: dict[tuple[int, int], dict[Bucket | str, int]] = {}
-    for kind, some in new.messages.items():
-        if kind.common.counted:
-            assert kind.common.task_id is not None
-            counter = found.setdefault((kind.common.account_id, kind.common.task_id), {})
-            accepted = some.accepted
-            assert accepted.claim is not None
-            where = bucket(Standing(accepted.claim, accepted.reason, accepted.stage))
-            counter[where] = counter.get(where, 0) + len(some.ids)
-            counter["price"] = counter.get("price", 0) + kind.billed * len(some.ids)
-    shown = (Bucket.WAITING, Bucket.REJECTED, Bucket.UNDELIVERABLE, "price")
-    return [(*task, *(counter.get(name, 0) for name in shown)) for task, counter in found.items()]  # type: ignore[misc]

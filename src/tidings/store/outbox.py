@@ -32,6 +32,9 @@ PLACED = len(Waiting.__struct_fields__)
 AGREED = 6
 """So many columns of CLAIM come before what messages may agree in: three of the claim; id, recipient and text."""
 
+# A row of a run, as a row for each of its messages; the next one is locked once this one's are used up.
+EACH = FIELDS.replace("message_id", "generate_series(message_id, last_id) as message_id")
+
 # From account to account along the primary key, each with what is due first; then around from the start.
 WAITING = """
 select l.lane, a.id
@@ -63,46 +66,56 @@ DUE = f"""
 select o.*, m.recipient, m.sender, m.text, m.ucs2, m.flash, m.traffic_class::text
 from unnest($3::integer[]) as sharing (id)
 cross join lateral (
-    select {FIELDS}, ctid as place from outbox
-    where connector_id = $1 and lane = $2 and account_id = sharing.id and due_at <= $4
-      and expires_at > $4 + least($5::interval, (expires_at - due_at) / 2)
-    order by due_at, message_id, part limit $6
-    for update skip locked) as o
+    select {EACH}, place from (
+        select {FIELDS}, last_id, ctid as place from outbox
+        where connector_id = $1 and lane = $2 and account_id = sharing.id and due_at <= $4
+          and expires_at > $4 + least($5::interval, (expires_at - due_at) / 2)
+        order by due_at, message_id, part limit $6
+        for update skip locked) as run
+    limit $6) as o
 cross join lateral (
     select recipient, sender, text, ucs2, flash, traffic_class from message
     where account_id = o.account_id and id = o.message_id limit 1) as m"""
 
 # All of DUE, TAKE_OFF and what is to be known of the messages, for those that simply go out for the first time, whole:
-# the others only counted. A row is never changed where it waits, so what was locked is what is deleted.
+# the others only counted. A row is never changed where it waits, so what was locked is what is deleted. Of a run, what
+# goes is its beginning, and found by its first and last id; the rest waits on.
 CLAIM = f"""
 with waiting as materialized (
     select lane, id, row_number() over () as place, (select plan from account where account.id = around.id) as plan
     from ({WAITING}) as around),
 due as materialized (
-    select o.*, sharing.place from (
-        select lane, id, place, count(*) over (partition by lane) as sharers from waiting) as sharing
+    select o.*, sharing.place, sharing.plan from (
+        select lane, id, place, plan, count(*) over (partition by lane) as sharers from waiting) as sharing
     cross join lateral (
-        select account_id, message_id, lane, due_at, attempt, part, parts, ctid as its_row from outbox
-        where connector_id = $1 and lane = sharing.lane and account_id = sharing.id and due_at <= $4
-          and expires_at > $4 + least($6::interval, (expires_at - due_at) / 2)
-        order by due_at, message_id, part limit greatest($7::integer / sharing.sharers, 1)
-        for update skip locked) as o),
+        select row_number() over () as turn, each.* from (
+            select *, generate_series(message_id, last_id) as id from (
+                select account_id, message_id, last_id, lane, due_at, expires_at, ctid as its_row,
+                       attempt = 1 and part = 0 and parts = 1 as is_plain
+                from outbox
+                where connector_id = $1 and lane = sharing.lane and account_id = sharing.id and due_at <= $4
+                  and expires_at > $4 + least($6::interval, (expires_at - due_at) / 2)
+                order by due_at, message_id, part limit greatest($7::integer / sharing.sharers, 1)
+                for update skip locked) as run
+            limit greatest($7::integer / sharing.sharers, 1)) as each) as o),
 chosen as materialized (
-    select lane, account_id, its_row, attempt = 1 and part = 0 and parts = 1 as is_plain from (
-        select due.*, row_number() over (partition by lane, account_id order by due_at, message_id, part) as turn
-        from due) as turns
-    order by lane, turn, place limit $7),
+    select * from due order by lane, turn, place limit $7),
+begun as materialized (
+    select distinct on (its_row) its_row, account_id, message_id, id as upto, last_id, lane, due_at, expires_at, plan
+    from chosen where is_plain order by its_row, id desc),
 gone as (
-    delete from outbox where ctid = any(array(select its_row from chosen where is_plain))
-    returning account_id, message_id, lane, due_at, expires_at),
+    delete from outbox where ctid = any(array(select its_row from begun))),
+rest as (
+    insert into outbox (connector_id, lane, due_at, message_id, last_id, part, attempt, account_id, parts, expires_at)
+    select $1, lane, due_at, upto + 1, last_id, 0, 1, account_id, 1, expires_at from begun where upto < last_id),
 taken as materialized (
-    select gone.*, m.*, d.*, (select plan from waiting where id = gone.account_id limit 1) as plan from gone
+    select begun.account_id, begun.lane, begun.due_at, begun.expires_at, begun.plan, m.*, d.* from begun
     cross join lateral (
-        select recipient, sender, text, ucs2, flash, traffic_class from message
-        where account_id = gone.account_id and id = gone.message_id limit 1) as m
+        select id as message_id, recipient, sender, text, ucs2, flash, traffic_class from message
+        where account_id = begun.account_id and id between begun.message_id and begun.upto offset 0) as m
     cross join lateral (
         select version, state, attempts, price, held, counted_task, callback_lane, callback_each from delivery
-        where account_id = gone.account_id and message_id = gone.message_id limit 1) as d),
+        where account_id = begun.account_id and message_id = m.message_id limit 1) as d),
 flying as (
     insert into in_flight (message_id, attempt, part, try, connector_id, account_id, courier_id, recipient, sender,
                            traffic_class, written_at, expires_at, reference)
@@ -123,30 +136,46 @@ from (select message_id, recipient, text, expires_at, sender, ucs2, flash, traff
       from taken order by lane, due_at, message_id) as in_turn"""
 
 OVERDUE = f"""
-select {FIELDS}, ctid as place from outbox where expires_at <= $1 order by expires_at limit $2
-for update skip locked"""
+select {EACH}, place from (
+    select {FIELDS}, last_id, ctid as place from outbox where expires_at <= $1 order by expires_at limit $2
+    for update skip locked) as run
+limit $2"""
 
-TAKE = "delete from outbox where ctid = any($1::tid[])"
+# Of a run, the messages up to the last one of those that are taken; it is not searched for where a row is one message.
+_TAKEN = f"""
+with gone as (
+    delete from outbox where ctid = any($1::tid[]) returning *),
+begun as materialized (
+    select gone.*, coalesce(
+        (select max(id) from unnest($2::bigint[]) as taken (id)
+         where message_id < last_id and id between message_id and last_id), message_id) as upto
+    from gone),
+rest as (
+    insert into outbox ({FIELDS}, last_id)
+    select {FIELDS.replace("message_id", "upto + 1")}, last_id from begun where upto < last_id)"""
 
-TAKE_OFF = """
-with gone as (delete from outbox where ctid = any($1::tid[]) returning *)
+TAKE = f"{_TAKEN} select"
+
+TAKE_OFF = f"""{_TAKEN}
 insert into in_flight (message_id, attempt, part, try, connector_id, account_id, courier_id, recipient, sender,
                        traffic_class, written_at, expires_at, reference)
-select gone.message_id, gone.attempt, one.part, gone.tries + 1, gone.connector_id, gone.account_id, $2, m.recipient,
-       m.sender, m.traffic_class, $3, gone.expires_at, coalesce(chosen.reference, gone.reference)
-from gone
+select m.message_id, begun.attempt, one.part, begun.tries + 1, begun.connector_id, begun.account_id, $3, m.recipient,
+       m.sender, m.traffic_class, $4, begun.expires_at, coalesce(chosen.reference, begun.reference)
+from begun
 cross join lateral (
-    select recipient, sender, traffic_class from message
-    where account_id = gone.account_id and id = gone.message_id limit 1) as m
-cross join generate_series(greatest(gone.part, 1), case gone.part when 0 then gone.parts else gone.part end)
+    select id as message_id, recipient, sender, traffic_class from message
+    where account_id = begun.account_id and id between begun.message_id and begun.upto offset 0) as m
+cross join generate_series(greatest(begun.part, 1), case begun.part when 0 then begun.parts else begun.part end)
            as one (part)
-left join unnest($4::bigint[], $5::smallint[]) as chosen (message_id, reference)
-       on chosen.message_id = gone.message_id"""
+left join unnest($5::bigint[], $6::smallint[]) as chosen (message_id, reference)
+       on chosen.message_id = m.message_id"""
 
 PUT = f"""
-insert into outbox ({FIELDS})
-select * from unnest($1::integer[], $2::bigint[], $3::smallint[], $4::smallint[], $5::smallint[], $6::smallint[],
-                     $7::timestamptz[], $8::timestamptz[], $9::integer[], $10::smallint[], $11::smallint[])"""
+insert into outbox ({FIELDS}, last_id)
+select again.*, message_id
+from unnest($1::integer[], $2::bigint[], $3::smallint[], $4::smallint[], $5::smallint[], $6::smallint[],
+            $7::timestamptz[], $8::timestamptz[], $9::integer[], $10::smallint[], $11::smallint[])
+     as again ({FIELDS})"""
 
 ADDRESSEES = """
 select account_id, id, m.recipient, m.test
@@ -246,10 +275,12 @@ class OutboxRows(Rows):
     async def take_off(
         self, rows: Sequence[Waiting], *, courier_id: int, now: datetime, references: Mapping[int, int]
     ) -> None:
-        """Turn rows of `due` into the intent to write their parts; `references` by message id."""
-        places = [row.place for row in rows]
+        """Turn rows of `due` into the intent to write their parts; `references` by message id.
+
+        Of an account's they must be the first ones: what waits in the same place as they is left there behind them.
+        """
         await self._connection.execute(
-            TAKE_OFF, places, courier_id, now, list(references), list(references.values())
+            TAKE_OFF, *_places(rows), courier_id, now, list(references), list(references.values())
         )
 
     async def overdue(self, *, now: datetime, limit: int) -> list[Waiting]:
@@ -257,9 +288,9 @@ class OutboxRows(Rows):
         return [_waiting(row) for row in await self._connection.fetch(OVERDUE, now, limit)]
 
     async def take_from_outbox(self, rows: Sequence[Waiting]) -> None:
-        """Remove rows that this transaction has locked."""
+        """Remove rows that this transaction has locked, of those in one place the first ones."""
         if rows:
-            await self._connection.execute(TAKE, [row.place for row in rows])
+            await self._connection.execute(TAKE, *_places(rows))
 
     async def put_in_outbox(self, rows: Sequence[Waiting]) -> None:
         """Queue again."""
@@ -336,6 +367,11 @@ def _opening(stand: tuple[Any, ...]) -> Held:
         callback_lane=callback_lane,
         callback_each=callback_each,
     )
+
+
+def _places(rows: Sequence[Waiting]) -> list[list[Any]]:
+    """Where the rows are, each once, and which messages are meant."""
+    return [list({row.place for row in rows}), [row.message_id for row in rows]]
 
 
 def _waiting(row: asyncpg.Record) -> Waiting:
