@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import asyncpg
 import httpx
+from msgspec import structs
 
 from tidings.app import http
 from tidings.app.config import Config
@@ -16,6 +17,7 @@ from tidings.app.house import House
 from tidings.app.keys import create_key, create_password
 from tidings.app.served import served
 from tidings.connectors.smpp import words
+from tidings.connectors.smpp.receipts import said
 from tidings.domain.delivery import Delivery
 from tidings.domain.message import Message
 from tidings.domain.outcome import Next, Outcome, Refused, Taken, Unknown
@@ -233,19 +235,13 @@ class World:
     def receipt(
         self, upstream_id: str, sent: Outgoing, word: str, err: str | None = None, trust: words.Trust = TRUST
     ) -> Receipt:
-        said = words.claim(word, err, intermediate=False, trust=trust)
+        claim = words.claim(word, err, intermediate=False, trust=trust)
         return Receipt(
             upstream_id=upstream_id,
-            state=said.state,
-            word=word,
+            said=said(claim, word, err, submitted_at=None, done_at=None),
             recipient=sent.recipient,
             sender=sent.sender,
             raw=f"id:{upstream_id} stat:{word} err:{err}".encode(),
-            reason=said.reason,
-            confirmation=said.confirmation,
-            error_code=err,
-            network_error=said.network_error,
-            untrusted=said.untrusted,
         )
 
     def incoming(self, receipts: Sequence[Receipt]) -> list[Incoming]:
@@ -313,3 +309,8 @@ async def open_world(url: str) -> AsyncIterator[World]:
 
 async def _always() -> bool:
     return True
+
+
+def saying(receipt: Receipt, **otherwise: object) -> Receipt:
+    """A receipt that says something else."""
+    return structs.replace(receipt, said=structs.replace(receipt.said, **otherwise))

@@ -87,6 +87,10 @@ class Upstream:
             assert isinstance(promise.result(), Unknown), "answered twice"
             self.late.put_nowait((submission_id, outcome))
 
+    def taken(self, answers: Sequence[tuple[int, Taken]]) -> None:
+        for submission_id, outcome in answers:
+            self.answered(submission_id, outcome)
+
     async def receipts(self, receipts: Sequence[Receipt]) -> Sequence[Exception | None]:
         self.received += receipts
         async with self.arrived:
@@ -529,9 +533,9 @@ async def test_a_receipt_is_acknowledged_only_after_it_is_stored(
         upstream.stores.set()
         assert await peer.next(DeliverSmResp) == DeliverSmResp(5, Status.ESME_ROK)
     (stored,) = upstream.received
-    assert (stored.upstream_id, stored.state, stored.recipient) == ("5", State.DELIVERED, "380501234567")
+    assert (stored.upstream_id, stored.said.state, stored.recipient) == ("5", State.DELIVERED, "380501234567")
     assert stored.raw == wire.encode(receipt(5))
-    assert stored.done_at == datetime(2026, 5, 17, 11, 59, tzinfo=UTC)
+    assert stored.said.done_at == datetime(2026, 5, 17, 11, 59, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("trouble", [Unavailable("away"), RuntimeError("a defect of ours")])
@@ -574,7 +578,7 @@ async def test_a_receipt_in_a_data_sm_with_nothing_but_tlvs_is_taken(
         )
         assert await peer.next(wire.DataSmResp) == wire.DataSmResp(5)
     (stored,) = upstream.received
-    assert (stored.upstream_id, stored.word, stored.state) == ("x1", "UNDELIV", State.UNDELIVERABLE)
+    assert (stored.upstream_id, stored.said.word, stored.said.state) == ("x1", "UNDELIV", State.UNDELIVERABLE)
 
 
 async def test_a_carrier_with_two_tongues_is_counted(carrier: Carrier, upstream: Upstream) -> None:
@@ -586,7 +590,7 @@ async def test_a_carrier_with_two_tongues_is_counted(carrier: Carrier, upstream:
         for _ in range(2):
             await peer.next(DeliverSmResp)
         assert connector.binds().counts["receipts_that_disagree"] == 1
-    assert [one.word for one in upstream.received] == ["DELIVRD", "DELIVRD"]
+    assert [one.said.word for one in upstream.received] == ["DELIVRD", "DELIVRD"]
 
 
 async def test_a_burst_of_receipts_is_stored_together(carrier: Carrier, upstream: Upstream) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 from test_hand_over import send
+from world import saying
 
 from tidings.domain.errors import Unavailable
 from tidings.domain.message import ReportFilter
@@ -459,7 +460,7 @@ async def test_what_is_folded_beside_something_that_cannot_be_spelt_is_not_remem
     hear = world.hearer(recent)
     await hear([world.answer(one, Taken("up1")), world.answer(two, Taken("up2"))], [])
     good, other = receipts(world, ("up1", first, "DELIVRD"), ("up2", second, "UNDELIV"))
-    bad = replace(other, receipt=replace(other.receipt, network_error=2**70))
+    bad = replace(other, receipt=saying(other.receipt, network_error=2**70))
     with pytest.raises(OverflowError):
         await hear([], [good, bad])
     await hear([], [good])

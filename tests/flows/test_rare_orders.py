@@ -9,6 +9,7 @@ from test_hand_over import many
 from test_late_answers import BUSY, THROTTLED, WRONG, resent
 from test_main_job import send
 from test_matching import second_route
+from world import saying
 
 from tidings.app.bell import OUTBOX, Bell, Sleepers
 from tidings.app.line import Line
@@ -88,7 +89,7 @@ async def test_an_intermediate_failure_and_the_final_one(world):
     await world.dispatch()
     [(upstream_id, part)] = world.carrier.known[answer.rows[0].id]
     final = world.receipt(upstream_id, part, "UNDELIV", "027")
-    halfway = structs.replace(final, state=State.ENROUTE, intermediate=True, raw=b"other")
+    halfway = structs.replace(saying(final, state=State.ENROUTE, intermediate=True), raw=b"other")
     await world.receive([halfway])
     assert (await standing(world, answer.rows[0].id)).state is State.ENROUTE
     await world.receive([final])

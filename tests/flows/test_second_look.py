@@ -3,6 +3,7 @@
 from msgspec import structs
 from test_late_answers import resent
 from test_main_job import send
+from world import saying
 
 from tidings.domain.order import TrafficClass
 from tidings.domain.outcome import Taken, Unknown
@@ -50,7 +51,7 @@ async def test_a_receipt_of_what_was_submitted_hours_later_does_not_resolve_a_do
     await world.sweep()
     # Another system of the customer's, on the same account of the carrier, has written to the same person.
     other = world.receipt("not-ours", part, "DELIVRD", "000")
-    await world.receive([structs.replace(other, submitted_at=world.clock.now())])
+    await world.receive([saying(other, submitted_at=world.clock.now())])
     assert (await standing(world, answer.rows[0].id)).state is State.SENT
 
 
@@ -72,7 +73,7 @@ async def test_answers_without_an_id_and_a_doubt(world):
     await send(world, "380972000001")
     [(flight, part)] = await world.take()
     await world.record([world.answer(flight, Taken(""))])  # a careless carrier: taken, no id
-    receipt = structs.replace(world.receipt("77", part, "DELIVRD", "000"), submitted_at=world.clock.now())
+    receipt = saying(world.receipt("77", part, "DELIVRD", "000"), submitted_at=world.clock.now())
     await world.receive([receipt])
     assert (await standing(world, first.rows[0].id)).state is State.SENT
 
@@ -81,7 +82,7 @@ async def test_the_last_error_is_the_reason_of_an_expiry(world):
     answer = await send(world, "380972000001")
     await world.dispatch()
     [(upstream_id, part)] = world.carrier.known[answer.rows[0].id]
-    halfway = structs.replace(
+    halfway = saying(
         world.receipt(upstream_id, part, "UNDELIV", "027"), state=State.ENROUTE, intermediate=True
     )
     await world.receive([halfway])

@@ -48,16 +48,22 @@ def hear(chunks: list[bytes]) -> tuple[list[Event[int]], bytes]:
     for event in [one for one in events if isinstance(one, Delivered)]:
         receipt = read_receipt(event.pdu(), event.raw, CARRIER, now=NOW)
         assert ORDINARY.read(event.raw, now=NOW) in (None, receipt)
-        assert receipt is None or receipt.state is not State.DELIVERED, "no handset vouched for it"
-        events += session.acknowledge(event)
+        assert receipt is None or receipt.said.state is not State.DELIVERED, "no handset vouched for it"
+        events += session.acknowledge([event])
     written = session.take()
     check(session, events, written)
-    return events, written
+    return [alone for event in events for alone in _one_by_one(event)], written
+
+
+def _one_by_one(event: Event[int]) -> list[Event[int]]:
+    """How many answers are told together depends on how they came."""
+    return [Took([one]) for one in event.answers] if isinstance(event, Took) else [event]
 
 
 def check(session: Session[int], events: list[Event[int]], written: bytes) -> None:
     """One fate for each submission; only whole answers on the wire; closed once, if at all."""
-    told = [event.token for event in events if isinstance(event, Took | Answered)]
+    told = [event.token for event in events if isinstance(event, Answered)]
+    told += [token for event in events if isinstance(event, Took) for token, _ in event.answers]
     lost = [one.token for one in session.lose()]
     assert sorted(told + lost) == [0, 1, 2]
     closed = [event for event in events if isinstance(event, Closed)]

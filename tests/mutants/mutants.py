@@ -812,6 +812,12 @@ MUTANTS = (
         ("unit/test_cohorts.py",),
     ),
     Mutant(
+        "what receipts say is taken for what others said that are gone",
+        COHORTS,
+        (("        self._known_by_id.append((leg, said))\n", ""),),
+        ("unit/test_cohorts.py",),
+    ),
+    Mutant(
         "what moves with each of many moves once",
         COHORTS,
         (("times=len(stand.message_ids)", "times=1"),),

@@ -11,7 +11,7 @@ from tidings.domain.evidence import Evidence, Kind
 from tidings.domain.lifecycle import apply, begin
 from tidings.domain.order import TrafficClass
 from tidings.domain.outcome import Taken
-from tidings.domain.receipt import Receipt
+from tidings.domain.receipt import Receipt, Said
 from tidings.domain.settlement import Plan
 from tidings.domain.status import PRE, Confirmation, State
 from tidings.flows.answers import Answer, evidence_of
@@ -65,19 +65,24 @@ def stands(draw):
     )
 
 
+sayings = st.builds(
+    Said,
+    st.none() | st.sampled_from([State.DELIVERED, State.UNDELIVERABLE, State.ENROUTE, State.EXPIRED]),
+    st.sampled_from(["DELIVRD", "UNDELIV"]),
+    done_at=st.none() | moments,
+    confirmation=st.sampled_from(Confirmation),
+    untrusted=st.booleans(),
+)
+SHARED = [Said(State.DELIVERED, "DELIVRD"), Said(State.UNDELIVERABLE, "UNDELIV", done_at=MOMENTS[0])]
 receipts = st.tuples(
     st.integers(1, 3),  # the part
     st.builds(
         Receipt,
         st.sampled_from(["up1", "up2"]),
-        st.none() | st.sampled_from([State.DELIVERED, State.UNDELIVERABLE, State.ENROUTE, State.EXPIRED]),
-        st.sampled_from(["DELIVRD", "UNDELIV"]),
+        st.sampled_from(SHARED) | sayings,
         st.just("380971234567"),
         st.just("Tidings"),
         st.sampled_from([b"one", b"two"]),
-        done_at=st.none() | moments,
-        confirmation=st.sampled_from(Confirmation),
-        untrusted=st.booleans(),
     ),
     moments,
 )
@@ -187,6 +192,23 @@ def test_what_is_folded_together_is_what_would_be_folded_alone(stood, told, part
         for _ in {min(part, len(stood[which].delivery.attempts[0].parts)) for part, _, _ in taken}
     )
     read_again(folded)
+
+
+def test_what_many_receipts_say_is_told_apart_also_when_nothing_else_keeps_it():
+    held = Held(
+        begin(Evidence(Kind.ACCEPTED, BORN, State.QUEUED, parts=1), account_id=1, message_id=0),
+        *(Plan.ACCEPTED, 0, 0, 0, 0, None, [], None, False),
+    )
+    cohorts = Cohorts(now=NOW, reading=Reading())
+    states = [State.DELIVERED, State.UNDELIVERABLE] * 50
+    for message_id, state in enumerate(states):
+        receipt = Receipt(f"up{message_id}", Said(state, state.name), "3809", "T", b"raw")
+        leg = Leg(1, 1, 1, 1, 1, BORN)
+        cohorts.receipted(Incoming(receipt, NOW, []), (message_id, "3809", leg), held, heard=b"")
+    made = cohorts.folded().cohorts
+    found = {one: evidence.claim for its in made for one in its.message_ids for evidence, _ in its.evidence}
+    assert found == dict(enumerate(states))
+    assert len(made) == 2, "what is said alike is folded once"
 
 
 def moved(*folded: Folded):

@@ -108,6 +108,18 @@ class Line:
         self._answers.append(Answer(flight, outcome, self._heard_at or self._moment(), key))
         self._answered.set()
 
+    def taken(self, answers: Sequence[tuple[int, Taken]]) -> None:
+        """Queue answers that came together, of submissions that were taken."""
+        now, stored_key, flown = self._moment(), self._connector.stored_key, self._flights.pop
+        self._answers.extend(
+            [
+                Answer(flight, taken, now, stored_key(taken.upstream_id))
+                for submission_id, taken in answers
+                if (flight := flown(submission_id, None)) is not None
+            ]
+        )
+        self._answered.set()
+
     def _moment(self) -> datetime:
         """Now; the same for all that is heard in one turn of the loop, so that it can be said once."""
         if self._heard_at is None:

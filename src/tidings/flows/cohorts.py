@@ -16,6 +16,7 @@ import msgspec
 
 from tidings.domain.evidence import Evidence, Kind
 from tidings.domain.outcome import Taken
+from tidings.domain.receipt import Said
 from tidings.flows.answers import Answer, evidence_of
 from tidings.flows.dispatch import as_written
 from tidings.flows.fold import fold_one
@@ -71,6 +72,7 @@ class Cohorts:
         self._stands: list[_Stand] = []
         self._ways: dict[int, _Way] = {}  # by message
         self._submitted: dict[Leg, Submitted] = {}
+        self._known_by_id: list[tuple[Leg, Said]] = []  # kept, so that nothing else has their ids
 
     def answered(self, answer: Answer, held: Held) -> None:
         """A submission was taken. `held`: how its message stands, unless something of it was told before."""
@@ -102,23 +104,9 @@ class Cohorts:
         receipt = one.receipt
         message_id, _, leg = sent
         way = self._way(message_id, held)
-        step = (
-            leg.attempt,
-            leg.part,
-            leg.try_no,
-            one.at,
-            id(receipt.state),  # of enums there is one of each, and asking for their hash takes longer
-            id(receipt.reason),
-            id(receipt.confirmation),
-            receipt.done_at,
-            receipt.word,
-            receipt.error_code,
-            receipt.network_error,
-            receipt.untrusted,
+        stand = way.stand.following.get((id(leg), id(receipt.said), one.at)) or self._by_receipt(
+            way.stand, one, leg
         )
-        stand = way.stand.following.get(step)
-        if stand is None:
-            stand = way.stand.following[step] = self._after_receipt(way.stand, one, leg)
         fingerprint = receipt.fingerprint(stand.verdict)
         if _has(heard, fingerprint) or _has(way.fingerprints, fingerprint):
             return
@@ -174,12 +162,24 @@ class Cohorts:
         after.submitted = self._submitted.setdefault(leg, Submitted())
         return after
 
+    def _by_receipt(self, stand: _Stand, one: Incoming, leg: Leg) -> _Stand:
+        """Where a receipt leads: another one that says the same, of a submission that was claimed with this, too."""
+        said = one.receipt.said
+        after = stand.following.get((leg, said, one.at))
+        if after is None:
+            after = stand.following[leg, said, one.at] = self._after_receipt(stand, one, leg)
+        stand.following[id(leg), id(said), one.at] = (
+            after  # to be found without comparing what is the same one
+        )
+        self._known_by_id.append((leg, said))
+        return after
+
     def _after_receipt(self, stand: _Stand, one: Incoming, leg: Leg) -> _Stand:
         evidence, _ = receipt_evidence(
             one.receipt, leg, at=one.at, delivery=stand.held.delivery, reading=self._reading
         )
         after = self._after(stand, [evidence])
-        after.verdict = one.receipt.verdict()
+        after.verdict = one.receipt.said.verdict()
         return after
 
     def _after(self, stand: _Stand, learnt: Iterable[Evidence]) -> _Stand:
@@ -197,6 +197,8 @@ class Cohorts:
 
 def _has(fingerprints: bytes, one: bytes) -> bool:
     """Whether it is one of those that are joined."""
+    if not fingerprints:
+        return False
     at = fingerprints.find(one)
     while at >= 0 and at % FINGERPRINT:
         at = fingerprints.find(one, at + 1)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from tidings.domain.outcome import Outcome
+from tidings.domain.outcome import Outcome, Taken
 from tidings.domain.receipt import Receipt
 from tidings.domain.text import Alphabet
 
@@ -148,6 +148,10 @@ class Upstream(Protocol):
 
         Once more if it was Unknown and an answer came after all, on a living session.
         """
+        ...
+
+    def taken(self, answers: Sequence[tuple[int, Taken]]) -> None:
+        """The same of submissions that were taken, each with an id, whose answers came together."""
         ...
 
     def receipts(self, receipts: Sequence[Receipt]) -> Awaitable[Sequence[Exception | None]]:

@@ -289,23 +289,24 @@ def receipt_evidence(
     receipt: Receipt, match: Match | Leg, *, at: datetime, delivery: Delivery, reading: Reading
 ) -> tuple[Evidence, bytes]:
     """A receipt as evidence for the part it belongs to, and the fingerprint that tells its repetitions."""
+    said = receipt.said
     evidence = Evidence(
         Kind.RECEIPT,
         at,
-        receipt.state,
+        said.state,
         attempt=match.attempt,
         part=match.part,
         try_no=match.try_no,
-        reason=receipt.reason,
-        confirmation=receipt.confirmation,
-        provider_at=receipt.done_at,
-        word=receipt.word if receipt.error_code is None else f"{receipt.word} err:{receipt.error_code}",
+        reason=said.reason,
+        confirmation=said.confirmation,
+        provider_at=said.done_at,
+        word=said.word if said.error_code is None else f"{said.word} err:{said.error_code}",
         upstream_id=receipt.upstream_id,
-        network_error=receipt.network_error,
+        network_error=said.network_error,
         raw=receipt.raw,
-        untrusted=receipt.untrusted,
+        untrusted=said.untrusted,
     )
-    if receipt.state is not None and truth(receipt.state) is Truth.NO:
+    if said.state is not None and truth(said.state) is Truth.NO:
         evidence.stage = Stage.NETWORK
     elif _speaks_for_all(evidence, delivery, reading):
         evidence.part = 0
@@ -392,10 +393,11 @@ def _doubted(one: Incoming, unanswered: dict[str, list[Unanswered]]) -> _Claim |
 
 def _was_submitted_then(receipt: Receipt, flight: Flight, *, at: datetime) -> bool:
     """Many carriers' dates have no seconds; without one, the receipt came within the validity and the grace."""
-    if receipt.submitted_at is None:
+    submitted_at = receipt.said.submitted_at
+    if submitted_at is None:
         return flight.written_at - CLOCK_SKEW <= at <= flight.expires_at + UNDATED_WITHIN
     early = flight.written_at - CLOCK_SKEW - timedelta(minutes=1)
-    return early <= receipt.submitted_at <= flight.written_at + CLOCK_SKEW
+    return early <= submitted_at <= flight.written_at + CLOCK_SKEW
 
 
 def _repeats(said: str | None, ours: str) -> bool:

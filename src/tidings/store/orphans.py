@@ -37,8 +37,8 @@ ONE = f"select {FIELDS} from orphan where connector_id = $1 and id = $2 for upda
 
 LIST = """
 select o.id, c.name as connector, o.received_at, o.tries, o.retry_at, o.upstream_keys, o.recipient, o.sender,
-       o.receipt ->> 'word' as word, o.receipt ->> 'error_code' as error_code, o.receipt ->> 'done_at' as done_at
-from orphan o join connector c on c.id = o.connector_id
+       said ->> 'word' as word, said ->> 'error_code' as error_code, said ->> 'done_at' as done_at
+from orphan o join connector c on c.id = o.connector_id cross join lateral (select o.receipt -> 'said' as said) s
 where ($1::text is null or c.name = $1) order by o.received_at desc, o.id desc limit $2"""
 
 FORGET = """

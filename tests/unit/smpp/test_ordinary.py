@@ -139,7 +139,7 @@ def said_the_long_way(octets: bytes, reading: Reading) -> Receipt | None:
     pdu = decode(octets)
     assert isinstance(pdu, DeliverSm)
     receipt = read_receipt(pdu, octets, reading, now=NOW)
-    return None if receipt is None or disagrees(pdu, receipt.word) else receipt
+    return None if receipt is None or disagrees(pdu, receipt.said.word) else receipt
 
 
 @given(mangled(deliveries), st.sampled_from(READINGS))

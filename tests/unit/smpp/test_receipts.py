@@ -11,7 +11,7 @@ from tidings.connectors.smpp.pdu import DataSm, DeliverSm
 from tidings.connectors.smpp.receipts import Reading, disagrees, read_receipt
 from tidings.connectors.smpp.words import ReceiptClass, Trust
 from tidings.domain.reason import Reason
-from tidings.domain.receipt import Receipt
+from tidings.domain.receipt import Receipt, Said
 from tidings.domain.status import Confirmation, State
 
 NOW = datetime(2026, 5, 17, 12, 0, tzinfo=UTC)
@@ -40,15 +40,17 @@ def read(pdu: DeliverSm | DataSm, reading: Reading = HANDSET) -> Receipt:
 def test_a_receipt_says_everything_it_holds() -> None:
     assert read(deliver()) == Receipt(
         upstream_id="7",
-        state=State.DELIVERED,
-        word="DELIVRD",
+        said=Said(
+            state=State.DELIVERED,
+            word="DELIVRD",
+            confirmation=Confirmation.HANDSET,
+            error_code="000",
+            submitted_at=datetime(2026, 5, 17, 11, 0, tzinfo=UTC),
+            done_at=datetime(2026, 5, 17, 11, 30, tzinfo=UTC),
+        ),
         recipient="380501234567",
         sender="Tidings",
         raw=b"raw",
-        confirmation=Confirmation.HANDSET,
-        error_code="000",
-        submitted_at=datetime(2026, 5, 17, 11, 0, tzinfo=UTC),
-        done_at=datetime(2026, 5, 17, 11, 30, tzinfo=UTC),
         text="hi",
     )
 
@@ -71,21 +73,21 @@ def test_a_text_and_a_tlv_that_say_different_things_are_told_and_the_text_is_bel
     stat: bytes, state: int | None, differs: bool
 ) -> None:
     pdu = deliver(b"id:7 " + stat, tlvs={} if state is None else {Tlv.MESSAGE_STATE: bytes([state])})
-    assert disagrees(pdu, read(pdu).word) == differs
+    assert disagrees(pdu, read(pdu).said.word) == differs
     if stat:
-        assert read(pdu).word == stat.decode().removeprefix("stat:")
+        assert read(pdu).said.word == stat.decode().removeprefix("stat:")
 
 
 @pytest.mark.parametrize("esm_class", [0x04, 0x44, 0x07, 0xC4])
 def test_flagged_messages_are_final_receipts(esm_class: int) -> None:
-    assert not read(deliver(esm_class=esm_class)).intermediate
+    assert not read(deliver(esm_class=esm_class)).said.intermediate
 
 
 @pytest.mark.parametrize("esm_class", [0x20, 0x24, 0x60])
 def test_intermediate_wins_over_final(esm_class: int) -> None:
     receipt = read(deliver(b"id:7 stat:UNDELIV err:006", esm_class=esm_class), MAP)
-    assert receipt.intermediate
-    assert (receipt.state, receipt.reason) == (State.ENROUTE, Reason.ABSENT_SUBSCRIBER_SM)
+    assert receipt.said.intermediate
+    assert (receipt.said.state, receipt.said.reason) == (State.ENROUTE, Reason.ABSENT_SUBSCRIBER_SM)
 
 
 @pytest.mark.parametrize("esm_class", [0x00, 0x40, 0x03, 0x08, 0x10, 0x18])
@@ -105,7 +107,7 @@ def test_a_receipted_message_id_makes_a_receipt_of_an_unflagged_message() -> Non
 
 
 def test_looks_make_a_receipt_only_where_the_operator_says_so() -> None:
-    assert read(deliver(esm_class=0), GUESSING).state is State.DELIVERED
+    assert read(deliver(esm_class=0), GUESSING).said.state is State.DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_what_a_subscriber_may_type_is_no_receipt(body: bytes, reading: Reading)
 def test_the_tlvs_id_comes_before_the_texts_and_the_texts_word_before_the_tlvs() -> None:
     tlvs = {Tlv.RECEIPTED_MESSAGE_ID: b"38601fa\0", Tlv.MESSAGE_STATE: b"\x05"}
     receipt = read(deliver(b"id:0059113978 stat:DELIVRD", tlvs=tlvs))
-    assert (receipt.upstream_id, receipt.word) == ("38601fa", "DELIVRD")
+    assert (receipt.upstream_id, receipt.said.word) == ("38601fa", "DELIVRD")
 
 
 @pytest.mark.parametrize(
@@ -159,12 +161,12 @@ def test_the_state_tlv_fills_in_for_a_missing_word(number: int, word: str, state
     receipt = read(
         DataSm(esm_class=4, tlvs={Tlv.RECEIPTED_MESSAGE_ID: b"7", Tlv.MESSAGE_STATE: bytes([number])})
     )
-    assert (receipt.word, receipt.state) == (word, state)
+    assert (receipt.said.word, receipt.said.state) == (word, state)
 
 
 def test_the_body_may_come_in_the_payload() -> None:
     assert read(deliver(b"", tlvs={Tlv.MESSAGE_PAYLOAD: BODY})).upstream_id == "7"
-    assert read(DataSm(esm_class=4, tlvs={Tlv.MESSAGE_PAYLOAD: BODY})).word == "DELIVRD"
+    assert read(DataSm(esm_class=4, tlvs={Tlv.MESSAGE_PAYLOAD: BODY})).said.word == "DELIVRD"
 
 
 @pytest.mark.parametrize(
@@ -185,12 +187,12 @@ def test_the_error_tlv_fills_in_for_an_error_that_says_nothing(
     err: bytes, code: bytes, told: str | None
 ) -> None:
     tlvs = {Tlv.NETWORK_ERROR_CODE: code} if code else {}
-    assert read(deliver(b"id:7 stat:UNDELIV" + err, tlvs=tlvs)).error_code == told
+    assert read(deliver(b"id:7 stat:UNDELIV" + err, tlvs=tlvs)).said.error_code == told
 
 
 def test_a_receipt_without_any_id_is_kept_for_a_person_to_see() -> None:
     receipt = read(deliver(b"\x00\x01\x02"))
-    assert (receipt.upstream_id, receipt.state, receipt.word) == (None, None, "")
+    assert (receipt.upstream_id, receipt.said.state, receipt.said.word) == (None, None, "")
 
 
 @pytest.mark.parametrize(
@@ -207,13 +209,13 @@ def test_a_receipt_without_any_id_is_kept_for_a_person_to_see() -> None:
 )
 def test_a_time_that_cannot_be_is_absent(submitted: str, done: str, told: bool) -> None:
     body = f"id:7 submit date:{submitted} done date:{done} stat:DELIVRD"
-    assert (read(deliver(body.encode())).done_at is not None) == told
+    assert (read(deliver(body.encode())).said.done_at is not None) == told
 
 
 def test_times_are_in_the_carriers_zone() -> None:
     eastern = Reading(Trust(ReceiptClass.HANDSET), offset_minutes=180)
     body = b"id:7 submit date:2605171400 done date:2605171430 stat:DELIVRD"
-    assert read(deliver(body), eastern).done_at == datetime(2026, 5, 17, 11, 30, tzinfo=UTC)
+    assert read(deliver(body), eastern).said.done_at == datetime(2026, 5, 17, 11, 30, tzinfo=UTC)
 
 
 pdus = st.builds(
@@ -232,8 +234,8 @@ def test_anything_becomes_a_bounded_receipt_or_none(pdu: DeliverSm, reading: Rea
     if receipt is None:
         return
     assert len(receipt.fingerprint()) == 8
-    for told in (receipt.upstream_id, receipt.word, receipt.error_code, receipt.text):
+    for told in (receipt.upstream_id, receipt.said.word, receipt.said.error_code, receipt.text):
         assert told is None or (len(told) <= 255 and "\0" not in told)
     body = (pdu.short_message or pdu.tlvs.get(Tlv.MESSAGE_PAYLOAD, b"")).replace(b"\0", b"").upper()
     said = b"DELIV" in body or pdu.tlvs.get(Tlv.MESSAGE_STATE, b"")[:1] == b"\x02"
-    assert said or receipt.state is not State.DELIVERED, "delivered is never made up"
+    assert said or receipt.said.state is not State.DELIVERED, "delivered is never made up"

@@ -43,6 +43,7 @@ from tidings.connectors.smpp.pdu import (
     encode,
 )
 from tidings.connectors.smpp.session import Phase, Session, Timers
+from tidings.domain.outcome import Taken
 
 TIMERS = Timers(bind_s=30, answer_s=60, late_s=120, idle_s=30, probe_s=15, unbind_s=5)
 
@@ -73,7 +74,7 @@ def bound(*submissions: str, now: float = 0) -> Session[str]:
 
 def took(token: str, pdu: SubmitSmResp) -> Took[str]:
     assert pdu.message_id
-    return Took(token, pdu.message_id, encode(pdu))
+    return Took([(token, Taken(pdu.message_id, encode(pdu)))])
 
 
 def delivered(pdu: DeliverSm | DataSm) -> Delivered:
@@ -199,8 +200,8 @@ def test_a_message_is_acknowledged_when_told_and_once(message: DeliverSm | DataS
     session = bound()
     assert told(session, message) == [delivered(message)]
     assert sent(session) == []
-    session.acknowledge(delivered(message))
-    session.acknowledge(delivered(message), Status.ESME_RX_T_APPN)
+    session.acknowledge([delivered(message)])
+    session.acknowledge([delivered(message)], Status.ESME_RX_T_APPN)
     (answer,) = sent(session)
     assert (answer.command_id, answer.sequence, answer.status) == (message.command_id | RESPONSE, 5, 0)
 
@@ -208,7 +209,7 @@ def test_a_message_is_acknowledged_when_told_and_once(message: DeliverSm | DataS
 def test_a_message_that_could_not_be_kept_is_asked_for_again() -> None:
     session, message = bound(), DeliverSm(5)
     told(session, message)
-    session.acknowledge(delivered(message), Status.ESME_RX_T_APPN)
+    session.acknowledge([delivered(message)], Status.ESME_RX_T_APPN)
     assert sent(session) == [DeliverSmResp(5, Status.ESME_RX_T_APPN)]
 
 
@@ -216,7 +217,7 @@ def test_two_messages_under_one_number_get_an_answer_each() -> None:
     session, message = bound(), DeliverSm(5)
     told(session, message, message)
     for _ in range(3):
-        session.acknowledge(delivered(message))
+        session.acknowledge([delivered(message)])
     assert sent(session) == [DeliverSmResp(5), DeliverSmResp(5)]
 
 
@@ -285,7 +286,7 @@ def test_when_the_peer_unbinds_it_gets_its_acknowledgements_first() -> None:
     session, message = bound(), DeliverSm(5)
     assert told(session, message, Unbind(8))[1:] == [Leaving()]
     assert sent(session) == []
-    assert session.acknowledge(delivered(message)) == [Closed("peer_unbound")]
+    assert session.acknowledge([delivered(message)]) == [Closed("peer_unbound")]
     assert sent(session) == [DeliverSmResp(5), UnbindResp(8)]
 
 
@@ -340,8 +341,8 @@ class AnyOrder(RuleBasedStateMachine):
     def note(self, events: list[Event[int]]) -> None:
         for event in events:
             match event:
-                case Took(token, _, _):
-                    self.resolved[token] += 1
+                case Took(answers):
+                    self.resolved.update(token for token, _ in answers)
                 case Answered(token, _, _, late):
                     self.late[token] += late
                     self.resolved[token] += not late
@@ -420,7 +421,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(at=small, status=status)
     def acknowledge(self, at: int, status: int) -> None:
         if self.inbox:
-            self.note(self.session.acknowledge(self.inbox[at % len(self.inbox)], status))
+            self.note(self.session.acknowledge([self.inbox[at % len(self.inbox)]], status))
 
     @rule()
     def unbind(self) -> None:

@@ -270,23 +270,24 @@ class SmppConnector:
     def _tell(self, submission_id: int, outcome: Outcome) -> None:
         """What came of a submission, and so of the parts behind it."""
         self._upstream.answered(submission_id, outcome)
-        if submission_id in self._behind:
-            link, rest = self._behind.pop(submission_id)
-            self._follow(link, rest, outcome)
+        self._follow(submission_id, outcome)
 
     def _tell_all(self, parts: Sequence[Outgoing], outcome: Outcome) -> None:
         for part in parts:
             self._upstream.answered(part.submission_id, outcome)
 
-    def _follow(self, link: Link, rest: list[tuple[bytes, int]], before: Outcome) -> None:
+    def _follow(self, submission_id: int, before: Outcome) -> None:
         """What comes of the parts behind one whose outcome is known."""
+        if submission_id not in self._behind:
+            return
+        link, rest = self._behind.pop(submission_id)
         if isinstance(before, Taken | Unknown) and link in self._links and not self._closing:
             self._enqueue(link, rest)
             return
         refused = isinstance(before, Refused) and before.next is Next.GIVE_UP
         cause = PART_REFUSED if refused else "closing" if self._closing else "part_waits"
-        for _, submission_id in rest:
-            self._upstream.answered(submission_id, Unwritten(cause))
+        for _, following in rest:
+            self._upstream.answered(following, Unwritten(cause))
 
     def _outcome(self, answer: SubmitSmResp | GenericNack, raw: bytes) -> Outcome:
         if answer.status == Status.ESME_ROK and isinstance(answer, SubmitSmResp):
@@ -304,9 +305,12 @@ class SmppConnector:
         return refusal
 
     def _took(self, event: Took[int]) -> None:
-        self._counts["taken"] += 1
-        self._pace.answered()
-        self._tell(event.token, Taken(event.upstream_id, event.raw))
+        self._counts["taken"] += len(event.answers)
+        self._pace.taken(len(event.answers))
+        self._upstream.taken(event.answers)
+        if self._behind:
+            for submission_id, taken in event.answers:
+                self._follow(submission_id, taken)
 
     def _stray(self, stray: Stray) -> None:
         self._counts["stray"] += 1

@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from tidings.connectors.smpp.pdu import DataSm, DeliverSm, GenericNack, SubmitSmResp, decode
+from tidings.domain.outcome import Taken
 
 Token = TypeVar("Token")
 
@@ -21,12 +22,10 @@ class BindRefused(msgspec.Struct, frozen=True):
     status: int
 
 
-class Took(msgspec.Struct, Generic[Token], frozen=True, gc=False):
-    """The peer took a submission in time, and its answer says nothing more than the id."""
+class Took(msgspec.Struct, Generic[Token], frozen=True):
+    """The peer took submissions in time, and its answers say nothing more than their ids."""
 
-    token: Token
-    upstream_id: str  # not empty
-    raw: bytes
+    answers: list[tuple[Token, Taken]]  # of those that came one right behind the other; no id is empty
 
 
 class Answered(msgspec.Struct, Generic[Token], frozen=True):

@@ -80,7 +80,7 @@ class Intake:
         pdu = delivered.pdu()
         receipt = read_receipt(pdu, delivered.raw, self._reading, now=now)
         if receipt is not None:
-            self.counts["receipts_that_disagree"] += disagrees(pdu, receipt.word)
+            self.counts["receipts_that_disagree"] += disagrees(pdu, receipt.said.word)
         return receipt
 
     def _store(self, link: Link, held: Held) -> None:
@@ -119,7 +119,7 @@ class Intake:
                 self._log.error(
                     "smpp_receipt_not_stored",
                     upstream_id=receipt.upstream_id,
-                    word=receipt.word,
+                    word=receipt.said.word,
                     exc_info=wrong,
                 )
         self.counts["receipts"] += len(stored)

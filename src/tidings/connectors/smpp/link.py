@@ -95,11 +95,7 @@ class Link(asyncio.Protocol):
 
     def acknowledge(self, messages: Iterable[Delivered], status: int) -> None:
         """Answer messages that were delivered; nothing happens if the session is over."""
-        events: list[Event[int]] = []
-        acknowledge = self._session.acknowledge
-        for message in messages:
-            events += acknowledge(message, status)
-        self._handle(events)
+        self._handle(self._session.acknowledge(messages, status))
 
     def read(self, reading: bool) -> None:
         """Whether to take more octets from the peer: not reading is how it is told to wait."""

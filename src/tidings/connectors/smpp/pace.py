@@ -1,6 +1,7 @@
 """How fast one carrier account is submitted to: a token bucket that gives way when the carrier says "too fast"."""
 
 from collections import deque
+from itertools import repeat
 from math import inf
 
 BURST_S = 0.1
@@ -91,6 +92,11 @@ class Pace:
         self._in_a_row = 0
         self._queue_full.append(queue_full)
         return queue_full and self._queue_full.count(True) > QUEUE_FULL_MOST
+
+    def taken(self, submissions: int) -> None:
+        """The carrier took so many."""
+        self._in_a_row = 0
+        self._queue_full.extend(repeat(False, min(submissions, QUEUE_FULL_OF)))
 
     def congested(self, state: int, now: float) -> None:
         """The carrier said how congested it is."""

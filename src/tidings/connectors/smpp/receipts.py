@@ -8,8 +8,8 @@ from tidings.connectors.smpp import receipt_text, words
 from tidings.connectors.smpp.codes import EsmClass, Tlv
 from tidings.connectors.smpp.pdu import DataSm, DeliverSm
 from tidings.connectors.smpp.receipt_text import VALUE_CHARS_MAX, ReceiptText
-from tidings.connectors.smpp.words import MESSAGE_STATE, STATES, Trust
-from tidings.domain.receipt import Receipt
+from tidings.connectors.smpp.words import MESSAGE_STATE, STATES, Claim, Trust
+from tidings.domain.receipt import Receipt, Said
 
 PLAUSIBLE = timedelta(minutes=15)
 """How far a carrier's clock may be off before its times are not believed."""
@@ -43,24 +43,39 @@ def read_receipt(pdu: DeliverSm | DataSm, raw: bytes, reading: Reading, *, now: 
         return None
     word = _word(pdu, text)
     err = _err(pdu, text)
-    said = words.claim(word, err, intermediate=intermediate, trust=reading.trust)
+    claim = words.claim(word, err, intermediate=intermediate, trust=reading.trust)
     submitted_at, done_at = times(text.submit_date, text.done_date, reading.offset_minutes, now=now)
     return Receipt(
         upstream_id=_id(pdu, text),
-        state=said.state,
-        word=word,
+        said=said(claim, word, err, intermediate=intermediate, submitted_at=submitted_at, done_at=done_at),
         recipient=_clean(pdu.source_addr),
         sender=_clean(pdu.destination_addr),
         raw=raw,
-        reason=said.reason,
-        confirmation=said.confirmation,
+        text=text.text,
+    )
+
+
+def said(
+    claim: Claim,
+    word: str,
+    err: str | None,
+    *,
+    intermediate: bool = False,
+    submitted_at: datetime | None,
+    done_at: datetime | None,
+) -> Said:
+    """What a receipt says, and what it is taken for."""
+    return Said(
+        state=claim.state,
+        word=word,
+        reason=claim.reason,
+        confirmation=claim.confirmation,
         error_code=err,
-        network_error=said.network_error,
-        untrusted=said.untrusted,
+        network_error=claim.network_error,
         intermediate=intermediate,
         done_at=done_at,
         submitted_at=submitted_at,
-        text=text.text,
+        untrusted=claim.untrusted,
     )
 
 

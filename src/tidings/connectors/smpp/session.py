@@ -16,7 +16,7 @@
   later does no harm.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
@@ -41,7 +41,7 @@ from tidings.connectors.smpp.events import (
     Token,
     Took,
 )
-from tidings.connectors.smpp.frames import BadFrame, Framer
+from tidings.connectors.smpp.frames import HEADER_OCTETS, BadFrame, Framer
 from tidings.connectors.smpp.pdu import (
     AnyPdu,
     BadPdu,
@@ -51,6 +51,7 @@ from tidings.connectors.smpp.pdu import (
     Pdu,
     SubmitSmResp,
 )
+from tidings.domain.outcome import Taken
 
 Bind = wire.BindReceiver | wire.BindTransmitter | wire.BindTransceiver
 BindResp = wire.BindReceiverResp | wire.BindTransmitterResp | wire.BindTransceiverResp
@@ -59,6 +60,7 @@ BindResp = wire.BindReceiverResp | wire.BindTransmitterResp | wire.BindTransceiv
 _ANSWER, _DELIVER = int(Command.SUBMIT_SM_RESP), int(Command.DELIVER_SM)  # plain integers compare faster
 _NO_ID = b"\0"
 """The body of an answer to a message: its message_id is empty."""
+_NO_ID_OCTETS = HEADER_OCTETS + len(_NO_ID)
 
 
 class Phase(Enum):
@@ -152,19 +154,23 @@ class Session(Generic[Token]):
         self._unwritten[sequence] = wire.frame(Command.SUBMIT_SM, body, sequence=sequence)
         self._window[sequence] = token, now
 
-    def acknowledge(self, message: Delivered, status: int = Status.ESME_ROK) -> list[Event[Token]]:
-        """Answer a message that was Delivered: status 0 = stored, ESME_RX_T_APPN = bring it again.
+    def acknowledge(self, messages: Iterable[Delivered], status: int = Status.ESME_ROK) -> list[Event[Token]]:
+        """Answer messages that were Delivered: status 0 = stored, ESME_RX_T_APPN = bring them again.
 
-        Does nothing if the session is over or the message is answered already.
+        Nothing is said if the session is over, or of those that are answered already.
         """
-        key = message.command_id, message.sequence
-        owed = 0 if self.over else self._owed.pop(key, 0)
-        if not owed:
+        if self.over:
             return []
-        if owed > 1:  # a careless peer has several of that number under way
-            self._owed[key] = owed - 1
-        answer_id = message.command_id | RESPONSE
-        self._outbox.append(wire.frame(answer_id, _NO_ID, sequence=message.sequence, status=status))
+        for message in messages:
+            command_id, sequence = key = message.command_id, message.sequence
+            owed = self._owed.pop(key, 0)
+            if not owed:
+                continue
+            if owed > 1:  # a careless peer has several of that number under way
+                self._owed[key] = owed - 1
+            self._outbox.append(
+                wire.HEADER.pack(_NO_ID_OCTETS, command_id | RESPONSE, status, sequence) + _NO_ID
+            )
         return self._leave_if_free() if self.phase is Phase.LEAVING else []
 
     def unbind(self, *, now: float) -> None:
@@ -208,10 +214,8 @@ class Session(Generic[Token]):
             return events
         try:
             for frame in self._framer.feed(chunk):
-                self.heard(now)
-                event = self._ordinary(frame)
-                if event is not None:
-                    events.append(event)
+                self._heard_at, self._probed_at = now, None
+                if self._ordinary(frame, events):
                     continue
                 events += self._frame(frame, now)
                 if self.phase is Phase.CLOSED:
@@ -260,22 +264,24 @@ class Session(Generic[Token]):
 
     # -- octets ------------------------------------------------------------------------------------------------
 
-    def _ordinary(self, frame: bytes) -> Event[Token] | None:
-        """What one of the two frames means that nearly all are; None if it is another one, or comes unexpectedly."""
+    def _ordinary(self, frame: bytes, events: list[Event[Token]]) -> bool:
+        """Hear one of the two frames that nearly all are; False if it is another one, or comes unexpectedly."""
         _, command_id, status, sequence = wire.HEADER.unpack_from(frame)
-        if (
-            command_id == _ANSWER
-            and not status
-            and sequence in self._window
-            and sequence not in self._unwritten
-        ):
-            upstream_id = ordinary.only_id(frame)
-            if upstream_id is not None:
-                token, _ = self._window.pop(sequence)
-                return Took(token, upstream_id, frame)
-        elif command_id == _DELIVER and self.phase is Phase.BOUND and ordinary.is_whole(frame):
-            return self._owe(_DELIVER, sequence, frame)
-        return None
+        if command_id == _ANSWER:
+            upstream_id = None if status else ordinary.only_id(frame)
+            if upstream_id is None or sequence not in self._window or sequence in self._unwritten:
+                return False
+            token, _ = self._window.pop(sequence)
+            last = events[-1] if events else None
+            if type(last) is not Took:
+                last = Took([])
+                events.append(last)
+            last.answers.append((token, Taken(upstream_id, frame)))
+            return True
+        if command_id == _DELIVER and self.phase is Phase.BOUND and ordinary.is_whole(frame):
+            events.append(self._owe(_DELIVER, sequence, frame))
+            return True
+        return False
 
     def _frame(self, frame: bytes, now: float) -> list[Event[Token]]:
         try:
@@ -322,7 +328,7 @@ class Session(Generic[Token]):
         delivered = self._owe(pdu.command_id, pdu.sequence, frame)
         if self.phase in (Phase.OPEN, Phase.BINDING):
             stray = Stray(pdu.command_id, 0, pdu.sequence)
-            return [stray, *self.acknowledge(delivered, Status.ESME_RINVBNDSTS)]
+            return [stray, *self.acknowledge([delivered], Status.ESME_RINVBNDSTS)]
         return [delivered]
 
     def _owe(self, command_id: int, sequence: int, frame: bytes) -> Delivered:
