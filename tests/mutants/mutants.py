@@ -31,6 +31,7 @@ MAIN_JOB = "flows/test_main_job.py"
 SWEEP = "life/test_sweep.py"
 REMEMBERED = "races/test_remembered_accounts.py"
 OVERLAPPING = "races/test_overlapping_orders.py"
+PLAIN = "unit/test_plain_orders.py"
 SENDING, RECEIPTS = "races/test_sending_races.py", "races/test_receipt_races.py"
 RUNS = "flows/test_runs.py"
 HEARD, HAND_OVER = "flows/test_hear.py", "flows/test_hand_over.py"
@@ -442,21 +443,81 @@ MUTANTS = (
     ),
     Mutant(
         "an order is sent as long as another that came with it",
-        "flows/judge.py",
+        "flows/new_rows.py",
         (("id(order.dialect), order.validity_s,", "id(order.dialect),"),),
         ("flows/test_tasks_of_one.py",),
     ),
     Mutant(
         "a message is sent as another customer's was",
-        "flows/judge.py",
+        "flows/new_rows.py",
         (("alike = (id(order.caller),", "alike = (0,"),),
         ("flows/test_tasks_of_one.py",),
     ),
     Mutant(
         "an order that says more than its message is forgotten",
-        "flows/judge.py",
+        "flows/new_rows.py",
         (("order.source != USUAL_SOURCE", "False"),),
         ("flows/test_tasks_of_one.py",),
+    ),
+    Mutant(
+        "a reference is taken twice by orders that are judged together",
+        "flows/ledger.py",
+        (("return len(self.taken) == before + len(references)", "return True"),),
+        (PLAIN,),
+    ),
+    Mutant(
+        "a key that we made becomes a customer's own",
+        "flows/judge_plain.py",
+        (("    if any(ids.unseal(judge.secret, one) is not None for one in ours):", "    if not ids:"),),
+        (PLAIN,),
+    ),
+    Mutant(
+        "an order is judged together with others as of a version of the past",
+        "flows/judge_plain.py",
+        (("if any(one.as_of not in (None, judge.as_of) for one in orders):", "if not orders:"),),
+        (PLAIN,),
+    ),
+    Mutant(
+        "orders that are judged together are one task",
+        "flows/judge_plain.py",
+        (("total=alike[0].size", "total=len(columns.ids)"),),
+        (PLAIN,),
+    ),
+    Mutant(
+        "an order of one message with a name of its own shares another's task",
+        "flows/judge_plain.py",
+        (("alike[0].size == 1 and judge.rows.says_all(whole, draft)", "alike[0].size == 1"),),
+        (PLAIN,),
+    ),
+    Mutant(
+        "messages to places of another price are written as one kind",
+        "flows/judge_plain.py",
+        ((" and offers.count(offers[0]) == len(offers)", ""),),
+        (PLAIN,),
+    ),
+    Mutant(
+        "a number twice in a plain order gets two messages",
+        "flows/prepare.py",
+        (("and len(set(recipients)) < size", "and not recipients"),),
+        (PLAIN,),
+    ),
+    Mutant(
+        "a message has the sender of another",
+        "dialects/bsg_v1/usual.py",
+        (("as_of, wire.originator,", "as_of,"),),
+        (PLAIN,),
+    ),
+    Mutant(
+        "a message is sent by settings of the past",
+        "dialects/bsg_v1/usual.py",
+        (("(caller.credential_id, as_of,", "(caller.credential_id,"),),
+        (PLAIN,),
+    ),
+    Mutant(
+        "a text that nothing can carry is taken in a plain order",
+        "dialects/bsg_v1/usual.py",
+        (("if pattern is None or not text_fits(", "if pattern is None or not str("),),
+        (PLAIN,),
     ),
     Mutant(
         "somebody is refused by what is only remembered of his money",
@@ -950,7 +1011,7 @@ MUTANTS = (
     Mutant(
         "nobody says at which prices an order was judged",
         ACCEPT,
-        (("        judge.new.version = catalog.version\n", ""),),
+        (("        judge.rows.new.version = judge.as_of\n", ""),),
         (f"{REMEMBERED}::test_a_price_that_has_changed_is_the_price",),
     ),
     Mutant(

@@ -14,7 +14,7 @@ from tidings.domain.message import (
     Sort,
     Task,
 )
-from tidings.domain.order import Caller, Order, Receipted, Remembered
+from tidings.domain.order import Caller, Order, PlainOrder, Receipted, Remembered
 from tidings.flows.accept import Accept
 from tidings.flows.asking import Heard
 from tidings.flows.callers import Callers
@@ -72,12 +72,12 @@ class House:
         """The key that signs our tokens."""
         return self._token_secret
 
-    async def accept(self, order: Order, *, as_of: int | None = None) -> Receipted:
+    async def accept(self, order: Order | PlainOrder, *, as_of: int | None = None) -> Receipted:
         """Take an order."""
         return await self._accept(order, as_of=as_of)
 
     def accept_straight(
-        self, order: Order, *, as_of: int, told: Callable[[Receipted | BaseException], None]
+        self, order: Order | PlainOrder, *, as_of: int, told: Callable[[Receipted | BaseException], None]
     ) -> bool:
         """Take a small order."""
         return self._accept.straight(order, as_of=as_of, told=told)

@@ -1,10 +1,12 @@
 """What a customer asked for: the one model that every dialect translates into, and what became of it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from tidings.domain.errors import Fault
 from tidings.domain.money import Units
@@ -130,6 +132,44 @@ class Order(msgspec.Struct):
     max_parts: int = 25  # more parts than this is TEXT_TOO_LONG
     shows_keys: bool = True  # its answer names the keys that we make for message and task
 
+    @property
+    def size(self) -> int:
+        """So many recipients."""
+        return len(self.drafts)
+
+
+class Pattern(NamedTuple):
+    """What messages agree in that differ in recipient, reference and text only.
+
+    Where orders agree in it, it is one object, so that they can be judged at a time.
+    """
+
+    order: Order  # without drafts
+    draft: Draft  # without recipient, reference, text and fault
+
+
+class PlainOrder(NamedTuple):
+    """An order as nearly all are: of one pattern and one text, with nothing wrong in it that its dialect could see."""
+
+    pattern: Pattern
+    text: str
+    recipients: list[str]  # as in a Draft
+    references: list[str | None]  # of each
+
+    @property
+    def size(self) -> int:
+        """So many recipients."""
+        return len(self.recipients)
+
+    def in_full(self) -> Order:
+        """The same, recipient by recipient."""
+        order, draft = self.pattern
+        drafts = [
+            replace(draft, recipient=recipient, reference=reference, text=self.text)
+            for recipient, reference in zip(self.recipients, self.references, strict=True)
+        ]
+        return replace(order, drafts=drafts)
+
 
 class Taken(msgspec.Struct, frozen=True):
     """A recipient that is now a message."""
@@ -151,4 +191,4 @@ class Receipted(msgspec.Struct, frozen=True):
     bulk_key: str  # "" as above
     created_at: datetime
     currency: str
-    rows: list[Taken | Fault]
+    rows: Sequence[Taken | Fault]

@@ -5,7 +5,7 @@ tables built once: a dictionary by prefix, asked from the longest prefix that oc
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -139,6 +139,7 @@ class Offers:
         self._routes, self._prices, self._account_id = routes, prices, account_id
         self._digits = max(routes.longest, prices.longest)
         self._known: dict[tuple[str, int, bool], Offer | Fault] = {}
+        self._same: dict[Offer, Offer] = {}  # equal offers are one object
 
     def offer(self, recipient: str, *, tariff: int, test: bool) -> Offer | Fault:
         """What can be done for these E.164 digits; a fault where it is nothing."""
@@ -150,6 +151,18 @@ class Offers:
             known = self._known[asked] = self._found(recipient, tariff=tariff, test=test)
         return known
 
+    def offers(self, recipients: Sequence[str], *, tariff: int, test: bool) -> list[Offer] | None:
+        """What can be done for each of many; None where for one it is nothing."""
+        digits = self._digits
+        heads = [one[:digits] for one in recipients]
+        found: dict[str, Offer] = {}
+        for head in set(heads):
+            offer = self.offer(head, tariff=tariff, test=test)
+            if isinstance(offer, Fault):
+                return None
+            found[head] = offer
+        return [found[one] for one in heads]
+
     def _found(self, recipient: str, *, tariff: int, test: bool) -> Offer | Fault:
         per_part = self._prices.price(tariff, recipient)
         if per_part is None:
@@ -158,7 +171,8 @@ class Offers:
         if not routes:
             return Fault.NO_ROUTE
         best = routes[0]
-        return Offer(per_part, best.connector_id, best.id, best.terms)
+        offer = Offer(per_part, best.connector_id, best.id, best.terms)
+        return self._same.setdefault(offer, offer)
 
 
 def candidates(

@@ -75,6 +75,16 @@ class Segments(NamedTuple):
     parts: tuple[str, ...]
 
 
+class Weight(NamedTuple):
+    """How a text will be sent, where only the number of its parts matters."""
+
+    alphabet: Alphabet
+    parts: int
+
+
+_LIGHT = Weight(Alphabet.GSM7, 1)
+
+
 def fits_gsm(text: str) -> bool:
     """Whether every character is in the GSM default alphabet or its extension table."""
     if text.isascii():  # as most are
@@ -102,6 +112,14 @@ def segment(text: str, *, ucs2: bool = False) -> Segments:
     if 2 * len(text) <= SEPTETS_ALONE or units(text, Alphabet.GSM7) <= SEPTETS_ALONE:
         return Segments(Alphabet.GSM7, (text,))
     return Segments(Alphabet.GSM7, _gsm_parts(text))
+
+
+def weigh(text: str, *, ucs2: bool = False) -> Weight:
+    """What `segment` makes of a text, counted."""
+    if 2 * len(text) <= SEPTETS_ALONE and not ucs2 and fits_gsm(text):  # as most are
+        return _LIGHT
+    segments = segment(text, ucs2=ucs2)
+    return Weight(segments.alphabet, len(segments.parts))
 
 
 def encode(text: str, alphabet: Alphabet) -> bytes:

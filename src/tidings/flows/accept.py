@@ -8,21 +8,22 @@ nobody else takes orders of them meanwhile.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from operator import attrgetter
 from typing import Protocol
 
 from msgspec.structs import replace
 
-from tidings.domain import number
-from tidings.domain.errors import Fault, Refusal, Unavailable
-from tidings.domain.order import Draft, OnFault, Order, Receipted
-from tidings.domain.text import Segments, segment
+from tidings.domain.errors import Refusal, Unavailable
+from tidings.domain.order import Order, PlainOrder, Receipted
 from tidings.flows.batcher import Batcher, SharingBatcher
 from tidings.flows.catalog import CatalogCache
-from tidings.flows.judge import RANK, Candidate, Judge, Ledger, Prepared, wanted_keys
+from tidings.flows.judge import Judge
+from tidings.flows.judge_plain import NotPlain, write_plain
+from tidings.flows.ledger import Ledger
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
-from tidings.flows.records import Funds, KeysTaken, NotAsRemembered
+from tidings.flows.prepare import Prepared, PreparedPlain, prepare, prepare_large, wanted_keys
+from tidings.flows.records import Catalog, Funds, KeysTaken, NotAsRemembered
 from tidings.flows.transaction import Database
 
 MOST_WAITING = 200_000
@@ -35,8 +36,7 @@ FEW = 50
 """Recipients of a small order: it is looked at in one go, and does not queue behind large ones. Of either kind two
 statements may be under way, so that we judge and spell the one while the database writes the other."""
 
-CHUNK = 500
-"""Recipients that are looked at before others have their turn: one large order must not stop the small ones."""
+_Ready = Prepared | PreparedPlain
 
 
 class Ids(Protocol):
@@ -70,40 +70,38 @@ class Accept:
         self._small = self._batcher(SharingBatcher)
         self._large = self._batcher(Batcher)
 
-    def _batcher(self, kind: type[Batcher[Prepared, Receipted]]) -> Batcher[Prepared, Receipted]:
+    def _batcher(self, kind: type[Batcher[_Ready, Receipted]]) -> Batcher[_Ready, Receipted]:
         return kind(
             self._run,
-            weigh=lambda one: len(one.rows),
+            weigh=attrgetter("size"),
             max_waiting=MOST_WAITING,
             patience_s=PATIENCE_S,
             lanes=2,
         )
 
-    async def __call__(self, order: Order, *, as_of: int | None = None) -> Receipted:
+    async def __call__(self, order: Order | PlainOrder, *, as_of: int | None = None) -> Receipted:
         """The order's answer, after the commit. Raises Refusal (REFUSE_ALL only), Unavailable, or Outdated."""
-        if not order.drafts:
+        if not order.size:
             raise ValueError("an order has at least one recipient")
-        if len(order.drafts) <= FEW:
-            rows = await _candidates(order)
+        if order.size <= FEW:
+            prepared = prepare(order, as_of=as_of)
         else:
             async with self._looking:
-                rows = await _candidates(order)
-        _look_over(rows, order)
-        first_id = await self._ids.reserve(len(rows) + 1)
-        batcher = self._small if len(rows) <= FEW else self._large
-        return await batcher.put(Prepared(order, first_id, rows, as_of))
+                prepared = await prepare_large(order, as_of=as_of)
+        prepared.first_id = await self._ids.reserve(prepared.size + 1)
+        return await (self._small if prepared.size <= FEW else self._large).put(prepared)
 
     def straight(
-        self, order: Order, *, as_of: int, told: Callable[[Receipted | BaseException], None]
+        self, order: Order | PlainOrder, *, as_of: int, told: Callable[[Receipted | BaseException], None]
     ) -> bool:
         """The same for whoever waits in no task; False, and nothing is done, if that cannot be, or all is refused."""
-        first_id = self._ids.at_once(len(order.drafts) + 1) if 0 < len(order.drafts) <= FEW else None
+        first_id = self._ids.at_once(order.size + 1) if 0 < order.size <= FEW else None
         if first_id is None:
             return False
-        rows = [_candidate(draft, order.max_parts) for draft in order.drafts]
         try:
-            _look_over(rows, order)
-            self._small.tell(Prepared(order, first_id, rows, as_of), told)
+            prepared = prepare(order, as_of=as_of)
+            prepared.first_id = first_id
+            self._small.tell(prepared, told)
         except Refusal:
             return False
         except Unavailable as error:
@@ -116,7 +114,7 @@ class Accept:
         await self._large.close()
         await self._ids.close()
 
-    async def _run(self, batch: list[Prepared]) -> list[Receipted | Exception]:
+    async def _run(self, batch: list[_Ready]) -> list[Receipted | Exception]:
         """Nearly always all is as it was last seen and every key new: what else may be is asked only then."""
         try:
             return await self._take_as_remembered(batch)
@@ -129,95 +127,66 @@ class Accept:
         except KeysTaken:
             return await self._take(batch, ask_for_keys=True)
 
-    async def _take_as_remembered(self, batch: list[Prepared]) -> list[Receipted | Exception]:
+    async def _take_as_remembered(self, batch: list[_Ready]) -> list[Receipted | Exception]:
         """By accounts and catalog as they were last seen; the one statement that writes it also confirms that.
 
         Nobody is refused by memory alone, so what it says may be wrong: of statements that end in another order than
         that of their answers, or of one that failed. Raises NotAsRemembered or KeysTaken; then nothing was done.
         """
-        catalog = self._catalog.remembered
-        accounts = {one.order.caller.account.id for one in batch}
-        if catalog is None or not accounts <= self._funds.keys():
+        try:
+            judge = self._judge_remembered(batch)
+            answers = judge_all(judge, batch)
+        except NotPlain:
+            judge = self._judge_remembered(batch)
+            answers = [judge.write(one.in_full()) for one in batch]
+        if judge.ledger.short or judge.refused or not judge.rows.new.messages:
             raise NotAsRemembered
-        funds = {account_id: replace(self._funds[account_id]) for account_id in accounts}
-        judge = Judge(Ledger(funds, set()), catalog, secret=self._secret, now=self._clock.now())
-        answers = [judge.write(one, as_of=catalog.version) for one in batch]
-        if judge.ledger.short or judge.refused or not judge.new.messages:
-            raise NotAsRemembered
-        judge.new.version = catalog.version
-        self._funds |= funds  # for those who are judged while this is under way
+        judge.rows.new.version = judge.as_of
+        self._funds |= judge.ledger.funds  # for those who are judged while this is under way
         async with self._database.at_once() as tx:
-            await tx.add_orders(judge.new)
+            await tx.add_orders(judge.rows.new)
         await pause(Point.ACCEPT_COMMITTED)
         return answers
 
-    async def _take(self, batch: list[Prepared], *, ask_for_keys: bool) -> list[Receipted | Exception]:
-        """With the accounts locked while we judge."""
+    def _judge_remembered(self, batch: list[_Ready]) -> Judge:
+        """Who judges by memory. Raises NotAsRemembered."""
+        catalog = self._catalog.remembered
+        accounts = {one.account_id for one in batch}
+        if catalog is None or not accounts <= self._funds.keys():
+            raise NotAsRemembered
+        funds = {account_id: replace(self._funds[account_id]) for account_id in accounts}
+        return self._judge(Ledger(funds, set()), catalog, as_of=catalog.version)
+
+    def _judge(self, ledger: Ledger, catalog: Catalog, *, as_of: int) -> Judge:
+        return Judge(ledger, catalog, as_of=as_of, secret=self._secret, now=self._clock.now())
+
+    async def _take(self, batch: list[_Ready], *, ask_for_keys: bool) -> list[Receipted | Exception]:
+        """With the accounts locked while we judge, recipient by recipient."""
+        orders = [one.in_full() for one in batch]
         async with self._database.accepting() as tx:
-            accounts = {one.order.caller.account.id for one in batch}
-            funds, version = await tx.lock_accounts(accounts)
+            funds, version = await tx.lock_accounts({one.account_id for one in orders})
             catalog = await self._catalog.current(tx, version)
-            taken = await tx.keys_taken(wanted_keys(batch)) if ask_for_keys else set()
-            judge = Judge(Ledger(funds, taken), catalog, secret=self._secret, now=self._clock.now())
-            answers = [judge.write(one, as_of=version) for one in batch]
-            await tx.add_orders(judge.new)
-            await tx.add_refused(judge.new)
+            taken = await tx.keys_taken(wanted_keys(orders)) if ask_for_keys else set()
+            judge = self._judge(Ledger(funds, taken), catalog, as_of=version)
+            answers = [judge.write(one) for one in orders]
+            await tx.add_orders(judge.rows.new)
+            await tx.add_refused(judge.rows.new)
             await pause(Point.ACCEPT_WRITTEN)
         await pause(Point.ACCEPT_COMMITTED)
         self._funds |= funds
         return answers
 
 
-def _look_over(rows: Sequence[Candidate], order: Order) -> None:
-    """See what is wrong with recipients beside others."""
-    if order.unique_recipients and len(rows) > 1:
-        _find_repeated(rows)
-    if order.on_fault is OnFault.REFUSE_ALL:
-        _refuse_any(rows)
+def judge_all(judge: Judge, batch: Sequence[_Ready]) -> list[Receipted | Exception]:
+    """Each order in the way it came. Plain ones last: they see if an order before them took what was theirs.
 
-
-async def _candidates(order: Order) -> list[Candidate]:
-    rows: list[Candidate] = []
-    for start in range(0, len(order.drafts), CHUNK):
-        if start:
-            await asyncio.sleep(0)
-        rows += [_candidate(draft, order.max_parts) for draft in order.drafts[start : start + CHUNK]]
-    return rows
-
-
-def _candidate(draft: Draft, max_parts: int) -> Candidate:
-    fault = draft.fault
-    recipient = draft.recipient
-    if ("\x00" in draft.text or "\x00" in draft.sender) and (
-        fault is None or RANK[Fault.TEXT_INVALID] < RANK[fault]
-    ):
-        fault = Fault.TEXT_INVALID  # no carrier takes it and no database stores it
-    try:
-        recipient = number.digits_of(recipient)
-    except number.NumberFault as bad:
-        if fault is None or RANK[bad.fault] < RANK[fault]:
-            fault = bad.fault
-    segments = _segments(draft.text, draft.ucs2)
-    if len(segments.parts) > max_parts and (fault is None or RANK[Fault.TEXT_TOO_LONG] < RANK[fault]):
-        fault = Fault.TEXT_TOO_LONG
-    return Candidate(draft, recipient, segments, fault)
-
-
-@lru_cache(maxsize=256)
-def _segments(text: str, ucs2: bool) -> Segments:
-    return segment(text, ucs2=ucs2)
-
-
-def _find_repeated(rows: Sequence[Candidate]) -> None:
-    """Mark the second and later row of a number."""
-    seen: set[str] = set()
-    for row in rows:
-        if row.recipient in seen and (row.fault is None or RANK[Fault.RECIPIENT_REPEATED] < RANK[row.fault]):
-            row.fault = Fault.RECIPIENT_REPEATED
-        seen.add(row.recipient)
-
-
-def _refuse_any(rows: Sequence[Candidate]) -> None:
-    for index, row in enumerate(rows):
-        if row.fault is not None:
-            raise Refusal(row.fault, row=index)
+    Raises NotPlain.
+    """
+    plain = [one for one in batch if isinstance(one, PreparedPlain)]
+    if len(plain) == len(batch):
+        return [*write_plain(judge, plain)]
+    answers: dict[int, Receipted | Exception] = {
+        one.first_id: judge.write(one) for one in batch if isinstance(one, Prepared)
+    }
+    answers |= {one.first_id: answer for one, answer in zip(plain, write_plain(judge, plain), strict=True)}
+    return [answers[one.first_id] for one in batch]

@@ -144,11 +144,12 @@ class Batcher(Generic[Item, Result]):
         self._weight += weight
         if self._impatience is None:
             self._impatience = loop.call_later(self._patience_s, self._give_up)
-        self._start_lane()
+        if not self._starting:
+            self._start_lane()
 
     def _start_lane(self) -> None:
         """Have one more lane at work, if there is one, and enough for it."""
-        if not self._starting and len(self._workers) < self._lanes and self._is_enough():
+        if len(self._workers) < self._lanes and self._is_enough():
             self._starting = True
             self._workers.add(asyncio.create_task(self._work()))
 
@@ -196,7 +197,7 @@ class Batcher(Generic[Item, Result]):
     async def _run_next(self) -> None:
         batch, weight = self._next_batch()
         self._under_way += weight
-        if self._waiting:
+        if self._waiting and not self._starting:
             self._start_lane()
         try:
             await self._run_one(batch)

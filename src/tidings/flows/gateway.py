@@ -15,7 +15,7 @@ from tidings.domain.message import (
     Sort,
     Task,
 )
-from tidings.domain.order import Caller, Order, Receipted, Remembered
+from tidings.domain.order import Caller, Order, PlainOrder, Receipted, Remembered
 from tidings.flows.asking import Heard
 from tidings.flows.lookups import Said
 from tidings.flows.records import CallbackNote
@@ -44,7 +44,7 @@ class Gateway(Protocol):
         """The key that signs and checks our tokens; it lives in the database."""
         ...
 
-    async def accept(self, order: Order, *, as_of: int | None = None) -> Receipted:
+    async def accept(self, order: Order | PlainOrder, *, as_of: int | None = None) -> Receipted:
         """Take an order: returns after the commit. Raises Refusal, Unavailable.
 
         With `as_of` the order is taken only if that version of the catalog is in force as it is written. Raises
@@ -53,7 +53,7 @@ class Gateway(Protocol):
         ...
 
     def accept_straight(
-        self, order: Order, *, as_of: int, told: Callable[[Receipted | BaseException], None]
+        self, order: Order | PlainOrder, *, as_of: int, told: Callable[[Receipted | BaseException], None]
     ) -> bool:
         """Take a small order and tell what `accept` gives or raises, after the commit and without a task for it.
 

@@ -1,5 +1,6 @@
 """The rows that flows and store hand each other. Keys of messages are (account id, message id)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -130,6 +131,23 @@ class NewMessages(msgspec.Struct):
     texts: list[str] = []
     extras: list[str | None] = []  # JSON
     places: list[str] = []  # where the evidence is found again; the store's to fill in
+
+    def extend(
+        self,
+        ids: Sequence[int],
+        recipients: Sequence[str],
+        references: Sequence[str | None],
+        texts: Sequence[str],
+        *,
+        extras: str | None,
+    ) -> None:
+        """Add several without keys of the customer, who share their extras."""
+        self.ids += ids
+        self.recipients += recipients
+        self.references += references
+        self.texts += texts
+        self.message_keys += [None] * len(ids)
+        self.extras += [extras] * len(ids)
 
 
 class MoneyMove(msgspec.Struct):

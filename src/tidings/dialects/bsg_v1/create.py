@@ -17,7 +17,17 @@ from tidings.dialects.bsg_v1.settings import Settings
 from tidings.dialects.bsg_v1.words import Code, Problem
 from tidings.domain import web_address
 from tidings.domain.errors import Fault
-from tidings.domain.order import NO_EXTRAS, Caller, Dialect, Draft, Extras, OnFault, Order, TrafficClass
+from tidings.domain.order import (
+    NO_EXTRAS,
+    Caller,
+    Dialect,
+    Draft,
+    Extras,
+    OnFault,
+    Order,
+    PlainOrder,
+    TrafficClass,
+)
 from tidings.domain.text import Alphabet, fits_gsm, units
 
 REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,50}")
@@ -31,7 +41,7 @@ _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}\S{0,16}")
 class Parsed(NamedTuple):
     """An order, and what the answer needs to know of the request."""
 
-    order: Order
+    order: Order | PlainOrder
     single: bool  # `phone`, `otp`: answered flat
     references: list[str]  # as given, for the rows that are refused
     otp_code: str | None = None  # the code in the text, which only the one who asked may see
@@ -191,7 +201,7 @@ def _content(row: Mapping[str, object], shared: _Shared, settings: Settings) -> 
         return _Content("", "", Fault.SENDER_INVALID)
     if not isinstance(body, str) or not body or "\x00" in body:
         return _Content(sender, "", Fault.TEXT_INVALID)
-    if not _text_fits(body, shared.ucs2, settings):
+    if not _is_short_enough(body, shared.ucs2, settings):
         return _Content(sender, "", Fault.TEXT_TOO_LONG)
     return _Content(sender, body, None)
 
@@ -203,7 +213,12 @@ def _sender_fits(sender: str, settings: Settings) -> bool:
     return len(sender) >= 3 or not sender.isdigit()
 
 
-def _text_fits(body: str, ucs2: bool, settings: Settings) -> bool:
+def text_fits(body: str, ucs2: bool, settings: Settings) -> bool:
+    """Whether it is a text that is sent."""
+    return body != "" and "\x00" not in body and _is_short_enough(body, ucs2, settings)
+
+
+def _is_short_enough(body: str, ucs2: bool, settings: Settings) -> bool:
     """Counted as on the air: an extension character is two septets, an emoji two units."""
     if 2 * len(body) <= min(settings.max_septets, settings.max_ucs2_units):
         return True  # no character weighs more than two

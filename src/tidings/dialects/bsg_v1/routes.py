@@ -7,6 +7,7 @@ Only an unknown module is a 404, and a fault of our own a 500.
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect
@@ -16,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from tidings.dialects import plain
 from tidings.dialects.body import Body, BodyTooLarge
-from tidings.dialects.bsg_v1 import answers, create, payload
+from tidings.dialects.bsg_v1 import answers, create, payload, usual
 from tidings.dialects.bsg_v1.otp import Draw
 from tidings.dialects.bsg_v1.settings import Settings
 from tidings.dialects.bsg_v1.wire import Answer, ServerFault, encode, failure
@@ -82,6 +83,7 @@ class Api:
 
     def __init__(self, gateway: Gateway, *, clock: Clock, settings: Settings, draw: Draw) -> None:
         self._gateway, self._clock, self._settings, self._draw = gateway, clock, settings, draw
+        self._patterns = usual.Patterns(settings)
         self._functions = self._table()
         self._lookup = Function(self._anything, frozenset({"GET"}), takes_argument=True, confirms=True)
 
@@ -141,15 +143,21 @@ class Api:
         remembered = self._gateway.remembered(key)
         if remembered is None or path not in CREATE or body[:1] != b"{":
             return False
+        parse = partial(self._parse, remembered.caller)
         try:
-            parsed = create.parse(
-                payload.decode(body, "", self._settings),
-                caller=remembered.caller, now=self._clock.now(), settings=self._settings, draw=self._draw,
-            )  # fmt: skip
+            parsed = self._patterns.one(body, remembered, parse) or parse(
+                payload.decode(body, "", self._settings)
+            )
         except Problem:
             return False
         told = _telling_taken(parsed, answered)
         return self._gateway.accept_straight(parsed.order, as_of=remembered.as_of, told=told)
+
+    def _parse(self, caller: Caller, decoded: payload.Payload) -> create.Parsed:
+        """The order in a decoded body. Raises Problem."""
+        return create.parse(
+            decoded, caller=caller, now=self._clock.now(), settings=self._settings, draw=self._draw
+        )
 
     async def _answer(self, scope: Scope, receive: Receive, module: str, path: str) -> Answer | bytes:
         body = Body(receive)
@@ -213,9 +221,8 @@ class Api:
             raise Problem(Code.BAD_PAYLOAD) from None
         content_type = plain.header(call.scope, b"content-type")
         decoded = payload.decode(body, content_type, self._settings)
-        parsed = create.parse(
-            decoded, caller=call.caller, now=self._clock.now(), settings=self._settings, draw=self._draw
-        )
+        parse = partial(self._parse, call.caller)
+        parsed = usual.many(decoded, parse, self._settings) or parse(decoded)
         return answers.created_in_json(parsed, await self._gateway.accept(parsed.order, as_of=call.as_of))
 
     async def _anything(self, call: Call) -> Answer | bytes:
