@@ -869,7 +869,7 @@ MUTANTS = (
     Mutant(
         "a receipt that comes twice at a time is heard twice",
         COHORTS,
-        ((" or _has(way.fingerprints, fingerprint):", ":"),),
+        ((" or _has(fingerprints, fingerprint):", ":"),),
         ("unit/test_cohorts.py",),
     ),
     Mutant(

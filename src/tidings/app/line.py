@@ -87,8 +87,16 @@ class Line:
 
     def receipts(self, receipts: Sequence[Receipt]) -> asyncio.Future[list[Exception | None]]:
         """Store receipts that came together; done after the commit. Raises Unavailable."""
-        now = self._moment()
-        return self._receipts.ask([self._incoming(one, now) for one in receipts])
+        now, lookup, suspect = self._moment(), self._connector.lookup_keys, self._connector.suspect_keys
+        return self._receipts.ask(
+            [
+                Incoming(one, now, lookup(named), partial(suspect, named))
+                if named
+                else Incoming(one, now, [])
+                for one in receipts
+                for named in (one.upstream_id,)
+            ]
+        )
 
     def share(self, among: int) -> None:
         """So many couriers use this carrier account."""
@@ -237,13 +245,6 @@ class Line:
                     await self.wake.wait()
         finally:
             self._sleepers.get_up()
-
-    def _incoming(self, receipt: Receipt, now: datetime) -> Incoming:
-        named = receipt.upstream_id
-        if not named:
-            return Incoming(receipt, now, [])
-        suspects = partial(self._connector.suspect_keys, named)
-        return Incoming(receipt, now, self._connector.lookup_keys(named), suspects)
 
     async def _store(self, groups: list[list[Incoming]]) -> list[list[Exception | None]]:
         """Groups of receipts, with the answers that came before them; for each receipt what went wrong, if anything.

@@ -22,7 +22,7 @@ from tidings.flows.dispatch import as_written
 from tidings.flows.fold import fold_one
 from tidings.flows.folded import Cohort, Folded, Leg, Sent, Submitted, Told
 from tidings.flows.receive import Incoming, Reading, receipt_evidence
-from tidings.flows.records import CounterMove, Held, MoneyMove
+from tidings.flows.records import CounterMove, Flight, Held, MoneyMove
 
 TELLING = frozenset({Kind.ANSWERED, Kind.RECEIPT})
 """Evidence of which each message has an upstream id and octets of its own."""
@@ -47,19 +47,14 @@ class _Stand:
         self.verdict = b""  # of the last step, where that was a receipt
         self.following: dict[Hashable, _Stand] = {}
         self.message_ids: list[int] = []  # of those that stay
-        self.told: list[list[Any]] = []
+        self.told: list[tuple[Any, ...]] = []
         self.fingerprints: list[bytes] = []
 
 
-class _Way:
-    """Where a message has come to, and what was said of it alone on its way there."""
-
-    __slots__ = ("fingerprints", "stand", "told")
-
-    def __init__(self, stand: _Stand) -> None:
-        self.stand = stand
-        self.told: list[Any] = []  # upstream id and octets, in turn
-        self.fingerprints = b""
+_Way = tuple[_Stand, tuple[Any, ...], bytes]
+"""Where a message has come to; what was said of it alone on its way there, upstream id and octets in turn; and the
+fingerprints of the receipts among that, joined.
+"""
 
 
 class Cohorts:
@@ -68,7 +63,7 @@ class Cohorts:
     def __init__(self, *, now: datetime, reading: Reading) -> None:
         self._now = now
         self._reading = reading
-        self._roots: dict[int, _Stand] = {}  # by the identity of what is held, which the stand keeps alive
+        self._roots: dict[int, _Way] = {}  # by the identity of what is held, which the stand keeps alive
         self._stands: list[_Stand] = []
         self._ways: dict[int, _Way] = {}  # by message
         self._submitted: dict[Leg, Submitted] = {}
@@ -78,7 +73,7 @@ class Cohorts:
         """A submission was taken. `held`: how its message stands, unless something of it was told before."""
         flight, taken = answer.flight, answer.outcome
         assert type(taken) is Taken and answer.stored_key is not None
-        way = self._way(flight.message_id, held)
+        stand, told, fingerprints = self._ways.get(flight.message_id) or self._root(held)
         step = (
             flight.written_at,
             flight.attempt,
@@ -87,13 +82,12 @@ class Cohorts:
             flight.reference,
             answer.at,
         )
-        stand = way.stand.following.get(step)
-        if stand is None:
-            stand = way.stand.following[step] = self._after_answer(way.stand, answer)
-        way.stand = stand
-        way.told.append(taken.upstream_id)
-        way.told.append(taken.raw or None)
-        submitted = stand.submitted
+        after = stand.following.get(step)
+        if after is None:
+            after = stand.following[step] = self._after_answer(stand, answer)
+        told += (taken.upstream_id, taken.raw or None)
+        self._ways[flight.message_id] = after, told, fingerprints
+        submitted = after.submitted
         assert submitted is not None
         submitted.message_ids.append(flight.message_id)
         submitted.upstream_keys.append(answer.stored_key)
@@ -103,17 +97,14 @@ class Cohorts:
         """A receipt of a submission. `heard`: the fingerprints of those that its message had before the batch."""
         receipt = one.receipt
         message_id, _, leg = sent
-        way = self._way(message_id, held)
-        stand = way.stand.following.get((id(leg), id(receipt.said), one.at)) or self._by_receipt(
-            way.stand, one, leg
-        )
-        fingerprint = receipt.fingerprint(stand.verdict)
-        if _has(heard, fingerprint) or _has(way.fingerprints, fingerprint):
+        stand, told, fingerprints = self._ways.get(message_id) or self._root(held)
+        after = stand.following.get((id(leg), id(receipt.said), one.at)) or self._by_receipt(stand, one, leg)
+        fingerprint = receipt.fingerprint(after.verdict)
+        if _has(heard, fingerprint) or _has(fingerprints, fingerprint):
+            self._ways.setdefault(message_id, (stand, told, fingerprints))
             return
-        way.stand = stand
-        way.told.append(receipt.upstream_id)
-        way.told.append(receipt.raw)
-        way.fingerprints += fingerprint
+        told += (receipt.upstream_id, receipt.raw)
+        self._ways[message_id] = after, told, fingerprints + fingerprint
 
     @property
     def message_ids(self) -> Set[int]:
@@ -124,12 +115,11 @@ class Cohorts:
         """What all of it changes."""
         folded = Folded(self._now, submitted=self._submitted)
         for message_id in sorted(self._ways):
-            way = self._ways[message_id]
-            stand = way.stand
+            stand, told, fingerprints = self._ways[message_id]
             stand.message_ids.append(message_id)
-            stand.told.append(way.told)
-            if way.fingerprints:
-                stand.fingerprints.append(way.fingerprints)
+            stand.told.append(told)
+            if fingerprints:
+                stand.fingerprints.append(fingerprints)
         for stand in self._stands:
             if stand.message_ids:
                 folded.cohorts.append(_cohort(stand))
@@ -137,29 +127,19 @@ class Cohorts:
                     _move(folded, moves, times=len(stand.message_ids))
         return folded
 
-    def _way(self, message_id: int, held: Held) -> _Way:
-        way = self._ways.get(message_id)
-        if way is None:
-            root = self._roots.get(id(held))
-            if root is None:
-                root = self._roots[id(held)] = _Stand(held, held.delivery.version, [], [])
-            way = self._ways[message_id] = _Way(root)
-        return way
+    def _root(self, held: Held) -> _Way:
+        """Where messages begin that stand like this."""
+        root = self._roots.get(id(held))
+        if root is None:
+            root = self._roots[id(held)] = _Stand(held, held.delivery.version, [], []), (), b""
+        return root
 
     def _after_answer(self, stand: _Stand, answer: Answer) -> _Stand:
         flight = answer.flight
         part = stand.held.delivery.attempts[flight.attempt - 1].parts[flight.part - 1]
         learnt = [evidence for evidence, _ in as_written(flight, part)]
         after = self._after(stand, [*learnt, evidence_of(answer, part, next_route=None)])
-        leg = Leg(
-            connector_id=flight.connector_id,
-            account_id=flight.account_id,
-            attempt=flight.attempt,
-            part=flight.part,
-            try_no=flight.try_no,
-            written_at=flight.written_at,
-        )
-        after.submitted = self._submitted.setdefault(leg, Submitted())
+        after.submitted = self._submitted.setdefault(leg_of(flight), Submitted())
         return after
 
     def _by_receipt(self, stand: _Stand, one: Incoming, leg: Leg) -> _Stand:
@@ -193,6 +173,13 @@ class Cohorts:
         after = _Stand(row, stand.was, evidence, [*stand.moves, moves])
         self._stands.append(after)
         return after
+
+
+def leg_of(flight: Flight) -> Leg:
+    """What a submission agrees in with others that were claimed with it."""
+    return Leg(
+        flight.connector_id, flight.account_id, flight.attempt, flight.part, flight.try_no, flight.written_at
+    )
 
 
 def _has(fingerprints: bytes, one: bytes) -> bool:

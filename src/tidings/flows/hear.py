@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from tidings.domain.outcome import Taken
 from tidings.flows.answers import Answer, RecordAnswers
-from tidings.flows.cohorts import Cohorts
+from tidings.flows.cohorts import Cohorts, leg_of
 from tidings.flows.folded import Leg, Sent, Spelt, Stored
 from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
@@ -91,19 +91,20 @@ class Hear:
         sent = await self._sent(receipts, usual, unusual)
         cohorts = Cohorts(now=self._clock.now(), reading=self._receive.reading)
         left_answers, left_receipts = [], []
+        recent = self._recent
         for answer in answers:
-            held = self._recent.held(answer.flight.message_id)
+            held = recent.held(answer.flight.message_id)
             if held is None:
                 left_answers.append(answer)
             else:
                 cohorts.answered(answer, held)
         names: list[str] = []
         for receipt, found in zip(receipts, sent, strict=True):
-            held = None if found is None else self._recent.held(found[0])
+            held = None if found is None else recent.held(found[0])
             if found is None or held is None:
                 left_receipts.append(receipt)
                 continue
-            cohorts.receipted(receipt, found, held, heard=self._recent.heard(found[0]))
+            cohorts.receipted(receipt, found, held, heard=recent.heard(found[0]))
             names += receipt.lookup_keys
         return self._batch(cohorts, left_answers, left_receipts, names)
 
@@ -144,14 +145,10 @@ class Hear:
 
         How their messages stand is remembered afterwards, and how those of the answers do; not of what is `unusual`.
         """
-        fresh = {one.stored_key: one.flight for one in usual}
-        found: list[Sent | None] = []
-        missing: set[str] = set()
-        for one in receipts:
-            its = self._known(one, fresh)
-            found.append(its)
-            if its is None:
-                missing.update(one.lookup_keys)
+        found = self._known(receipts, {one.stored_key: one.flight for one in usual})
+        missing = {
+            key for one, its in zip(receipts, found, strict=True) if its is None for key in one.lookup_keys
+        }
         unknown = [one.flight.key for one in usual if self._recent.held(one.flight.message_id) is None]
         if missing or unknown:
             stored = await self._look_up(missing, unknown, unusual)
@@ -160,21 +157,26 @@ class Hear:
                     found[index] = _named(one, stored)
         return found
 
-    def _known(self, one: Incoming, fresh: dict[str | None, Flight]) -> Sent | None:
-        """The submission that a receipt names, if it need not be looked for."""
-        if not one.lookup_keys:
-            return None
-        surest = one.lookup_keys[0]
-        flight = fresh.get(surest)
-        if flight is not None:
-            sent: Sent | None = (flight.message_id, flight.recipient, _leg(flight))
-        else:
-            sent = self._recent.sent(surest)
-            if sent is not None and self._recent.held(sent[0]) is None:
-                return None
-        if sent is None or not same_recipient(one.receipt.recipient, sent[1]):
-            return None
-        return sent
+    def _known(self, receipts: Sequence[Incoming], fresh: Mapping[str | None, Flight]) -> list[Sent | None]:
+        """The submissions that receipts name, of those that need not be looked for."""
+        sent_of, held = self._recent.sent, self._recent.held
+        found: list[Sent | None] = []
+        legs: dict[Leg, Leg] = {}  # those that are equal are to be the same
+        for one in receipts:
+            sent: Sent | None = None
+            if one.lookup_keys:
+                surest = one.lookup_keys[0]
+                flight = fresh.get(surest)
+                if flight is not None:
+                    sent = flight.message_id, flight.recipient, legs.setdefault(leg := leg_of(flight), leg)
+                else:
+                    sent = sent_of(surest)
+                    if sent is not None and held(sent[0]) is None:
+                        sent = None
+            if sent is not None and not same_recipient(one.receipt.recipient, sent[1]):
+                sent = None
+            found.append(sent)
+        return found
 
     async def _look_up(
         self, keys: Set[str], messages: Sequence[Key], unusual: Set[int]
@@ -204,17 +206,6 @@ def _usual(answers: Sequence[Answer]) -> tuple[Sequence[Answer], set[int]]:
     if not unusual:
         return answers, unusual
     return [one for one in answers if one.flight.message_id not in unusual], unusual
-
-
-def _leg(flight: Flight) -> Leg:
-    return Leg(
-        connector_id=flight.connector_id,
-        account_id=flight.account_id,
-        attempt=flight.attempt,
-        part=flight.part,
-        try_no=flight.try_no,
-        written_at=flight.written_at,
-    )
 
 
 def _named(one: Incoming, stored: Mapping[str, Sequence[Stored]]) -> Sent | None:
