@@ -8,6 +8,7 @@ the time that it needs for a date.
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -32,17 +33,27 @@ class Column(NamedTuple):
 
     def texts(self, rows: Sequence[Any]) -> Sequence[str]:
         """The values of all rows; one where they are all the same."""
+        if len(rows) == 1:
+            return (self._text(self.of(rows[0])),)
         return self.spelt(list(map(self.of, rows)))
 
     def spelt(self, values: Sequence[Any]) -> Sequence[str]:
         """These values; one where they are all the same."""
         values = alike(values)
         if self.type == TIME:
-            spelt: dict[Any, str] = {one: "" if one is None else _microseconds(one) for one in set(values)}
+            spelt: dict[Any, str] = {one: self._text(one) for one in set(values)}
             return [spelt[one] for one in values]
         if self.null:
             return ["" if value is None else str(value) for value in values]
         return values if self.type == "text" else list(map(str, values))
+
+    def _text(self, value: Any) -> str:
+        if value is None and (self.null or self.type == TIME):
+            return ""
+        if self.type == TIME:
+            return _microseconds(value)
+        text: str = value if self.type == "text" else str(value)
+        return text
 
 
 def alike(values: Sequence[Any]) -> Sequence[Any]:
@@ -83,9 +94,10 @@ class Sheet(Generic[Row]):
 
 def join(columns: Sequence[Sequence[str]]) -> tuple[str, list[str]]:
     """What separates the values of these columns, being in none of them, and each column with that in between."""
+    between = sum([len(texts) - 1 for texts in columns])
     for separator in _separators():
         joined = [separator.join(texts) for texts in columns]
-        if all(text.count(separator) == len(texts) - 1 for text, texts in zip(joined, columns, strict=True)):
+        if sum([text.count(separator) for text in joined]) == between:
             return separator, joined
     raise AssertionError("no separator is in every text")
 
@@ -115,6 +127,7 @@ def _arrived(column: Column) -> str:
     return f"timestamptz 'epoch' + {column.name} * interval '1 us' as {column.name}"
 
 
+@lru_cache(maxsize=1_024)
 def _microseconds(moment: datetime) -> str:
     """As PostgreSQL multiplies them into a time: exactly, for 285 years to come."""
     return str((moment - EPOCH) // MICROSECOND)
