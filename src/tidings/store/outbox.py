@@ -127,7 +127,8 @@ select (select count(*) from chosen where not is_plain),
                 select lane, id, row_number() over (partition by lane order by place) as turn
                 from waiting) as turns
             group by lane) as lanes),
-       (select json_build_array(lane, account_id) from chosen offset $7 - 1 limit 1),
+       (select json_build_array(lane, account_id) from (
+            select lane, account_id from chosen offset $7 - 1 limit 1) as last),
        null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
 union all
 select null, null, null, *
