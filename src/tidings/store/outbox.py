@@ -29,9 +29,6 @@ _decode_stopped = msgspec.json.Decoder(tuple[int, int]).decode
 
 PLACED = len(Waiting.__struct_fields__)
 
-AGREED = 6
-"""So many columns of CLAIM come before what messages may agree in: three of the claim; id, recipient and text."""
-
 # A row of a run, as a row for each of its messages; the next one is locked once this one's are used up.
 EACH = FIELDS.replace("message_id", "generate_series(message_id, last_id) as message_id")
 
@@ -131,10 +128,13 @@ select (select count(*) from chosen where not is_plain),
             select lane, account_id from chosen offset $7 - 1 limit 1) as last),
        null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
 union all
-select null, null, null, *
-from (select message_id, recipient, text, expires_at, sender, ucs2, flash, traffic_class::text, version,
-             account_id, state::text, attempts, price, held, counted_task, callback_lane, callback_each, plan
-      from taken order by lane, due_at, message_id) as in_turn"""
+(select null, null, null, array_agg(message_id), array_agg(recipient), array_agg(text), expires_at, sender, ucs2, flash,
+        traffic_class::text, version, account_id, state::text, attempts::text, price, held, counted_task, callback_lane,
+        callback_each, plan
+ from (select * from taken order by lane, due_at, message_id) as in_turn
+ group by expires_at, sender, ucs2, flash, traffic_class, version, account_id, state, attempts::text, price, held,
+          counted_task, callback_lane, callback_each, plan
+ order by min(lane), min(due_at), min(message_id))"""
 
 OVERDUE = f"""
 select {EACH}, place from (
@@ -238,7 +238,7 @@ class OutboxRows(Rows):
             lane, account_id = _decode_stopped(stopped)
             lanes = {one: last for one, last in lanes.items() if one < lane} | {lane: account_id}
         return Claimed(
-            _first_taken(rows[1:]),
+            [_first_taken(row) for row in rows[1:]],
             others=others,
             served={lane: last or 0 for lane, last in lanes.items()},
         )
@@ -334,22 +334,35 @@ class OutboxRows(Rows):
         await self._connection.execute(SWEEP_REACHED, name, at)
 
 
-def _first_taken(rows: Sequence[asyncpg.Record]) -> list[FirstTaken]:
-    """Those that agree in what follows id, recipient and text, together; in the order of the first of each."""
-    found: dict[tuple[Any, ...], FirstTaken] = {}
-    for row in rows:
-        agreed = row[AGREED:]
-        its = found.get(agreed)
-        if its is None:
-            expires_at, sender, ucs2, flash, traffic_class, version, *stand = agreed
-            held = _opening(tuple(stand)) if version == 1 else None
-            its = found[agreed] = FirstTaken(
-                stand[0], expires_at, sender, ucs2, flash, TRAFFIC_CLASSES[traffic_class], held, [], [], []
-            )
-        its.message_ids.append(row[AGREED - 3])
-        its.recipients.append(row[AGREED - 2])
-        its.texts.append(row[AGREED - 1])
-    return list(found.values())
+def _first_taken(row: asyncpg.Record) -> FirstTaken:
+    (
+        _,
+        _,
+        _,
+        message_ids,
+        recipients,
+        texts,
+        expires_at,
+        sender,
+        ucs2,
+        flash,
+        traffic_class,
+        version,
+        *stand,
+    ) = row
+    held = _opening(tuple(stand)) if version == 1 else None
+    return FirstTaken(
+        stand[0],
+        expires_at,
+        sender,
+        ucs2,
+        flash,
+        TRAFFIC_CLASSES[traffic_class],
+        held,
+        message_ids,
+        recipients,
+        texts,
+    )
 
 
 @lru_cache(maxsize=4_096)

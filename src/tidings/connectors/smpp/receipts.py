@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from tidings.connectors.smpp import receipt_text, words
@@ -55,6 +56,7 @@ def read_receipt(pdu: DeliverSm | DataSm, raw: bytes, reading: Reading, *, now: 
     )
 
 
+@lru_cache(maxsize=1_024)
 def said(
     claim: Claim,
     word: str,
@@ -64,7 +66,7 @@ def said(
     submitted_at: datetime | None,
     done_at: datetime | None,
 ) -> Said:
-    """What a receipt says, and what it is taken for."""
+    """What a receipt says, and what it is taken for; the same one for many."""
     return Said(
         state=claim.state,
         word=word,
