@@ -362,7 +362,7 @@ MUTANTS = (
     Mutant(
         "the other lane waits although half is left for it",
         "flows/batcher.py",
-        (("        if self._waiting:\n            self._start_lane()\n", ""),),
+        (("        if self._waiting and not self._starting:\n            self._start_lane()\n", ""),),
         ("unit/test_batcher.py",),
     ),
     Mutant(
