@@ -19,9 +19,12 @@ SLOWEST_PER_S = 100  # whoever is slower than this is taken to be stuck
 
 NEWEST = "select coalesce(max(id), 0) from message"
 LAST = "select coalesce(max(id), 0) from message where account_id = $1"
-# The newest end last, nearly: while one of them is open this looks at few rows.
+# Until something is heard of a message, it waits or is being written, and there is no more of it than that. The newest
+# end last, nearly: while one of them is open this looks at few rows.
 ALL_ENDED = """
-select not exists (
+select not exists (select from outbox where account_id = $1 and message_id > $2)
+   and not exists (select from in_flight where account_id = $1 and message_id > $2 and doubt_since is null)
+   and not exists (
     select from (select state from delivery where account_id = $1 and message_id > $2 and state < 'delivered'
                  order by message_id desc limit 1) as still_open)"""
 ENDED_AS = """

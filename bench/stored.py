@@ -20,7 +20,7 @@ TOGETHER = 20_000  # ids of one age: a bulk request is of one moment
 PACKED = {"callback_done", "report_pulled"}  # of the past nobody is called back
 SMALL = ("task", "task_counter", "external_key")
 ID_OF = {"message": "id", "task": "id", "task_counter": "task_id"}  # of others it is message_id
-ID_COLUMNS = {"message_id", "task_id", "counted_task"}
+ID_COLUMNS = {"message_id", "task_id"}
 
 COLUMNS = """
 select attname, atttypid::regtype::text from pg_attribute

@@ -113,14 +113,17 @@ def _wait_until_over(plant: Plant) -> None:
 
     def over() -> bool:
         [row] = plant.sql(
-            "select (select count(*) from delivery where state < 'delivered') as open,"
+            "select (select count(*) from message)"
+            " - (select count(*) from delivery where state >= 'delivered') as open,"
             " (select count(*) from report_due) as unread"
         )
         return not row["open"] and not row["unread"]
 
     def left() -> str:
         rows = plant.sql(
-            "select message_id, state::text from delivery where state < 'delivered' order by message_id limit 5"
+            "select id as message_id, coalesce(state::text, 'queued') as state from message m"
+            " left join delivery d on d.message_id = m.id and d.account_id = m.account_id"
+            " where done_at is null order by id limit 5"
         )
         still_open = {row["message_id"]: row["state"] for row in rows}
         told = [one[1:] for one in plant.evidence() if one.message_id in still_open]

@@ -28,11 +28,11 @@ NO = frozenset({"expired", "undeliverable", "rejected", "cancelled", "failed"})
 NOT_KNOWN = frozenset({"no_receipt", "unknown"})
 
 MESSAGES = """
-select k.key as reference, m.recipient, d.state::text, d.reason, d.inferred, coalesce(d.flags, '{}') as flags,
-       m.parts, m.id
+select k.key as reference, m.recipient, coalesce(d.state::text, 'queued') as state, d.reason,
+       coalesce(d.inferred, false) as inferred, coalesce(d.flags, '{}') as flags, m.parts, m.id
 from message m
 join external_key k on k.account_id = m.account_id and k.message_id = m.id and k.kind = 'reference'
-join delivery d on d.account_id = m.account_id and d.message_id = m.id"""
+left join delivery d on d.account_id = m.account_id and d.message_id = m.id"""
 
 ORPHANS = "select recipient, receipt ->> 'word' as word from orphan"
 

@@ -45,6 +45,8 @@ GRACE_S = 10
 ENDS_WITHIN_S = VALIDITY_S + GRACE_S + 120
 COURIER_DIES = (0.25, 0.75)  # when so much of all is sent
 EVERYTHING_DIES = (0.5,)
+STILL_OPEN = """
+select (select count(*) from message) - (select count(*) from delivery where state >= 'delivered')"""
 
 SETTINGS = {
     "TIDINGS_COURIER__DOUBT_WAIT_S": "8",
@@ -247,7 +249,7 @@ def calm(plant: Plant) -> None:
 
     def over() -> bool:
         time.sleep(LOOK_AGAIN_S)
-        still_open = plant.sql("select count(*) from delivery where state < 'delivered'")[0][0]
+        still_open = plant.sql(STILL_OPEN)[0][0]
         return not still_open and not plant.smsc.truth().unsettled()
 
     until(over, within_s=ENDS_WITHIN_S, what=lambda: f"all ends: {standings(plant)}")
@@ -255,7 +257,9 @@ def calm(plant: Plant) -> None:
 
 def standings(plant: Plant) -> str:
     rows = plant.sql(
-        "select state::text, reason, count(*) as many from delivery group by 1, 2 order by 3 desc"
+        "select coalesce(state::text, 'queued') as state, reason, count(*) as many"
+        " from message m left join delivery d on d.account_id = m.account_id and d.message_id = m.id"
+        " group by 1, 2 order by 3 desc"
     )
     return ", ".join(f"{row['state']} {row['reason'] or ''} {row['many']}" for row in rows)
 

@@ -4,7 +4,7 @@ from tidings.domain.order import Draft, OnFault, Order
 from tidings.domain.outcome import Taken
 
 MESSAGES, BATCH = 2_000, 200
-PER_DELIVERY, PER_KEY = 375, 45
+PER_DELIVERY, PER_KEY = 345, 45
 """Octets of a delivered message's row, with what its pages keep free for writing all rows of one anew; and of its key,
 which a row that had to leave its page has several of."""
 
@@ -33,5 +33,11 @@ async def test_deliveries_that_a_batch_writes_anew_stay_on_their_pages(world):
 
 async def test_what_has_not_happened_to_a_message_takes_no_room(world):
     await _take(world, 1)
+    [(flight, _)] = await world.take(1)
 
+    assert await world.sql.fetchval(SPELT) is None
+    async with world.database.transaction() as tx:
+        await tx.lock_deliveries([flight.key])
     assert await world.sql.fetchval(SPELT) == '[[1,1,false,[["queued"]]]]'
+    await world.record([world.answer(flight, Taken("up"))])
+    assert await world.sql.fetchval(SPELT) == '[[1,1,true,[["sent",1]]]]'

@@ -144,6 +144,13 @@ AGAIN = Evidence(Kind.WRITTEN, datetime(2026, 3, 3, tzinfo=UTC), State.SENDING)
 
 FINAL = "(account_id, message_id) = (select account_id, message_id from delivery where state = 'delivered' limit 1)"
 SENT = FINAL.replace("delivered", "sent")
+UNHEARD = """
+(account_id, id) = (select account_id, id from message m where task_id is null and price > 0 and not exists (
+    select from delivery d where d.account_id = m.account_id and d.message_id = m.id) limit 1)"""
+
+HOUSED = "every message has its task, and its status once something was heard of it"
+PRICED = "an open message holds what it was accepted for, and none costs more; test traffic is free"
+HOLDS = "holds = charges + releases + what open messages hold"
 
 CALLED = "a callback that is owed waits, was delivered, or was given up"
 MISQUEUED = "what waits is as long, and valid as long, as its message"
@@ -167,9 +174,10 @@ BROKEN = [
         "update message_count set last_id = last_id - 1 where width = 'minute'",
     ),
     (
-        "every message has its task and its status",
+        HOUSED,
         "delete from delivery where FINAL",
     ),
+    (HOUSED, "delete from task where total = 4"),
     ("every open part waits where somebody will look at it", "delete from outbox where part = 0"),
     ("every open part waits where somebody will look at it", "delete from outbox where part = 2"),
     (
@@ -236,6 +244,14 @@ BROKEN = [
         "update delivery set fingerprints = null where FINAL",
     ),
     (
+        "a status is what its evidence folds to, by legal steps",
+        "update message set evidence = '' where UNHEARD",
+    ),
+    (
+        "a status is what its evidence folds to, by legal steps",
+        "update message set connector_id = connector_id + 1 where UNHEARD",
+    ),
+    (
         "a part is written only when it was queued for that",
         "with again as (update delivery set version = version + 1, evidence = evidence"
         " || set_byte('\\x0005', 0, message_id::integer) where FINAL"
@@ -252,19 +268,28 @@ BROKEN = [
         " select id, now(), kind, 5, 1 from account, unnest('{topup,hold,charge}'::ledger_kind[]) as kind"
         " where name = 'other'",
     ),
+    (HOLDS, "update message set price = price + 1 where UNHEARD"),
     (
-        "holds = charges + releases + what open messages hold",
+        HOLDS,
         "insert into ledger (account_id, at, kind, amount, messages)"
         " select id, now(), kind, 5, 1 from account, unnest('{hold,topup}'::ledger_kind[]) as kind"
         " where name = 'other'",
     ),
     (
-        "a message's price is the one it was accepted for; test traffic is free",
-        "update message set price = price + 1 where id in (select message_id from delivery where FINAL)",
+        PRICED,
+        "update message set price = price - 1 where id in (select message_id from delivery where FINAL)",
+    ),
+    (
+        PRICED,
+        "update message set price = price + 1 where id in (select message_id from delivery where SENT)",
     ),
     (
         "messages of a task of several are counted, and only they",
-        "update delivery set counted_task = null where state = 'delivered' and counted_task is not null",
+        "update message set counted = false where counted",
+    ),
+    (
+        "messages of a task of several are counted, and only they",
+        "update message set counted = true where task_id is null and not test",
     ),
     (
         "a task's counters are a recount of its messages",
@@ -314,7 +339,7 @@ BROKEN = [
     ),
     (CALLED, "delete from callback_done"),
     (CALLED, "delete from callback_given_up"),
-    (CALLED, "update delivery set callback_lane = 1 where callback_lane is null"),
+    (CALLED, "update message set callback_lane = 1 where callback_lane is null"),
     (
         CALLED_ONCE,
         "insert into callback select account_id, lane, now(), message_id, 3, 0, 0, now() from callback limit 1",
@@ -330,13 +355,17 @@ BROKEN = [
         "insert into callback select account_id, lane, now(), message_id, 0, 0, 0, now() from callback"
         " where number = 0 limit 1",
     ),
-    (CALLED_ONCE, "update delivery set callback_lane = null where reports = 0"),
+    (
+        CALLED_ONCE,
+        "update message set callback_lane = null where id in (select message_id from delivery where SENT)",
+    ),
     (
         "an id is one message",
         "insert into message (account_id, id, task_id, dialect, test, recipient, sender, text, parts, ucs2, flash,"
-        " traffic_class, price, created_at, expires_at)"
+        " traffic_class, price, created_at, expires_at, connector_id, route_id, counted, callback_each, evidence)"
         " select account_id + 1, id, task_id, dialect, test, recipient, sender, text, parts, ucs2, flash,"
-        " traffic_class, price, created_at, expires_at from message limit 1",
+        " traffic_class, price, created_at, expires_at, connector_id, route_id, counted, callback_each, evidence"
+        " from message limit 1",
     ),
     (
         "a key stands for the message that has it",
@@ -355,14 +384,20 @@ BROKEN = [
 
 
 FOLLOWS = {
-    "every message has its task and its status": {
+    HOUSED: {
+        "every open part waits where somebody will look at it",
+        "a status is what its evidence folds to, by legal steps",
         "what an account was charged is what its messages were",
+        HOLDS,
         "a task's counters are a recount of its messages",
-        "what belongs to a message has that message's account",
+        "messages of a task of several are counted, and only they",
+        "a final message owes its reports, numbered from 1; an open one none",
         CALLED_ONCE,
     },
     MISQUEUED: {"only what has not left us is queued"},
+    PRICED: {"an open message holds its price; a final one has paid what its status costs"},
     "only what has not left us is queued": {"what belongs to a message has that message's account"},
+    "what belongs to a message has that message's account": {HOUSED},
     "a part is written only when it was queued for that": {
         "a status is what its evidence folds to, by legal steps"
     },
@@ -370,13 +405,17 @@ FOLLOWS = {
         "a task's counters are a recount of its messages"
     },
     "an open message holds its price; a final one has paid what its status costs": {
+        PRICED,
         "what an account was charged is what its messages were",
-        "holds = charges + releases + what open messages hold",
+        HOLDS,
         "a task's counters are a recount of its messages",
     },
     "an id is one message": {
         "every message is counted in its day and its minute",
-        "every message has its task and its status",
+        "every open part waits where somebody will look at it",
+        "a status is what its evidence folds to, by legal steps",
+        HOLDS,
+        HOUSED,
     },
     "a final message owes its reports, numbered from 1; an open one none": {CALLED, REPORTED},
     "the last report says what the message says now": {AS_OWED},
@@ -401,7 +440,10 @@ async def test_a_broken_promise_is_noticed(busy, promise, breach):
     await transaction.start()
     try:
         await busy.sql.execute(
-            breach.replace("FINAL", FINAL).replace("SENT", SENT).replace("AGAIN", WRITTEN_AGAIN.hex())
+            breach.replace("FINAL", FINAL)
+            .replace("SENT", SENT)
+            .replace("UNHEARD", UNHEARD)
+            .replace("AGAIN", WRITTEN_AGAIN.hex())
         )
         found = {one.promise: one for one in await check(busy.sql)}
     finally:

@@ -14,10 +14,14 @@ HALF_DAYS = 5
 
 @pytest.fixture
 async def busy(world):
-    """Messages of some days, some of them reported in another order than they were created in; and another's."""
+    """Messages of some days, some of them reported in another order than they were created in; and another's.
+
+    The last ones wait: nothing was heard of them.
+    """
     chance = random.Random(7)
     other = await world.other_account()
-    for _ in range(24):
+
+    async def send():
         world.clock.advance(chance.choice([1, 20, 3_600, 43_200 * HALF_DAYS / 12]))
         for customer in (world.customer, other):
             caller = await world.gateway.caller_by_key(customer.key)
@@ -27,6 +31,9 @@ async def busy(world):
             ]
             order = Order(caller, Dialect.NATIVE, drafts, on_fault=OnFault.SKIP, validity_s=10**6)
             await world.gateway.accept(order)
+
+    for _ in range(24):
+        await send()
     await world.dispatch()
     known = list(world.carrier.known)
     chance.shuffle(known)
@@ -36,6 +43,8 @@ async def busy(world):
     for message_id in known[:5]:
         world.clock.advance(1)
         await world.says(message_id, "DELIVRD")  # some of them corrections
+    for _ in range(4):
+        await send()
     return world
 
 

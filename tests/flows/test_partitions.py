@@ -18,9 +18,9 @@ MESSAGES, DAYS = 60_000, 30
 # Every other one is valid for ten minutes, the others for half the time that all of them span.
 OF_MIXED_VALIDITY = """
 insert into message (account_id, traffic_class, id, price, created_at, expires_at, dialect, parts, ucs2, flash, test,
-                     recipient, sender, text)
+                     recipient, sender, text, connector_id, route_id, counted, callback_each, evidence)
 select 1, 'otp', n, 0, at, at + case n % 2 when 0 then interval '10 minutes' else interval '15 days' end,
-       1, 1, false, false, false, '380501234567', 'Tidings', repeat('a', 60)
+       1, 1, false, false, false, '380501234567', 'Tidings', repeat('a', 60), 1, 1, false, false, ''
 from generate_series(1, $1::integer) as n
 cross join lateral (select $2::timestamptz + n * interval '30 days' / $1 as at) as moment"""
 

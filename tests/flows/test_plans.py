@@ -25,7 +25,7 @@ QUESTIONS = {
     "its evidence": evidence.PACKS,
     "what is being written": flights.BEING_WRITTEN,
     "what receipts name": flights.STORED,
-    "how messages stand": deliveries.READ_DELIVERIES,
+    "how messages stand": deliveries.STANDS,
     "who waits for a connector": outbox.WAITING,
     "a window of time": pages.WINDOW,
     "a page by id": pages.ALONG_IDS.format(way="desc"),

@@ -209,9 +209,7 @@ async def test_what_came_together_keeps_what_tells_it_apart(world):
         assert (message.validity_s, message.scheduled_for) == (order.validity_s, order.scheduled_for)
         assert (message.sender, message.extras) == (asked.sender, asked.extras)
         stored = await world.sql.fetchrow(
-            "select traffic_class::text, callback_lane from message m join delivery d on d.message_id = m.id"
-            " where m.id = $1",
-            taken.id,
+            "select traffic_class::text, callback_lane from message where id = $1", taken.id
         )
         assert stored["traffic_class"] == (order.traffic_class or TrafficClass.TRANSACTIONAL)
         assert (stored["callback_lane"] is not None) == (order.calls_back and asked.extras is not NO_EXTRAS)

@@ -192,8 +192,7 @@ class Dispatch:
             its.expires_at,
         )
         traffic_class = its.traffic_class
-        if its.held is not None:
-            self._recent.keep(its.held, its.message_ids)
+        self._recent.keep(its.held, its.message_ids)
         flights = [
             Flight(
                 connector_id, account_id, message_id, 1, 1, 1, courier_id, recipient, sender, traffic_class, now,

@@ -222,7 +222,7 @@ class Content(msgspec.Struct, frozen=True, gc=False):
 class FirstTaken(NamedTuple):
     """Messages of one part that go out for the first time, and agree in all but their ids, recipients and texts.
 
-    `held` is how all of them stand, unless something was heard of them already: its id says nothing.
+    `held` is how all of them stand as long as nothing was heard of them: its id says nothing.
     """
 
     account_id: int
@@ -231,7 +231,7 @@ class FirstTaken(NamedTuple):
     ucs2: bool
     flash: bool
     traffic_class: TrafficClass
-    held: Held | None
+    held: Held
     message_ids: list[int]
     recipients: list[str]
     texts: list[str]

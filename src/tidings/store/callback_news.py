@@ -6,7 +6,7 @@ from tidings.domain.ids import seal
 from tidings.domain.message import Progress
 from tidings.flows.records import DueCallback, News
 from tidings.store.deliveries import standing_as
-from tidings.store.lookups import DELIVERY, SEALED_WITH, STATE, shown_price
+from tidings.store.lookups import SEALED_WITH, STATE, shown_price
 from tidings.store.rows import DIALECTS, moment
 
 NEWS = f"""
@@ -15,10 +15,10 @@ NEWS = f"""
     timestamptz_send(d.report_at), m.price, m.test, d.held, d.charged, {STATE}, d.reason, d.stage::text,
     d.confirmation::text, d.inferred, d.network_error, case when m.reference is null then {SEALED_WITH} end"""
 
-NEWS_OF = f"""
+NEWS_OF = """
 cross join lateral (select * from message where account_id = c.account_id and id = c.message_id offset 0) m
-{DELIVERY}"""
-"""Of callbacks `c`, which come with their account's URL and currency."""
+cross join lateral (select * from delivery where account_id = c.account_id and message_id = c.message_id offset 0) d"""
+"""Of callbacks `c`, which come with their account's URL and currency. Of each message something was heard."""
 
 
 def due(row: asyncpg.Record) -> tuple[DueCallback, News]:

@@ -1,5 +1,6 @@
-"""Deliveries: read, and read under lock. They are written in store/folded.py."""
+"""Deliveries: read, and brought into being and locked to be changed. They are written in store/folded.py."""
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -14,28 +15,45 @@ from tidings.domain.settlement import Plan
 from tidings.domain.status import Confirmation, Stage, State
 from tidings.flows.records import Held, Key
 from tidings.store.rows import Rows, columns
+from tidings.store.stand import DELIVERY, OPENING, STAND
 
-FOLDED = """d.message_id, d.fingerprints, d.account_id, d.version, d.state::text as state, d.reason,
-       d.stage::text as stage, d.confirmation::text as confirmation, d.inferred, d.network_error,
-       array_to_string(d.flags, ',') as flags, d.first_written_at, d.sent_at, d.delivered_at, d.done_at, d.report_at,
-       d.read_at, d.negative_at, d.held, d.charged, d.reports, d.attempts, d.price, d.counted_task, d.callback_lane,
-       d.callback_each"""
+# In the order in which `held_of` takes them apart. Words come as text, which needs no look at what type they are.
+_FIELDS = (
+    "message_id", "fingerprints", "account_id", "version", "state", "reason", "stage", "confirmation", "inferred",
+    "network_error", "flags", "first_written_at", "sent_at", "delivered_at", "done_at", "report_at", "read_at",
+    "negative_at", "held", "charged", "reports", "attempts", "price", "counted_task", "callback_lane", "callback_each",
+)  # fmt: skip
+_AS_TEXT = {name: f"{STAND[name]}::text" for name in ("state", "stage", "confirmation")}
+_SPELT = {**STAND, **_AS_TEXT, "flags": f"array_to_string({STAND['flags']}, ',')"}
 
-DELIVERIES = f"""
+FOLDED = ", ".join(f"{_SPELT[name]} as {name}" for name in _FIELDS)
+"""Of a message `m` and its delivery `d`; the account's plan is to follow."""
+
+STANDS = f"""
 select d.*, a.plan
 from unnest($1::integer[], $2::bigint[]) as wanted (account_id, message_id)
 cross join lateral (
-    select {FOLDED} from delivery d
-    where d.account_id = wanted.account_id and d.message_id = wanted.message_id
-    {{locking}}) as d
+    select {FOLDED} from message m {DELIVERY}
+    where m.account_id = wanted.account_id and m.id = wanted.message_id offset 0) as d
 join account a on a.id = d.account_id"""
 
-# Each in its turn, so that two that want the same lock them in the same order.
-LOCK_DELIVERIES = DELIVERIES.format(locking="for no key update")
-READ_DELIVERIES = DELIVERIES.format(locking="offset 0")
+# A delivery that is not there yet is added as the message begins; one that is there is locked, for which PostgreSQL
+# wants to be told of a change, and makes none. Each in its turn, so that two that want the same have them in the same
+# order, also where one of them adds what the other would lock.
+LOCK = f"""
+insert into delivery (account_id, message_id, {", ".join(OPENING)})
+select begun.*
+from unnest($1::integer[], $2::bigint[]) as wanted (account_id, message_id)
+cross join lateral (
+    select m.account_id, m.id, {", ".join(OPENING.values())} from message m
+    where m.account_id = wanted.account_id and m.id = wanted.message_id offset 0) as begun
+order by wanted.account_id, wanted.message_id
+on conflict (account_id, message_id) do update set version = excluded.version where delivery.version is null"""
 
 FINGERPRINT = 8
 """Octets of one."""
+
+_KEY = re.compile(r"delivery_p\d+_pkey")
 
 PLANS = {str(one): one for one in Plan}
 NO_FLAGS: frozenset[Flag] = frozenset()
@@ -92,12 +110,14 @@ class DeliveryRows(Rows):
         wanted = sorted(set(keys))
         if not wanted:
             return {}
-        rows = await self._connection.fetch(LOCK_DELIVERIES, *columns(wanted, 2))
+        arrays = columns(wanted, 2)
+        await self._connection.execute(LOCK, *arrays)
+        rows = await self._connection.fetch(STANDS, *arrays)
         return {(row[2], row[0]): held_of(row) for row in rows}
 
     async def stands(self, keys: Sequence[Key]) -> dict[int, tuple[Held, bytes]]:
         """How messages stand, of which others may write at any time, and the fingerprints of their receipts, joined."""
-        rows = await self._connection.fetch(READ_DELIVERIES, *columns(keys, 2))
+        rows = await self._connection.fetch(STANDS, *columns(keys, 2))
         return {row[0]: (stand_of(row[2:]), row[1] or b"") for row in rows}
 
 
@@ -145,6 +165,11 @@ def held_of(row: Sequence[Any]) -> Held:
 
 def _fingerprints(joined: bytes) -> list[bytes]:
     return [joined[start : start + FINGERPRINT] for start in range(0, len(joined), FINGERPRINT)]
+
+
+def is_key_of_delivery(constraint: str | None) -> bool:
+    """Whether this names the primary key of a partition of them."""
+    return constraint is not None and _KEY.fullmatch(constraint) is not None
 
 
 def spell_attempts(attempts: list[Attempt]) -> str:

@@ -3,8 +3,8 @@
 A transaction says much the same of hundreds of messages: rows of their own would repeat it, each with an index
 entry. What is said of several in the same words is stored once, with the messages it is said of. A pack is named
 after the newest message in it and that one's last evidence, which no other pack can hold: so its name needs no
-counter, and it is in that message's partition, where it stays as long as anything in it is kept. Each delivery
-knows its packs.
+counter, and it is in that message's partition, where it stays as long as anything in it is kept. Each message
+knows its first pack, and its delivery the others.
 """
 
 import zlib
@@ -19,6 +19,7 @@ from tidings.domain.evidence import Evidence
 from tidings.flows.folded import Cohort
 from tidings.flows.records import Key
 from tidings.store.rows import Rows, columns
+from tidings.store.stand import DELIVERY, stand
 
 PACK_MOST = 256
 """So many pieces of evidence are in one pack at most: who asks about one message reads all of them."""
@@ -34,7 +35,7 @@ cross join lateral (
     select * from evidence
     where account_id = wanted.account_id and message_id = wanted.message_id and seq = wanted.seq offset 0) e"""
 
-PLACES = "select evidence from delivery where account_id = $1 and message_id = $2"
+PLACES = f"select {stand('evidence')} from message m {DELIVERY} where m.account_id = $1 and m.id = $2"
 
 Noted = tuple[Key, int, Evidence]
 """A message's key, the evidence's number in its log (from 1), and the evidence."""

@@ -16,6 +16,7 @@ from tidings.flows.records import Flight, Key, Match, Unanswered
 from tidings.store.deliveries import FOLDED, stand_of
 from tidings.store.rows import Rows, columns
 from tidings.store.sheet import Column, Sheet
+from tidings.store.stand import DELIVERY
 
 PLACED = 8
 """So many columns of STORED come before what messages that stand alike agree in."""
@@ -110,8 +111,8 @@ STORED = f"""
 select s.upstream_key, s.recipient, s.attempt, s.part, s.try, s.written_at, d.*
 from submission s
 cross join lateral (
-    select {FOLDED}, (select plan from account where id = d.account_id) as plan from delivery d
-    where d.account_id = s.account_id and d.message_id = s.message_id offset 0) as d
+    select {FOLDED}, (select plan from account where id = m.account_id) as plan from message m {DELIVERY}
+    where m.account_id = s.account_id and m.id = s.message_id offset 0) as d
 where s.connector_id = $1 and s.upstream_key = any($2::text[])
 order by s.written_at desc"""
 

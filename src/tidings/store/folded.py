@@ -25,16 +25,11 @@ from tidings.flows.folded import Folded, Leg, Spelt
 from tidings.flows.records import CounterMove, Held, Key, Overtaken
 from tidings.store.accounts import balance_moves, ledger_entries
 from tidings.store.callbacks import OWED
-from tidings.store.deliveries import DeliveryRows, spell_attempts
+from tidings.store.deliveries import DeliveryRows, is_key_of_delivery, spell_attempts
 from tidings.store.evidence import Pack, pack, pack_cohorts
 from tidings.store.rows import columns
 from tidings.store.sheet import Column, Sheet, alike, array, join
 
-CHANGED = """version = n.version, state = n.state, reason = n.reason, stage = n.stage, confirmation = n.confirmation,
-    inferred = n.inferred, network_error = n.network_error, flags = string_to_array(n.flags, ','),
-    first_written_at = n.first_written_at, sent_at = n.sent_at, delivered_at = n.delivered_at, done_at = n.done_at,
-    report_at = n.report_at, read_at = n.read_at, negative_at = n.negative_at, held = n.held, charged = n.charged,
-    reports = n.reports, attempts = n.attempts, evidence = d.evidence || n.evidence"""
 HEARD = ", fingerprints = coalesce(d.fingerprints || n.fingerprints, n.fingerprints, d.fingerprints)"
 """Most batches have no receipts, or nothing else."""
 
@@ -134,6 +129,15 @@ _DELIVERIES: Sheet[_Row] = Sheet(
     Column("heard", "text", attrgetter("fingerprints")),
 )
 _NAMES_OF_AGREED = ", ".join(one.name for one in _AGREED)
+
+_FLAGS = "string_to_array(n.flags, ',')"
+_SAID = [one.name for one in _AGREED if one.name not in {"account_id", "was", "flags", "evidence"}]
+CHANGED = f"""{", ".join(f"{name} = n.{name}" for name in _SAID)}, flags = {_FLAGS},
+    evidence = d.evidence || n.evidence"""
+ADDED = f"""insert (account_id, message_id, flags, evidence, fingerprints, {", ".join(_SAID)})
+    values (n.account_id, n.message_id, {_FLAGS}, n.evidence, n.fingerprints,
+            {", ".join(f"n.{name}" for name in _SAID)})"""
+"""Of a message of which nothing was heard before."""
 
 _LEG = (
     Column("connector_id", "integer", attrgetter("leg.connector_id")),
@@ -269,6 +273,10 @@ class FoldedRows(DeliveryRows):
             await self._connection.execute(spelt.statement, *spelt.arguments)
         except asyncpg.NotNullViolationError as overtaken:
             raise Overtaken from overtaken
+        except asyncpg.UniqueViolationError as taken:
+            if not is_key_of_delivery(taken.constraint_name):
+                raise
+            raise Overtaken from taken
 
 
 def spell(folded: Folded) -> Spelt:
@@ -332,6 +340,7 @@ with {", ".join([*shared, *parts])}
 merge into delivery d using (select news.*, fits.fits from news cross join fits) as n
 on d.account_id = n.account_id and d.message_id = n.message_id and d.version = n.was and n.fits
 when matched then update set {CHANGED}{HEARD if hears else ""}
+when not matched and n.was = 1 and n.fits then {ADDED}
 when not matched then insert (account_id, message_id, version) values (n.account_id, n.message_id, null)"""
 
 

@@ -19,6 +19,7 @@ from tidings.flows.close import FORGOTTEN, OVERLAP
 from tidings.flows.fold import MAX_REPORTS
 from tidings.store.deliveries import PART_PLACES
 from tidings.store.replays import Told, replays
+from tidings.store.stand import ALL
 
 EXAMPLES = 5
 """How many offenders a violation names."""
@@ -42,11 +43,11 @@ class Check(msgspec.Struct, frozen=True):
 
 
 # The parts of open messages that wait for something, and what each of them must therefore have.
-NEEDED = """
+NEEDED = f"""
 select d.account_id, d.message_id, a.number::integer as attempt, p.number::integer as part,
        case p.state ->> 0 when 'sending' then 'noted as written only with its answer'
                           when 'in_doubt' then 'in doubt' else 'waiting' end as place
-from delivery d,
+from {ALL} d,
      json_array_elements(d.attempts) with ordinality as a (attempt, number),
      json_array_elements(a.attempt -> 3) with ordinality as p (state, number)
 where d.state < 'delivered' and p.state ->> 0 in ('scheduled', 'moderation', 'queued', 'sending', 'in_doubt')"""
@@ -108,7 +109,7 @@ group by account_id, message_id, attempt, part having count(*) > 1"""
 # first of two copies was taken while the second waits may it stay until its turn: then it is dropped.
 QUEUED_WRONGLY = f"""
 select q.account_id, q.message_id, 'part ' || q.part from ({QUEUED}) as q
-left join delivery d on d.account_id = q.account_id and d.message_id = q.message_id
+left join {ALL} d on d.account_id = q.account_id and d.message_id = q.message_id
 where coalesce(d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1) ->> 0, 'nothing')
       not in ('scheduled', 'moderation', 'queued')
   and not coalesce(d.attempts -> (q.attempt - 1) -> 3 -> (q.part - 1) ->> 0
@@ -124,7 +125,7 @@ select id, 'balance ' || balance || ' instead of ' || expected from (
 where balance <> expected"""
 
 # Of each account, what its ledger says beside what its messages say: charged, and held and not given back yet.
-BOOKS = """
+BOOKS = f"""
 select a.id, coalesce(l.charged, 0) as charged, coalesce(l.held, 0) as held,
        coalesce(d.charged, 0) as messages_charged, coalesce(d.held, 0) as messages_held
 from account a
@@ -132,7 +133,7 @@ left join (select account_id, sum(amount) filter (where kind = 'charge') as char
                   sum(case kind when 'hold' then amount when 'topup' then 0 else -amount end) as held
            from ledger group by account_id) l on l.account_id = a.id
 left join (select account_id, sum(charged) as charged, sum(held) as held
-           from delivery group by account_id) d on d.account_id = a.id"""
+           from {ALL} as every group by account_id) d on d.account_id = a.id"""
 
 CHARGES = f"""
 select id, charged || ' instead of ' || messages_charged from ({BOOKS}) as books where charged <> messages_charged"""
@@ -140,23 +141,20 @@ select id, charged || ' instead of ' || messages_charged from ({BOOKS}) as books
 HOLDS = f"""
 select id, held || ' instead of ' || messages_held from ({BOOKS}) as books where held <> messages_held"""
 
-PRICES = """
-select d.account_id, d.message_id from delivery d
-join message m on m.account_id = d.account_id and m.id = d.message_id
-where d.price <> case when m.test then 0 else m.price end"""
+PRICES = f"""
+select account_id, message_id from {ALL} as every
+where case when state < 'delivered' then held <> price or charged <> 0 else held <> 0 or charged > price end"""
 
 COUNTED = """
-select d.account_id, d.message_id from delivery d
-join message m on m.account_id = d.account_id and m.id = d.message_id
+select m.account_id, m.id from message m
 left join task t on t.account_id = m.account_id and t.id = m.task_id
 left join task_counter c on c.account_id = m.account_id and c.task_id = coalesce(m.task_id, m.id - 1)
-where d.counted_task is distinct from case when t.total > 1 then t.id end
-   or (coalesce(t.total, 1) > 1) <> (c.task_id is not null)"""
+where m.counted <> (coalesce(t.total, 1) > 1) or m.counted <> (c.task_id is not null)"""
 
 REPORTS_OWED = f"""
-select d.account_id, d.message_id, d.reports || ' noted, ' || count(r.number) || ' owed' from delivery d
+select d.account_id, d.message_id, d.reports || ' noted, ' || count(r.number) || ' owed' from {ALL} d
 left join report r on r.account_id = d.account_id and r.message_id = d.message_id
-group by d.account_id, d.message_id
+group by d.account_id, d.message_id, d.reports, d.state
 having d.reports <> count(r.number) or d.reports <> coalesce(max(r.number), 0) or d.reports > {MAX_REPORTS}
     or (d.reports = 0) <> (d.state < 'delivered')"""
 
@@ -195,7 +193,7 @@ select account_id, unnest(message_ids), number from callback_done"""
 
 CALLBACKS_OWED = f"""
 select d.account_id, d.message_id, 'callback ' || owed.number || ' is in ' || count(c.number) || ' places'
-from delivery d cross join lateral generate_series(1, d.reports) as owed (number)
+from {ALL} d cross join lateral generate_series(1, d.reports) as owed (number)
 left join ({CALLBACKS}) as c
        on c.account_id = d.account_id and c.message_id = d.message_id and c.number = owed.number
 where d.callback_lane is not null
@@ -204,7 +202,7 @@ group by d.account_id, d.message_id, owed.number having count(c.number) <> 1"""
 CALLBACKS_DUE = f"""
 select c.account_id, c.message_id, 'callback ' || c.number
 from ({CALLBACKS}) as c
-left join delivery d on d.account_id = c.account_id and d.message_id = c.message_id
+left join {ALL} d on d.account_id = c.account_id and d.message_id = c.message_id
 group by c.account_id, c.message_id, c.number, d.callback_lane, d.callback_each, d.sent_at, d.reports
 having d.callback_lane is null or c.number > d.reports or count(*) > 1
     or c.number = 0 and (not d.callback_each or d.sent_at is null)"""
@@ -223,10 +221,19 @@ full join (select account_id, width, date_trunc(width, created_at, 'UTC') as sta
 where c.messages is distinct from m.messages or c.first_id > m.first_id or c.last_id < m.last_id"""
 
 HOMELESS = """
-select m.account_id, m.id from message m
+select m.account_id, m.id, 'no task' from message m
 where m.task_id is not null
-      and not exists (select from task t where t.account_id = m.account_id and t.id = m.task_id)
-   or not exists (select from delivery d where d.account_id = m.account_id and d.message_id = m.id)"""
+  and not exists (select from task t where t.account_id = m.account_id and t.id = m.task_id)
+union all
+select account_id, message_id, 'heard of, and no status' from (
+    select account_id, message_id from submission
+    union
+    select account_id, message_id from evidence where seq > 1
+    union
+    select account_id, message_id from report
+    union
+    select account_id, message_id from timer) as heard
+where not exists (select from delivery d where d.account_id = heard.account_id and d.message_id = heard.message_id)"""
 
 SHARED_IDS = """
 select id, count(*) || ' messages' from message group by id having count(*) > 1"""
@@ -254,12 +261,12 @@ where not exists (select from message m where m.account_id = x.account_id and m.
 STRAY_MONEY = """
 select l.account_id, l.id from ledger l where not exists (select from account a where a.id = l.account_id)"""
 
-OPEN = "select account_id, message_id, state from delivery where state < 'delivered'"
+OPEN = f"select account_id, message_id, state from {ALL} as every where state < 'delivered'"
 
 CHECKS = (
     Check(1, "every task has its messages", TASKS),
     Check(1, "every message is counted in its day and its minute", SPANS),
-    Check(1, "every message has its task and its status", HOMELESS),
+    Check(1, "every message has its task, and its status once something was heard of it", HOMELESS),
     Check(1, "every open part waits where somebody will look at it", STRANDED),
     Check(1, "what was handed over is looked at again when its receipt is overdue", UNHEARD),
     Check(1, "a message with a failed part is settled at a set time", UNSETTLED),
@@ -269,7 +276,9 @@ CHECKS = (
     Check(4, "a balance is top-ups - holds + releases", BALANCES),
     Check(4, "what an account was charged is what its messages were", CHARGES),
     Check(4, "holds = charges + releases + what open messages hold", HOLDS),
-    Check(4, "a message's price is the one it was accepted for; test traffic is free", PRICES),
+    Check(
+        4, "an open message holds what it was accepted for, and none costs more; test traffic is free", PRICES
+    ),
     Check(4, "messages of a task of several are counted, and only they", COUNTED),
     Check(6, "a final message owes its reports, numbered from 1; an open one none", REPORTS_OWED),
     Check(6, "the last report says what the message says now", REPORTS_CURRENT),
@@ -291,11 +300,11 @@ FOLDED, SUBMITTED, BILLED = (
 COUNTERS = (4, "a task's counters are a recount of its messages")
 ENDED = Check(9, "nothing is open any more", OPEN)
 
-RECOUNT = """
+RECOUNT = f"""
 select c.account_id, c.task_id, c.handed_over, c.waiting, c.sent, c.delivered, c.expired, c.undeliverable,
        c.rejected, c.unknown, c.price, d.state::text, d.reason, count(d.message_id) as messages,
        count(d.sent_at) as messages_handed_over, coalesce(sum(d.held + d.charged), 0)::bigint as messages_price
-from task_counter c left join delivery d on d.account_id = c.account_id and d.counted_task = c.task_id
+from task_counter c left join {ALL} d on d.account_id = c.account_id and d.counted_task = c.task_id
 group by c.account_id, c.task_id, d.state, d.reason
 order by c.account_id, c.task_id"""
 

@@ -16,12 +16,13 @@ from tidings.domain.status import FINAL
 from tidings.flows.records import Key, OwnKey, OwnReference
 from tidings.store.deliveries import standing_as, standing_of
 from tidings.store.rows import DIALECTS, Rows, columns, literal, seconds
+from tidings.store.stand import BILLED, DELIVERY, STAND, stand
 
 # What is written and waits for its answer is noted with that; until then the intent tells of it.
-STATE = """case when d.state < 'sending' and exists (
-             select from (select doubt_since from in_flight where message_id = d.message_id offset 0) f
+STATE = f"""case when coalesce(d.state < 'sending', true) and exists (
+             select from (select doubt_since from in_flight where message_id = m.id offset 0) f
              where f.doubt_since is null)
-         then 'sending' else d.state end as state"""
+         then 'sending' else {STAND["state"]} end as state"""
 
 VALIDITY_S = "extract(epoch from m.expires_at - coalesce(m.scheduled_for, m.created_at))::integer"
 
@@ -33,24 +34,23 @@ MESSAGE_FIELDS = f"""
     m.message_key, m.reference, m.recipient, m.sender, m.text, m.parts, m.price, m.created_at, m.scheduled_for,
     m.expires_at, m.extras, {SEALED_WITH} as id_secret,
     {VALIDITY_S} as validity_s,
-    a.currency, {STATE}, d.reason, d.stage, d.confirmation, d.inferred, d.network_error, d.held,
-    d.charged, d.sent_at, d.delivered_at, d.done_at, d.report_at, d.read_at, d.reports, d.flags"""
+    a.currency, {STATE},
+    {stand("reason", "stage", "confirmation", "inferred", "network_error", "held", "charged")},
+    {stand("sent_at", "delivered_at", "done_at", "report_at", "read_at", "reports", "flags")}"""
 
 # What only test traffic is asked for, its price, and what only a reference that we made needs are null for all others.
 # Times come as numbers: asyncpg takes 1.5 us for a time, and there are up to four.
 PROGRESS_FIELDS = f"""
     m.account_id, m.id, case when m.test then m.price end as asked, m.reference, m.recipient,
-    {seconds("m.created_at")}, {seconds("m.scheduled_for")}, {STATE}, d.reason, d.stage, d.confirmation, d.inferred,
-    d.network_error, d.held + d.charged as price, {seconds("d.sent_at")}, {seconds("d.report_at")},
+    {seconds("m.created_at")}, {seconds("m.scheduled_for")}, {STATE},
+    {stand("reason", "stage", "confirmation", "inferred", "network_error")},
+    coalesce(d.held + d.charged, {BILLED}) as price, {seconds("d.sent_at")}, {seconds("d.report_at")},
     case when m.reference is null then {SEALED_WITH} end as id_secret,
     (select version from catalog) as catalog_version"""
 
 # `offset 0` makes each of these a question of its own, asked for one row after the other by the table's key, whatever
 # the planner thinks of the tables' sizes.
-DELIVERY, TASK, ACCOUNT = (
-    """
-cross join lateral (
-    select * from delivery where account_id = m.account_id and message_id = m.id offset 0) d""",
+TASK, ACCOUNT = (
     """
 left join lateral (select * from task where account_id = m.account_id and id = m.task_id offset 0) t on true""",
     """
@@ -89,8 +89,7 @@ select m.account_id, m.id - 1 as id, m.dialect, t.bulk_key, t.name,
        case when t.id is null then m.scheduled_for else t.scheduled_for end as scheduled_for,
        coalesce(t.total, 1) as total, m.test,
        m.sender, m.text, m.price as asked, c.handed_over, c.waiting, c.sent, c.delivered, c.expired,
-       c.undeliverable, c.rejected, c.unknown, c.price, d.state, d.reason, d.stage, d.confirmation,
-       d.inferred, d.network_error, d.sent_at, d.held, d.charged,
+       c.undeliverable, c.rejected, c.unknown, c.price, alone.*,
        case when t.bulk_key is null then {SEALED_WITH} end as id_secret,
        (select version from catalog) as catalog_version
 from (select * from message where account_id = any($1::text::integer[]) and id = any($2::text::bigint[])
@@ -99,8 +98,9 @@ from (select * from message where account_id = any($1::text::integer[]) and id =
 left join lateral (
     select * from task_counter where account_id = m.account_id and task_id = m.task_id offset 0) c on true
 left join lateral (
-    select * from delivery
-    where account_id = m.account_id and message_id = m.id and coalesce(t.total, 1) = 1 offset 0) d on true"""
+    select {stand("state", "reason", "stage", "confirmation", "inferred", "network_error")},
+           {stand("sent_at", "held", "charged")}
+    from (select) as its {DELIVERY} where coalesce(t.total, 1) = 1 offset 0) alone on true"""
 
 SEARCH_RECIPIENT = """
 select id from message where account_id = $1 and recipient = $2 and recipient >= '' order by id desc limit $3"""

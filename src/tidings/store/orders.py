@@ -11,7 +11,6 @@ from operator import attrgetter
 import asyncpg
 import msgspec
 
-from tidings.domain.evidence import Evidence
 from tidings.domain.lifecycle import begin
 from tidings.domain.order import LANE
 from tidings.domain.text import Alphabet
@@ -38,10 +37,14 @@ select k.account_id, k.kind::text, k.key
 from unnest($1::integer[], $2::key_kind[], $3::text[]) as wanted (account_id, kind, key)
 join external_key k using (account_id, kind, key)"""
 
-ADD_OPENING_REPORTS = """
+# Kept as refused: final from the first, so that there is a delivery at once, and a report.
+ADD_REFUSED = """
 with refused as materialized (
-    select * from unnest($1::integer[], $2::bigint[], $3::text[], $4::delivery_stage[], $5::timestamptz[])
-                  as t (account_id, message_id, reason, stage, at)),
+    select * from unnest($1::integer[], $2::bigint[], $3::text[], $4::delivery_stage[], $5::timestamptz[], $6::json[])
+                  as t (account_id, message_id, reason, stage, at, attempts)),
+ended as (
+    insert into delivery (account_id, message_id, version, state, reason, stage, done_at, held, reports, attempts)
+    select account_id, message_id, 1, 'rejected', reason, stage, at, 0, 1, attempts from refused),
 listed as (
     insert into report (account_id, message_id, number, state, reason, stage, done_at, owed_at)
     select account_id, message_id, 1, 'rejected', reason, stage, at, at from refused)
@@ -50,17 +53,7 @@ insert into report_due (account_id, message_id, number, state, reason, stage, co
 select account_id, message_id, 1, 'rejected', reason, stage, 'none', false, at, at, 0, at from refused"""
 
 
-class _Opening(msgspec.Struct):
-    """What the first evidence makes of a message."""
-
-    state: str
-    reason: str | None
-    stage: str | None
-    final: bool
-    attempts: msgspec.Raw
-
-
-class _Row(_Opening):
+class _Row(msgspec.Struct):
     """The messages of a kind. The members are columns of the same name."""
 
     account_id: int
@@ -79,10 +72,10 @@ class _Row(_Opening):
     ucs2: bool
     parts: int
     price: int
-    billed: int
     own_reference: bool
     own_message_key: bool
     connector_id: int
+    route_id: int
     size: int
     list: int  # the place of the first of its lists
     runs: int  # of its ids
@@ -111,11 +104,6 @@ class _PackRow(msgspec.Struct):
 
 
 _TYPES = {
-    "state": "delivery_state",
-    "reason": "text",
-    "stage": "delivery_stage",
-    "final": "boolean",
-    "attempts": "json",
     "account_id": "integer",
     "task_id": "bigint",
     "counted": "boolean",
@@ -132,10 +120,10 @@ _TYPES = {
     "ucs2": "boolean",
     "parts": "smallint",
     "price": "bigint",
-    "billed": "bigint",
     "own_reference": "boolean",
     "own_message_key": "boolean",
     "connector_id": "integer",
+    "route_id": "integer",
     "size": "integer",
     "list": "integer",
     "runs": "integer",
@@ -246,18 +234,13 @@ waiting as (
     insert into outbox (connector_id, lane, due_at, message_id, last_id, part, attempt, account_id, parts, expires_at)
     select connector_id, lane, due_at, first_id, coalesce(last_id, first_id), 0, 1, account_id, parts, expires_at
     from kinds cross join lateral {_RUNS} where connector_id <> 0),
-deliveries as (
-    insert into delivery (account_id, message_id, version, state, reason, stage, done_at, price, held, reports,
-                          counted_task, callback_lane, callback_each, attempts, evidence)
-    select account_id, id, 1, state, reason, stage, case when final then {_NOW} end, billed,
-           case when final then 0 else billed end, final::integer, case when counted then task_id end,
-           callback_lane, callback_each, attempts, evidence
-    from new),
 messages as (
     insert into message (account_id, id, task_id, dialect, test, reference, message_key, recipient, sender, text,
-                         parts, ucs2, flash, traffic_class, price, created_at, scheduled_for, expires_at, extras)
+                         parts, ucs2, flash, traffic_class, price, created_at, scheduled_for, expires_at, extras,
+                         connector_id, route_id, callback_lane, callback_each, counted, evidence)
     select account_id, id, task_id, dialect, test, reference, message_key, recipient, sender, text,
-           parts, ucs2, flash, traffic_class, price, {_NOW}, scheduled_for, expires_at, extras
+           parts, ucs2, flash, traffic_class, price, {_NOW}, scheduled_for, expires_at, extras,
+           connector_id, route_id, callback_lane, callback_each, counted, evidence
     from new),
 keys as (
     insert into external_key (account_id, kind, key, message_id)
@@ -309,15 +292,16 @@ class OrderRows(CallbackRows):
             raise NotAsRemembered from None
 
     async def add_refused(self, new: NewOrders) -> None:
-        """Write the reports and callbacks of messages that were refused as they were taken."""
+        """Write how messages ended that were refused as they were taken: status, report and callback."""
         refused = [(kind, some) for kind, some in new.messages.items() if kind.fault is not None]
         if refused:
-            reports = [
-                (kind.common.account_id, one, some.accepted.reason, some.accepted.stage, new.at)
+            ends = [
+                (kind.common.account_id, one, some.accepted.reason, some.accepted.stage, new.at, attempts)
                 for kind, some in refused
+                for attempts in [spell_attempts(begin(some.accepted, account_id=0, message_id=0).attempts)]
                 for one in some.ids
             ]
-            await self._connection.execute(ADD_OPENING_REPORTS, *columns(reports, 5))
+            await self._connection.execute(ADD_REFUSED, *columns(ends, 6))
             await self.owe_callbacks(
                 [
                     OwedCallback(kind.common.account_id, kind.manner.callback_lane, new.at, one, 1)
@@ -332,10 +316,8 @@ def _arguments(new: NewOrders) -> tuple[object, ...]:
     """What both statements are told."""
     packs = [_PackRow(*one) for one in _pack(new)]
     listed = [one.spelt(one.of(some)) for some in new.messages.values() for one in _LISTED]  # type: ignore[arg-type]
-    openings = {id(some.accepted): some.accepted for some in new.messages.values()}
-    opened = {one: _opening(accepted) for one, accepted in openings.items()}
     rows = [
-        _row(kind, opened[id(some.accepted)], size=len(some.ids), first=1 + number * len(_LISTED))
+        _row(kind, size=len(some.ids), first=1 + number * len(_LISTED))
         for number, (kind, some) in enumerate(new.messages.items())
     ]
     for row, some in zip(rows, new.messages.values(), strict=True):
@@ -357,14 +339,9 @@ def _arguments(new: NewOrders) -> tuple[object, ...]:
     )
 
 
-def _row(kind: Kind, opening: _Opening, *, size: int, first: int) -> _Row:
+def _row(kind: Kind, *, size: int, first: int) -> _Row:
     common, manner = kind.common, kind.manner
     return _Row(
-        opening.state,
-        opening.reason,
-        opening.stage,
-        opening.final,
-        opening.attempts,
         common.account_id,
         common.task_id,
         common.counted,
@@ -381,10 +358,10 @@ def _row(kind: Kind, opening: _Opening, *, size: int, first: int) -> _Row:
         kind.alphabet is Alphabet.UCS2,
         kind.parts,
         kind.price,
-        kind.billed,
         kind.own_reference,
         kind.own_message_key,
         kind.offer.connector_id,
+        kind.offer.route_id,
         size,
         first,
         size,
@@ -420,13 +397,6 @@ def _by_account(new: NewOrders) -> list[_Account]:
         _Account(account_id, holds[account_id].hold, holds[account_id].held_messages, *found[account_id])
         for account_id in sorted(found)
     ]
-
-
-def _opening(accepted: Evidence) -> _Opening:
-    delivery = begin(accepted, account_id=0, message_id=0)
-    standing = delivery.standing
-    attempts = msgspec.Raw(spell_attempts(delivery.attempts).encode())
-    return _Opening(standing.state, standing.reason, standing.stage, delivery.final, attempts)
 
 
 def _json(rows: Sequence[msgspec.Struct]) -> str:

@@ -8,21 +8,20 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from tidings.domain.delivery import Delivery
+from tidings.domain.delivery import Attempt, Delivery, Part
 from tidings.domain.message import Standing
 from tidings.domain.order import TrafficClass
 from tidings.domain.status import State
 from tidings.flows.records import Addressee, Claimed, Content, FirstTaken, Held, Key, Waiting
-from tidings.store.deliveries import PLANS, decode_attempts
+from tidings.store.deliveries import PLANS
 from tidings.store.rows import Rows, columns
+from tidings.store.stand import stand
 
 FIELDS = (
     "account_id, message_id, attempt, part, parts, lane, due_at, expires_at, connector_id, tries, reference"
 )
 
 TRAFFIC_CLASSES = {str(one): one for one in TrafficClass}
-OPENINGS = {str(state): Standing(state) for state in (State.QUEUED, State.SCHEDULED)}
-"""How a message stands of which nothing was heard since it was accepted for sending."""
 
 _decode_served = msgspec.json.Decoder(dict[int, int | None]).decode
 _decode_stopped = msgspec.json.Decoder(tuple[int, int]).decode
@@ -106,13 +105,13 @@ rest as (
     insert into outbox (connector_id, lane, due_at, message_id, last_id, part, attempt, account_id, parts, expires_at)
     select $1, lane, due_at, upto + 1, last_id, 0, 1, account_id, 1, expires_at from begun where upto < last_id),
 taken as materialized (
-    select begun.account_id, begun.lane, begun.due_at, begun.expires_at, begun.plan, m.*, d.* from begun
+    select begun.account_id, begun.lane, begun.due_at, begun.expires_at, begun.plan, m.* from begun
     cross join lateral (
-        select id as message_id, recipient, sender, text, ucs2, flash, traffic_class from message
-        where account_id = begun.account_id and id between begun.message_id and begun.upto offset 0) as m
-    cross join lateral (
-        select version, state, attempts, price, held, counted_task, callback_lane, callback_each from delivery
-        where account_id = begun.account_id and message_id = m.message_id limit 1) as d),
+        select id as message_id, recipient, sender, text, ucs2, flash, traffic_class,
+               m.connector_id as first_connector_id, route_id, scheduled_for is not null as is_scheduled,
+               {stand("price", "counted_task", "callback_lane", "callback_each")}
+        from message m
+        where account_id = begun.account_id and id between begun.message_id and begun.upto offset 0) as m),
 flying as (
     insert into in_flight (message_id, attempt, part, try, connector_id, account_id, courier_id, recipient, sender,
                            traffic_class, written_at, expires_at, reference)
@@ -126,13 +125,13 @@ select (select count(*) from chosen where not is_plain),
             group by lane) as lanes),
        (select json_build_array(lane, account_id) from (
             select lane, account_id from chosen offset $7 - 1 limit 1) as last),
-       null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
+       null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
 union all
 (select null, null, null, array_agg(message_id), array_agg(recipient), array_agg(text), expires_at, sender, ucs2, flash,
-        traffic_class::text, version, account_id, state::text, attempts::text, price, held, counted_task, callback_lane,
+        traffic_class::text, account_id, first_connector_id, route_id, is_scheduled, price, counted_task, callback_lane,
         callback_each, plan
  from (select * from taken order by lane, due_at, message_id) as in_turn
- group by expires_at, sender, ucs2, flash, traffic_class, version, account_id, state, attempts::text, price, held,
+ group by expires_at, sender, ucs2, flash, traffic_class, account_id, first_connector_id, route_id, is_scheduled, price,
           counted_task, callback_lane, callback_each, plan
  order by min(lane), min(due_at), min(message_id))"""
 
@@ -347,18 +346,16 @@ def _first_taken(row: asyncpg.Record) -> FirstTaken:
         ucs2,
         flash,
         traffic_class,
-        version,
-        *stand,
+        *opening,
     ) = row
-    held = _opening(tuple(stand)) if version == 1 else None
     return FirstTaken(
-        stand[0],
+        opening[0],
         expires_at,
         sender,
         ucs2,
         flash,
         TRAFFIC_CLASSES[traffic_class],
-        held,
+        _opening(tuple(opening)),
         message_ids,
         recipients,
         texts,
@@ -366,14 +363,26 @@ def _first_taken(row: asyncpg.Record) -> FirstTaken:
 
 
 @lru_cache(maxsize=4_096)
-def _opening(stand: tuple[Any, ...]) -> Held:
-    """How messages stand of which nothing was heard since they were accepted; shared by those that stand alike."""
-    account_id, state, attempts, price, held, counted_task, callback_lane, callback_each, plan = stand
+def _opening(opening: tuple[Any, ...]) -> Held:
+    """How messages of one part stand of which nothing was heard since they were accepted; shared by those alike."""
+    (
+        account_id,
+        connector_id,
+        route_id,
+        is_scheduled,
+        price,
+        counted_task,
+        callback_lane,
+        callback_each,
+        plan,
+    ) = opening
+    state = State.SCHEDULED if is_scheduled else State.QUEUED
+    attempt = Attempt(connector_id, route_id, False, [Part(state)])
     return Held(
-        delivery=Delivery(account_id, 0, decode_attempts(attempts), OPENINGS[state], version=1),
+        delivery=Delivery(account_id, 0, [attempt], Standing(state), version=1),
         plan=PLANS[plan],
         price=price,
-        held=held,
+        held=price,
         charged=0,
         reports=0,
         counted_task=counted_task,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from tidings.domain.message import MessageFilter, Sort
 from tidings.store.rows import Rows
+from tidings.store.stand import DELIVERY
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,14 +72,11 @@ NUMBER_REPORTED = f"select count(*) {REPORTED}"
 
 # What has no report stands behind all others, by its id.
 ALONG_UNREPORTED = f"""
-select m.id from message m
-cross join lateral (
-    select from delivery where account_id = $1 and message_id = m.id and report_at is null offset 0) d
-where {IN_WINDOW} order by m.id {{way}} limit $6 offset $7"""
+select m.id from message m {DELIVERY}
+where m.{IN_WINDOW} and d.report_at is null order by m.id {{way}} limit $6 offset $7"""
 
 SORTED_REPORTS = f"""
-select m.id from (select id from message where {IN_WINDOW} offset 0) m
-cross join lateral (select report_at from delivery where account_id = $1 and message_id = m.id offset 0) d
+select m.id from (select account_id, id from message where {IN_WINDOW} offset 0) m {DELIVERY}
 order by d.report_at {{way}} nulls last, m.id {{way}} limit $6 offset $7"""
 
 # All messages of a task were created with it.
@@ -91,10 +89,15 @@ select message_id as id from (
 where report_at is not null
 order by report_at {way}, message_id {way} limit $4 offset $5"""
 
+# Of those that wait nothing is noted but that they are there.
 SORTED_REPORTS_OF_TASK = """
-select message_id as id from (
-    select message_id, report_at from delivery where account_id = $1 and message_id between $2 and $3 offset 0) d
-order by report_at {way} nulls last, message_id {way} limit $4 offset $5"""
+select id from (
+    select id, max(report_at) as report_at from (
+        select message_id as id, report_at from delivery where account_id = $1 and message_id between $2 and $3
+        union all
+        select id, null from generate_series($2::bigint, $3::bigint) as of_task (id)) as noted
+    group by id offset 0) m
+order by report_at {way} nulls last, id {way} limit $4 offset $5"""
 
 
 class Span(NamedTuple):

@@ -15,14 +15,15 @@ from tidings.domain.status import Truth, step, truth
 from tidings.flows.records import Held, Key
 from tidings.store.deliveries import FOLDED, held_of
 from tidings.store.evidence import Body, Unreadable, fetch_packs, pack_names, read, unpack
+from tidings.store.stand import DELIVERY, stand
 
 BATCH = 1_000
 
-DELIVERIES = f"""
-select {FOLDED}, a.plan, d.evidence
-from delivery d join account a on a.id = d.account_id
-where (d.account_id, d.message_id) > ($1, $2) and d.message_id >= $3
-order by d.account_id, d.message_id limit {BATCH}"""
+STANDS = f"""
+select {FOLDED}, a.plan, {stand("evidence")}
+from message m join account a on a.id = m.account_id {DELIVERY}
+where (m.account_id, m.id) > ($1, $2) and m.id >= $3
+order by m.account_id, m.id limit {BATCH}"""
 
 OURS = frozenset({Kind.WRITTEN, Kind.DROPPED, Kind.RESENT, Kind.HELD, Kind.TIMER})
 """What we decide ourselves must be a legal step. What a peer claims may be anything, and is not always obeyed."""
@@ -47,7 +48,7 @@ class Told(msgspec.Struct):
 async def replays(connection: asyncpg.Connection, *, from_id: int = 0) -> AsyncIterator[Told]:
     """Every message from an id on that has something wrong with it, in batches of BATCH."""
     after = (-1, 0)
-    while rows := await connection.fetch(DELIVERIES, *after, from_id):
+    while rows := await connection.fetch(STANDS, *after, from_id):
         held = [held_of(tuple(row)[:-1]) for row in rows]
         logs = await _logs(
             connection, {_key(one): row["evidence"] for one, row in zip(held, rows, strict=True)}

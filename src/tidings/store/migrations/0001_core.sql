@@ -144,21 +144,27 @@ create table task_counter (
     check (least(waiting, sent, delivered, expired, undeliverable, rejected, unknown, handed_over) >= 0)
 ) with (fillfactor = 50);
 
--- Written once.
+-- Written once. Until something is heard of a message, this is all there is to say of it (store/stand.py).
 create table message (
     account_id integer not null,
     traffic_class traffic_class not null,
     id bigint not null,
     task_id bigint, -- null: it came alone, and its task is its own id - 1
-    price bigint not null check (price >= 0),
+    price bigint not null check (price >= 0), -- what it may cost; test traffic is free all the same
     created_at timestamptz not null,
     expires_at timestamptz not null,
     scheduled_for timestamptz,
+    connector_id integer not null, -- where it waited first, and the next by which route; 0: it was refused
+    route_id integer not null,
+    callback_lane integer, -- where its callbacks queue; null: nobody is called back
     dialect smallint not null, -- the API it came by: its place in domain/order.py's list of them, from 1
     parts smallint not null check (parts > 0),
     ucs2 boolean not null,
     flash boolean not null,
     test boolean not null,
+    counted boolean not null, -- its task has counters, which it moves
+    callback_each boolean not null, -- also when it was handed over
+    evidence bytea not null, -- the name of the pack that holds its first evidence
     reference text, -- null: made of the id; so is the next
     message_key text,
     recipient text not null,
@@ -185,15 +191,14 @@ create table message_count (
     primary key (account_id, width, starts_at)
 ) with (fillfactor = 70);
 
--- Narrow and hot: nothing that changes is indexed, so that updates stay on their page.
+-- Narrow and hot: nothing that changes is indexed, so that updates stay on their page. Of what was accepted for sending
+-- and nothing was heard of since, there is no row: it stands as the message says. The first evidence after that adds it.
 create table delivery (
     account_id integer not null,
     version integer not null,
     message_id bigint not null,
-    price bigint not null check (price >= 0), -- what it may cost; 0 for test traffic
     held bigint not null check (held >= 0), -- open hold; nothing once it is final
     charged bigint not null default 0 check (charged >= 0),
-    counted_task bigint, -- the task whose counters it moves; null where the task is this one message
     first_written_at timestamptz,
     sent_at timestamptz,
     delivered_at timestamptz,
@@ -205,14 +210,12 @@ create table delivery (
     stage delivery_stage,
     confirmation delivery_confirmation not null default 'none',
     network_error integer,
-    callback_lane integer, -- where its callbacks queue; null: nobody is called back
     reports smallint not null default 0, -- how many were owed so far
     inferred boolean not null default false,
-    callback_each boolean not null default false, -- also when it was handed over
     reason text,
     flags text[],
     attempts json not null,
-    evidence bytea not null, -- the names of the packs that hold its evidence
+    evidence bytea not null default '', -- the names of the packs that hold its evidence, but for the first
     fingerprints bytea, -- of the receipts it had, eight octets each: one that is sent twice counts once
     primary key (account_id, message_id),
     check ((done_at is not null) = (state >= 'delivered')),
