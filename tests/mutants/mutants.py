@@ -272,13 +272,13 @@ MUTANTS = (
     Mutant(
         "the short way of a receipt does not mind that it contradicts itself",
         "connectors/smpp/ordinary_receipts.py",
-        (("        if state is not None and contradicts(word, state[0]):\n            return None\n", ""),),
+        (("        if state is not None and contradicts(stat, state[0]):\n            return None\n", ""),),
         ("unit/smpp/test_ordinary.py",),
     ),
     Mutant(
         "an answer is taken for a submission whose octets never left",
         "connectors/smpp/session.py",
-        (("            and sequence not in self._unwritten\n", ""),),
+        ((" or sequence in self._unwritten:", ":"),),
         ("unit/smpp/test_session.py",),
     ),
     Mutant(
@@ -1024,13 +1024,13 @@ MUTANTS = (
     Mutant(
         "a claim waits for what another one takes",
         OUTBOX,
-        (("        for update skip locked) as o),\nchosen", "        for update) as o),\nchosen"),),
+        (("                for update skip locked) as run\n", "                for update) as run\n"),),
         (f"{SENDING}::test_a_claim_passes_over_what_another_one_is_just_taking",),
     ),
     Mutant(
         "a claim does not mind what another one takes",
         OUTBOX,
-        (("        for update skip locked) as o),\nchosen", "        ) as o),\nchosen"),),
+        (("                for update skip locked) as run\n", "                ) as run\n"),),
         (f"{SENDING}::test_a_claim_passes_over_what_another_one_is_just_taking",),
     ),
     Mutant(
