@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from console_visitor import NUMBER, TEXT, look, send
 from msgspec.structs import replace
+from world import saying
 
 from tidings.console import cards, moments, words
 from tidings.console.timeline import FIRST, LAST, MAX_RAW, timeline
@@ -23,9 +24,10 @@ async def page_of(world, sent):
     return await look(world, f"/console/messages/{sent.rows[0].id}")
 
 
-async def receive(world, sent, word, err=None, **changes):
+async def receive(world, sent, word, err=None, done_at=None, **changes):
     [(upstream_id, part)] = world.carrier.known[sent.rows[0].id][-1:]
-    await world.receive([replace(world.receipt(upstream_id, part, word, err), **changes)])
+    receipt = saying(world.receipt(upstream_id, part, word, err), done_at=done_at)
+    await world.receive([replace(receipt, **changes)])
 
 
 async def test_a_delivered_message_tells_each_step(world):
