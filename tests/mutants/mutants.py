@@ -441,8 +441,8 @@ MUTANTS = (
                 "from per_account where id = account_id returning 1),",
             ),
             (
-                "expires_at, extras\n    from new),",
-                "expires_at, extras\n    from new where (select count(*) from paid) > 0),",
+                "counted, evidence\n    from new),",
+                "counted, evidence\n    from new where (select count(*) from paid) > 0),",
             ),
         ),
         (OVERLAPPING,),

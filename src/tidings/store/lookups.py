@@ -89,7 +89,9 @@ select m.account_id, m.id - 1 as id, m.dialect, t.bulk_key, t.name,
        case when t.id is null then m.scheduled_for else t.scheduled_for end as scheduled_for,
        coalesce(t.total, 1) as total, m.test,
        m.sender, m.text, m.price as asked, c.handed_over, c.waiting, c.sent, c.delivered, c.expired,
-       c.undeliverable, c.rejected, c.unknown, c.price, alone.*,
+       c.undeliverable, c.rejected, c.unknown, c.price,
+       case when coalesce(t.total, 1) = 1 then {STAND["state"]} end as state,
+       {stand("reason", "stage", "confirmation", "inferred", "network_error", "sent_at", "held", "charged")},
        case when t.bulk_key is null then {SEALED_WITH} end as id_secret,
        (select version from catalog) as catalog_version
 from (select * from message where account_id = any($1::text::integer[]) and id = any($2::text::bigint[])
@@ -98,9 +100,8 @@ from (select * from message where account_id = any($1::text::integer[]) and id =
 left join lateral (
     select * from task_counter where account_id = m.account_id and task_id = m.task_id offset 0) c on true
 left join lateral (
-    select {stand("state", "reason", "stage", "confirmation", "inferred", "network_error")},
-           {stand("sent_at", "held", "charged")}
-    from (select) as its {DELIVERY} where coalesce(t.total, 1) = 1 offset 0) alone on true"""
+    select * from delivery
+    where account_id = m.account_id and message_id = m.id and coalesce(t.total, 1) = 1 offset 0) d on true"""
 
 SEARCH_RECIPIENT = """
 select id from message where account_id = $1 and recipient = $2 and recipient >= '' order by id desc limit $3"""
