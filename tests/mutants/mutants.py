@@ -1036,7 +1036,13 @@ MUTANTS = (
     Mutant(
         "an account takes others' shares of a claim",
         OUTBOX,
-        (("limit greatest($7::integer / sharing.sharers, 1)", "limit $7"),),
+        (
+            ("part limit greatest($7::integer / sharing.sharers, 1)", "part limit $7"),
+            (
+                "as run\n            limit greatest($7::integer / sharing.sharers, 1)",
+                "as run\n            limit $7",
+            ),
+        ),
         (f"{HAND_OVER}::test_one_accounts_campaign_does_not_hold_up_anothers_messages",),
     ),
     Mutant(
