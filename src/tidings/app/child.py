@@ -96,9 +96,9 @@ class Child:
             return
         allowed_s = self.program.stop_within_s if within_s is None else within_s
         self._process.terminate()
+        # Whoever stops it may have been cancelled, where `asyncio.timeout` fails in Python 3.11.2.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(allowed_s):
-                await self.ended()
+            await asyncio.wait_for(self.ended(), allowed_s)
         if self.pid is not None:
             log.warning("killed", child=self.program.name, pid=self.pid, allowed_s=allowed_s)
             self.kill()

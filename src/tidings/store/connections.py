@@ -87,14 +87,16 @@ class Connections:
         self._idle.clear()
         if self._looking is not None:
             self._looking.cancel()
-        try:
-            async with asyncio.timeout(CLOSES_WITHIN_S):
-                while self._all or self._making:
-                    self._left = asyncio.get_running_loop().create_future()
-                    await self._left
+        try:  # this may be the end of a cancelled task, where `asyncio.timeout` fails in Python 3.11.2
+            await asyncio.wait_for(self._none_left(), CLOSES_WITHIN_S)
         except TimeoutError:
             for connection in self._all:
                 connection.terminate()
+
+    async def _none_left(self) -> None:
+        while self._all or self._making:
+            self._left = asyncio.get_running_loop().create_future()
+            await self._left
 
     async def _make(self) -> asyncpg.Connection:
         self._making += 1

@@ -95,9 +95,9 @@ class SimulatedSmsc:
         self._outbox.close()
         for session in self._sessions:
             session.part()
+        # Whoever stops it may have been cancelled, where `asyncio.timeout` fails in Python 3.11.2.
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.unbind_within_s):
-                await self._empty.wait()
+            await asyncio.wait_for(self._empty.wait(), self._settings.unbind_within_s)
         for session in self._sessions:
             session.peer.abort()
         await self._empty.wait()
