@@ -30,9 +30,9 @@ class Sizes:
 
     runs: int = 3
     singles: int = 24_000  # messages in requests of their own
-    bulk: int = 64_000  # recipients in bulk requests, from the request to the status
-    accepted: int = 80_000  # recipients in bulk requests that are only accepted
-    questions: int = 30_000
+    bulk: int = 40_000  # recipients in bulk requests, from the request to the status
+    accepted: int = 64_000  # recipients in bulk requests that are only accepted
+    questions: int = 20_000
     connections: int = 64
     readers: int = 2  # that drain reports at the same time
     warm_up: int = 500

@@ -51,7 +51,9 @@ def _digest(folder: Path) -> int:
 RUNS = int(os.environ.get("LIFE_RUNS", "200"))
 SEED = _seed(os.environ.get("LIFE_SEED", ""))
 STEPS = 12
-MORE = 5  # times that a quarter as many go where nobody died, each with a chance of nineteen in twenty where it is least
+MORE = (
+    5  # times that a quarter as many go where nobody died yet: where it is rarest, each misses once in twenty
+)
 
 PART_PRICE = 200_000  # what the world's customer pays, in units
 RECIPIENTS = ("380970000001", "380970000001", "380970000002")

@@ -399,7 +399,7 @@ MUTANTS = (
     Mutant(
         "a batch begins beside another however little waits",
         "flows/batcher.py",
-        (("self._weight * (self._lanes - 1) >= self._under_way", "True"),),
+        (("self._weight * (self._lanes - 1) >= ENOUGH * self._under_way", "True"),),
         ("unit/test_batcher.py",),
     ),
     Mutant(

@@ -129,12 +129,12 @@ async def test_lanes_that_share_evenly_take_half_each_of_what_comes_at_once():
     assert await finish(desk, batcher) == [32, 32]
 
 
-async def test_lanes_that_share_evenly_begin_beside_another_once_as_much_waits():
+async def test_lanes_that_share_evenly_begin_beside_another_once_nearly_as_much_waits():
     desk = Desk()
     batcher = SharingBatcher(desk, lanes=2)
-    assert await begun(desk, batcher, 8, 4, 3) == [8]
-    assert await begun(desk, batcher, 1, 1) == [8, 8]
-    assert await finish(desk, batcher) == [8, 8, 1]
+    assert await begun(desk, batcher, 8, 3, 2) == [8]
+    assert await begun(desk, batcher, 1, 1) == [8, 6]
+    assert await finish(desk, batcher) == [8, 6, 1]
 
 
 async def test_lanes_that_share_evenly_leave_little_undivided():

@@ -72,6 +72,9 @@ class _Waiting(NamedTuple, Generic[Item, Result]):
 
 _Batch = list[tuple[Item, _Answerable[Result]]]
 
+ENOUGH = 0.75
+"""Of an equal share: whoever waits for the last of those who are about to come leaves the database idle."""
+
 LEAST_SHARE = 8
 """So little is not divided: a batch costs much before there is anything in it."""
 
@@ -262,12 +265,12 @@ class Batcher(Generic[Item, Result]):
 class SharingBatcher(Batcher[Item, Result]):
     """Its lanes share evenly what there is.
 
-    A batch takes its part of what waits, is under way or was just answered, and begins beside others once that much
-    waits; beside none it begins at once.
+    A batch takes its part of what waits, is under way or was just answered, and begins beside others once nearly that
+    much waits; beside none it begins at once.
     """
 
     def _is_enough(self) -> bool:
-        return self._weight * (self._lanes - 1) >= self._under_way
+        return self._weight * (self._lanes - 1) >= ENOUGH * self._under_way
 
     def _most(self) -> int:
         there_is = self._weight + self._under_way + self._ended
