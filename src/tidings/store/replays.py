@@ -19,11 +19,12 @@ from tidings.store.stand import DELIVERY, stand
 
 BATCH = 1_000
 
+# The messages first, along their key: a batch must not cost what all that are left would.
 STANDS = f"""
 select {FOLDED}, a.plan, {stand("evidence")}
-from message m join account a on a.id = m.account_id {DELIVERY}
-where (m.account_id, m.id) > ($1, $2) and m.id >= $3
-order by m.account_id, m.id limit {BATCH}"""
+from (select * from message where (account_id, id) > ($1, $2) and id >= $3 order by account_id, id limit {BATCH}) m
+join account a on a.id = m.account_id {DELIVERY}
+order by m.account_id, m.id"""
 
 OURS = frozenset({Kind.WRITTEN, Kind.DROPPED, Kind.RESENT, Kind.HELD, Kind.TIMER})
 """What we decide ourselves must be a legal step. What a peer claims may be anything, and is not always obeyed."""
