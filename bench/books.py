@@ -139,7 +139,9 @@ class Books:
 
     async def verify(self, *, from_id: int = 0) -> None:
         """Raise BadRun if one of the promises of the store is broken; older messages' evidence is not told again."""
-        await self._connection.execute("analyze")  # so much has come so fast that PostgreSQL may not know of it yet
+        await self._connection.execute(
+            "analyze"
+        )  # so much has come so fast that PostgreSQL may not know of it yet
         broken = await invariants.check(self._connection, from_id=from_id)
         if broken:
             told = "\n".join(f"  {one.promise}: {one.found} times, e.g. {one.examples}" for one in broken)
