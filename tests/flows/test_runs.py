@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from tidings.domain.order import Draft, OnFault, Order
+from tidings.domain.order import Dialect, Draft, OnFault, Order
 from tidings.domain.outcome import Next, Refused, Taken, Unwritten
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
@@ -202,3 +202,17 @@ async def test_a_step_that_ends_in_a_run_leaves_its_rest_to_the_next(world):
     assert await check(world.sql) == []
     await flow.sweep()
     assert await ended(world.sql) == []
+
+
+async def test_messages_of_a_claim_that_agree_go_in_the_order_in_which_they_came(world):
+    caller = await world.gateway.caller_by_key(world.key)
+    for number in range(40):
+        draft = Draft(
+            f"3809700{(number * 7_919) % 100_000:05d}", ("One", "Two")[number % 2], f"{99 - number}"
+        )
+        await world.gateway.accept(Order(caller, Dialect.NATIVE, [draft], OnFault.SKIP, 3_600))
+    taken = await world.dispatcher().take(30)
+    assert len(taken) == 2
+    for one in taken:
+        ids = [flight.message_id for flight in one.flights]
+        assert ids == sorted(ids)

@@ -1207,4 +1207,10 @@ MUTANTS = (
         (("offset if ids else min(offset, await", "min(offset, 0 if ids else await"),),
         ("flows/test_pages.py",),
     ),
+    Mutant(
+        "messages of a claim that agree go in any order",
+        OUTBOX,
+        (("array_agg(message_id order by due_at, message_id)", "array_agg(message_id order by text)"),),
+        ("flows/test_runs.py",),
+    ),
 )

@@ -29,6 +29,7 @@ from tidings.store.deliveries import DeliveryRows, is_key_of_delivery, spell_att
 from tidings.store.evidence import Pack, pack, pack_cohorts
 from tidings.store.rows import columns
 from tidings.store.sheet import Column, Sheet, alike, array, join
+from tidings.store.stand import TIMES
 
 HEARD = ", fingerprints = coalesce(d.fingerprints || n.fingerprints, n.fingerprints, d.fingerprints)"
 """Most batches have no receipts, or nothing else."""
@@ -105,18 +106,7 @@ _AGREED = (
     Column("inferred", "boolean", attrgetter("standing.inferred")),
     Column("network_error", "integer", attrgetter("standing.network_error"), null=True),
     Column("flags", "text", lambda row: _spell_flags(row.delivery.flags), null=True),
-    *(
-        Column(name, "timestamptz", attrgetter(f"delivery.{name}"), null=True)
-        for name in (
-            "first_written_at",
-            "sent_at",
-            "delivered_at",
-            "done_at",
-            "report_at",
-            "read_at",
-            "negative_at",
-        )
-    ),
+    *(Column(name, "timestamptz", attrgetter(f"delivery.{name}"), null=True) for name in TIMES),
     Column("held", "bigint", attrgetter("held.held")),
     Column("charged", "bigint", attrgetter("held.charged")),
     Column("reports", "smallint", attrgetter("held.reports")),

@@ -127,10 +127,11 @@ select (select count(*) from chosen where not is_plain),
             select lane, account_id from chosen offset $7 - 1 limit 1) as last),
        null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
 union all
-(select null, null, null, array_agg(message_id), array_agg(recipient), array_agg(text), expires_at, sender, ucs2, flash,
-        traffic_class::text, account_id, first_connector_id, route_id, is_scheduled, price, counted_task, callback_lane,
+(select null, null, null, array_agg(message_id order by due_at, message_id),
+        array_agg(recipient order by due_at, message_id), array_agg(text order by due_at, message_id), expires_at,
+        sender, ucs2, flash, traffic_class::text, account_id, first_connector_id, route_id, is_scheduled, price, counted_task, callback_lane,
         callback_each, plan
- from (select * from taken order by lane, due_at, message_id) as in_turn
+ from taken
  group by expires_at, sender, ucs2, flash, traffic_class, account_id, first_connector_id, route_id, is_scheduled, price,
           counted_task, callback_lane, callback_each, plan
  order by min(lane), min(due_at), min(message_id))"""

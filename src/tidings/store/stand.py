@@ -5,6 +5,11 @@ once. Whoever reads reads both, by the expressions here; whoever is to change a 
 (store/deliveries.py), or writes it with what was heard (store/folded.py).
 """
 
+TIMES = (
+    "first_written_at", "sent_at", "delivered_at", "done_at", "report_at", "read_at", "negative_at",
+)  # fmt: skip
+"""When a delivery came to what."""
+
 BILLED = "case when m.test then 0 else m.price end"
 """What it may cost."""
 
@@ -30,18 +35,7 @@ STAND = {
     "inferred": "coalesce(d.inferred, false)",
     "network_error": "d.network_error",
     "flags": "d.flags",
-    **{
-        name: f"d.{name}"
-        for name in (
-            "first_written_at",
-            "sent_at",
-            "delivered_at",
-            "done_at",
-            "report_at",
-            "read_at",
-            "negative_at",
-        )
-    },
+    **{name: f"d.{name}" for name in TIMES},
     "charged": "coalesce(d.charged, 0)",
     "reports": "coalesce(d.reports, 0)",
     "evidence": "m.evidence || coalesce(d.evidence, '')",
