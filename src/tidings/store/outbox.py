@@ -129,8 +129,8 @@ select (select count(*) from chosen where not is_plain),
 union all
 (select null, null, null, array_agg(message_id order by due_at, message_id),
         array_agg(recipient order by due_at, message_id), array_agg(text order by due_at, message_id), expires_at,
-        sender, ucs2, flash, traffic_class::text, account_id, first_connector_id, route_id, is_scheduled, price, counted_task, callback_lane,
-        callback_each, plan
+        sender, ucs2, flash, traffic_class::text, account_id, first_connector_id, route_id, is_scheduled, price,
+        counted_task, callback_lane, callback_each, plan
  from taken
  group by expires_at, sender, ucs2, flash, traffic_class, account_id, first_connector_id, route_id, is_scheduled, price,
           counted_task, callback_lane, callback_each, plan
