@@ -7,7 +7,7 @@ nobody else takes orders of them meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from operator import attrgetter
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from tidings.flows.points import Point, pause
 from tidings.flows.ports import Clock
 from tidings.flows.prepare import Prepared, PreparedPlain, prepare, prepare_large, wanted_keys
 from tidings.flows.records import Catalog, Funds, KeysTaken, NotAsRemembered
+from tidings.flows.rings import Rings
 from tidings.flows.transaction import Database
 
 MOST_WAITING = 200_000
@@ -64,6 +65,7 @@ class Accept:
         self._ids = new_ids
         self._secret = id_secret
         self._catalog = CatalogCache()
+        self._rings = Rings(self._ring)
         self._funds: dict[int, Funds] = {}  # by account, as last seen
         # One large order after the other: the first is written while we see to the next.
         self._looking = asyncio.Lock()
@@ -112,7 +114,12 @@ class Accept:
         """Finish what waits."""
         await self._small.close()
         await self._large.close()
+        await self._rings.close()
         await self._ids.close()
+
+    async def _ring(self, connectors: Collection[int]) -> None:
+        async with self._database.at_once() as tx:
+            await tx.ring(connectors)
 
     async def _run(self, batch: list[_Ready]) -> list[Receipted | Exception]:
         """Nearly always all is as it was last seen and every key new: what else may be is asked only then."""
@@ -143,8 +150,9 @@ class Accept:
             raise NotAsRemembered
         judge.rows.new.version = judge.as_of
         self._funds |= judge.ledger.funds  # for those who are judged while this is under way
-        async with self._database.at_once() as tx:
-            await tx.add_orders(judge.rows.new)
+        with self._rings.around(judge.rows.new.feeds) as judge.rows.new.rings:
+            async with self._database.at_once() as tx:
+                await tx.add_orders(judge.rows.new)
         await pause(Point.ACCEPT_COMMITTED)
         return answers
 
@@ -169,6 +177,7 @@ class Accept:
             taken = await tx.keys_taken(wanted_keys(orders)) if ask_for_keys else set()
             judge = self._judge(Ledger(funds, taken), catalog, as_of=version)
             answers = [judge.write(one) for one in orders]
+            judge.rows.new.rings = judge.rows.new.feeds
             await tx.add_orders(judge.rows.new)
             await tx.add_refused(judge.rows.new)
             await pause(Point.ACCEPT_WRITTEN)

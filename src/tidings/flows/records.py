@@ -1,6 +1,6 @@
 """The rows that flows and store hand each other. Keys of messages are (account id, message id)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -169,6 +169,12 @@ class NewOrders(msgspec.Struct):
     messages: dict[Kind, NewMessages] = {}
     holds: dict[int, MoneyMove] = {}  # by account
     version: int | None = None  # of the catalog that must be in force; None: whichever
+    rings: Collection[int] = ()  # the connectors whose couriers the commit wakes
+
+    @property
+    def feeds(self) -> set[int]:
+        """The connectors that something waits for."""
+        return {kind.offer.connector_id for kind in self.messages} - {0}
 
 
 class Held(msgspec.Struct, gc=False):

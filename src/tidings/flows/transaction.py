@@ -4,7 +4,7 @@ The store implements them; nobody else does. They exist so that imports keep poi
 gives whole batches. Keys of messages are (account id, message id).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -75,6 +75,10 @@ class AcceptTx(FoldTx, CatalogTx, Protocol):
         One statement, which needs no transaction around it. Raises KeysTaken or NotAsRemembered, and then a transaction
         around it must not be committed.
         """
+        ...
+
+    async def ring(self, connectors: Collection[int]) -> None:
+        """Wake the couriers of these connectors."""
         ...
 
     async def add_refused(self, new: NewOrders) -> None:

@@ -4,7 +4,7 @@ Messages of one kind travel as one row: what they agree in is said once, and the
 there are few of them, and a parameter for each column cost more than reading these.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from operator import attrgetter
 
@@ -36,6 +36,8 @@ KEYS_TAKEN = """
 select k.account_id, k.kind::text, k.key
 from unnest($1::integer[], $2::key_kind[], $3::text[]) as wanted (account_id, kind, key)
 join external_key k using (account_id, kind, key)"""
+
+RING = "select pg_notify('tidings_outbox', connector_id::text) from unnest($1::integer[]) as connector_id"
 
 # Kept as refused: final from the first, so that there is a delivery at once, and a report.
 ADD_REFUSED = """
@@ -157,7 +159,7 @@ _LISTED = (
 )
 
 _KINDS, _LISTS, _SEPARATOR = "$1", "$2::text[]", "$3::text"
-_NOW, _VERSION, _ACCOUNTS, _PACKS, _FED = "$4::timestamptz", "$5::bigint", "$6", "$7", "$8::text::integer[]"
+_NOW, _VERSION, _ACCOUNTS, _PACKS, _RINGS = "$4::timestamptz", "$5::bigint", "$6", "$7", "$8::text::integer[]"
 _COUNTERS = "$9::integer[], $10::bigint[], $11::integer[], $12::integer[], $13::integer[], $14::bigint[]"
 _OWN_TASKS = TASKS.at(15)
 
@@ -248,7 +250,7 @@ keys as (
     union all
     select account_id, 'message', message_key, id from new where own_message_key
     order by 1, 2, 3)
-select pg_notify('tidings_outbox', fed::text) from allowed cross join unnest({_FED}) as fed"""
+select pg_notify('tidings_outbox', connector_id::text) from allowed cross join unnest({_RINGS}) as connector_id"""
 ADD_ALONE, ADD = _ADD.format(tasks=""), _ADD.format(tasks=_TASKS_TOO)
 
 
@@ -290,6 +292,10 @@ class OrderRows(CallbackRows):
             if error.sqlstate != NOT_AS_REMEMBERED:
                 raise
             raise NotAsRemembered from None
+
+    async def ring(self, connectors: Collection[int]) -> None:
+        """Wake the couriers of these connectors."""
+        await self._connection.execute(RING, list(connectors))
 
     async def add_refused(self, new: NewOrders) -> None:
         """Write how messages ended that were refused as they were taken: status, report and callback."""
@@ -335,7 +341,7 @@ def _arguments(new: NewOrders) -> tuple[object, ...]:
         new.version,
         _json(_by_account(new)),
         _json(packs),
-        literal(list({kind.offer.connector_id for kind in new.messages} - {0})),
+        literal(list(new.rings)),
     )
 
 

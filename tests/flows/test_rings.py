@@ -1,0 +1,116 @@
+"""Who hands over is woken for all that was taken, and not once for each of it."""
+
+import asyncio
+import contextlib
+
+import asyncpg
+from test_main_job import send
+
+from tidings.domain.errors import Unavailable
+from tidings.flows.rings import Rings
+
+AN_AGE_S = 3600.0
+
+
+class Couriers:
+    """Notes for whom it was rung."""
+
+    def __init__(self, away=False):
+        self.rung = []
+        self.away = away
+        self.woken = asyncio.Event()
+
+    async def __call__(self, connectors):
+        self.rung.append(set(connectors))
+        self.woken.set()
+        if self.away:
+            raise Unavailable("the database went away")
+
+    async def wait(self):
+        async with asyncio.timeout(10):
+            await self.woken.wait()
+
+
+def rung_by_itself(rings, connectors):
+    with rings.around(connectors) as rung:
+        return set(rung)
+
+
+def fail(rings, connectors):
+    with contextlib.suppress(Unavailable), rings.around(connectors):
+        raise Unavailable("the database went away")
+
+
+async def test_the_first_transaction_rings_itself_and_nobody_makes_up_for_it():
+    rings = Rings(couriers := Couriers(), apart_s=AN_AGE_S)
+    assert rung_by_itself(rings, {1, 2}) == {1, 2}
+    await rings.close()
+    assert couriers.rung == []
+
+
+async def test_a_connector_that_was_rung_for_lately_is_rung_for_soon_after():
+    rings = Rings(couriers := Couriers(), apart_s=0.001)
+    while rung_by_itself(rings, {1}):  # until one is near enough to the one before
+        pass
+    await couriers.wait()
+    assert couriers.rung[0] == {1}
+
+
+async def test_only_the_connectors_that_were_rung_for_lately_wait():
+    rings = Rings(couriers := Couriers(), apart_s=AN_AGE_S)
+    assert rung_by_itself(rings, {1}) == {1}
+    assert rung_by_itself(rings, {1, 2}) == {2}
+    await rings.close()
+    assert couriers.rung == [{1}]
+
+
+async def test_one_that_failed_is_made_up_for_since_it_was_to_ring_for_others_too():
+    rings = Rings(couriers := Couriers(), apart_s=AN_AGE_S)
+    fail(rings, {1})
+    await rings.close()
+    assert couriers.rung == [{1}]
+
+
+async def test_a_transaction_that_rings_does_so_for_those_before_it():
+    rings = Rings(couriers := Couriers(), apart_s=0.0)
+    fail(rings, {1})
+    assert rung_by_itself(rings, {1}) == {1}
+    await rings.close()
+    assert couriers.rung == []
+
+
+async def test_a_transaction_that_rings_does_not_do_so_for_those_beside_it():
+    rings = Rings(couriers := Couriers(), apart_s=0.0)
+    with rings.around({1}):
+        fail(rings, {1})  # what is noted while this is under way may have been committed after it
+    await rings.close()
+    assert couriers.rung == [{1}]
+
+
+async def test_what_is_owed_while_it_rings_is_rung_for_next_and_a_lost_database_ends_nothing():
+    rings = Rings(couriers := Couriers(away=True), apart_s=0.0)
+    fail(rings, {1})
+    await couriers.wait()
+    fail(rings, {2})
+    await rings.close()
+    assert couriers.rung == [{1}, {2}]
+
+
+@contextlib.asynccontextmanager
+async def listening(world):
+    rung = asyncio.Event()
+    connection = await asyncpg.connect(world.url)
+    try:
+        await connection.add_listener("tidings_outbox", lambda *_: rung.set())
+        yield rung
+    finally:
+        await connection.close()
+
+
+async def test_of_orders_in_a_row_the_last_one_is_rung_for_as_well(world):
+    async with listening(world) as rung:
+        for _ in range(5):
+            rung.clear()
+            await send(world, "380972000001")
+            async with asyncio.timeout(10):
+                await rung.wait()
