@@ -9,6 +9,7 @@ import asyncpg
 from bench import stored
 from bench.load import BadRun
 from tidings.store import invariants
+from tidings.store.runs import MESSAGES
 
 Found = TypeVar("Found")
 
@@ -43,7 +44,7 @@ WAL = "select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
 ON_DISK = """
 select sum(pg_total_relation_size(oid)) from pg_class
 where relnamespace = 'public'::regnamespace and relkind = 'r'"""
-WAITING = "select coalesce(sum(last_id - message_id + 1), 0)::bigint from outbox"
+WAITING = f"select coalesce(sum({MESSAGES}), 0)::bigint from outbox"
 STORED = "select count(*) from message"
 
 

@@ -31,7 +31,7 @@ class Usage(NamedTuple):
     postgres_s: float
     simulator_s: float
     harness_s: float
-    machine_s: float  # of all processes of this machine, ours and others'
+    machine_s: float  # of all processes of this machine, ours and others', and of its host's other guests
 
     def minus(self, earlier: "Usage") -> "Usage":
         """What was used since."""
@@ -44,7 +44,7 @@ class Usage(NamedTuple):
 
     @property
     def others_share(self) -> float:
-        """Which part of this machine processes took that have nothing to do with us: above 0.1 spoils a figure."""
+        """Which part of this machine was taken by what has nothing to do with us: above 0.1 spoils a figure."""
         ours = self.product_s + self.simulator_s + self.harness_s
         return max(0.0, (self.machine_s - ours) / (self.elapsed_s * (os.cpu_count() or 1)))
 
@@ -153,7 +153,7 @@ def _read(pid: int) -> Process:
 
 
 def _machine_s() -> float:
-    user, nice, system, _idle, _iowait, irq, softirq = map(
-        int, (PROC / "stat").read_text().split("\n", 1)[0].split()[1:8]
+    user, nice, system, _idle, _iowait, irq, softirq, stolen = map(
+        int, (PROC / "stat").read_text().split("\n", 1)[0].split()[1:9]
     )
-    return (user + nice + system + irq + softirq) / TICKS_PER_S
+    return (user + nice + system + irq + softirq + stolen) / TICKS_PER_S

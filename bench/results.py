@@ -90,7 +90,7 @@ class Results:
             if unlike := ROWS[name].among(self.amount).unlike:
                 about[f"not held against its target, because {unlike}"].append(name)
             if _others(self._samples[name]) > CROWDED:
-                about["noisy, because other processes kept this machine busy"].append(name)
+                about["noisy, because other processes, or its host, kept this machine busy"].append(name)
         return [f"{said}: {', '.join(names)}" for said, names in about.items()]
 
     def _shown(self, line: dict[str, object]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Messages of one order wait in runs: each of them goes once, in its turn, whatever becomes of the run."""
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 from random import Random
@@ -10,11 +11,12 @@ from tidings.domain.order import Dialect, Draft, OnFault, Order
 from tidings.domain.outcome import Next, Refused, Taken, Unwritten
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
+from tidings.flows.batcher import LEAST_SHARE
 from tidings.flows.close import Close
 from tidings.flows.dispatch import ACCOUNTS_AT_ONCE, MIN_REMAINING
 from tidings.store.health import counts, late
 from tidings.store.invariants import check, ended
-from tidings.store.runs import LONGEST
+from tidings.store.runs import LONGEST, NEXT_ORDER
 
 LONG = "x" * 200
 BUSY = Refused(Reason.SMSC_REFUSED, Next.THROTTLE, "0x00000058")
@@ -74,9 +76,48 @@ async def test_what_was_refused_is_in_no_run(world):
     assert await check(world.sql) == []
 
 
-async def test_orders_of_one_message_each_wait_by_themselves(world):
+async def test_orders_of_one_message_wait_by_themselves_if_each_was_taken_alone(world):
     found = [(await send(world, "hello"))[0] for _ in range(3)]
     assert await waiting(world) == [(one, one) for one in found]
+
+
+async def send_at_once(world, *texts):
+    """The ids of the messages of as many orders, which one transaction takes."""
+    assert len(texts) <= LEAST_SHARE
+    return [one for [one] in await asyncio.gather(*(send(world, text) for text in texts))]
+
+
+async def test_orders_of_one_message_that_were_taken_together_wait_in_a_run(world):
+    await send(world, "hello")  # from here on ids are known ahead
+    found = await send_at_once(world, *["hello"] * 4, LONG, *["hello"] * 3)
+    rows = await world.sql.fetch("select message_id, last_id, step from outbox order by message_id offset 1")
+    runs = [
+        (found[0], found[3], NEXT_ORDER),
+        (found[4], found[4], NEXT_ORDER),
+        (found[5], found[7], NEXT_ORDER),
+    ]
+    assert [tuple(row) for row in rows] == runs
+    assert (await told(world)).queued == 9
+    assert await check(world.sql) == []
+    await world.deliver_all()
+    assert await ended(world.sql) == []
+
+
+async def test_of_orders_that_wait_in_a_run_each_goes_once_and_the_rest_goes_on(world):
+    await send(world, "hello")
+    [first] = ids(await world.take())
+    found = await send_at_once(world, *["hello"] * 8)
+    assert ids(await world.take(4)) == found[:4]
+    assert await waiting(world) == [(found[4], found[-1])]
+    assert await check(world.sql) == []
+    world.clock.advance(3600)
+    assert await world.close_flow()._expire(2) == 2
+    assert await waiting(world) == [(found[6], found[-1])]
+    assert await check(world.sql) == []
+    await world.close_flow().sweep()
+    states = {one: (await world.message(one)).standing.state for one in [first, *found]}
+    assert [one for one, state in states.items() if state is State.EXPIRED] == found[4:]
+    assert await check(world.sql) == []
 
 
 @pytest.mark.parametrize("text", ["hello", LONG])

@@ -335,19 +335,19 @@ MUTANTS = (
     Mutant(
         "a claim forgets what is left of a run",
         OUTBOX,
-        (("1, expires_at from begun where upto < last_id)", "1, expires_at from begun where false)"),),
+        (("    from begun where upto < last_id),", "    from begun where false),"),),
         (RUNS,),
     ),
     Mutant(
         "what is left of a run begins with what was claimed of it",
         OUTBOX,
-        (("select $1, lane, due_at, upto + 1, last_id,", "select $1, lane, due_at, upto, last_id,"),),
+        (("select $1, lane, due_at, upto + step, last_id,", "select $1, lane, due_at, upto + 1, last_id,"),),
         (RUNS,),
     ),
     Mutant(
         "what is left of a run is forgotten on the long way",
         OUTBOX,
-        (('last_id from begun where upto < last_id)"""', 'last_id from begun where false)"""'),),
+        (('last_id, step from begun where upto < last_id)"""', 'last_id, step from begun where false)"""'),),
         (RUNS,),
     ),
     Mutant(
@@ -379,15 +379,41 @@ MUTANTS = (
         (RUNS,),
     ),
     Mutant(
+        "orders that were taken together wait as if they were one order's messages",
+        "store/orders.py",
+        (("NEXT_ORDER if common.task_id is None else 1,", "1,"),),
+        (RUNS,),
+    ),
+    Mutant(
+        "who was not rung for is forgotten",
+        "flows/rings.py",
+        (("        self._owe(connectors - rung)\n", ""),),
+        ("flows/test_rings.py",),
+    ),
+    Mutant(
+        "a transaction that rings makes up for those beside it, too",
+        "flows/rings.py",
+        (
+            (
+                "        self._owe(connectors - rung)\n",
+                "        self._owe(connectors - rung)\n        self._owed -= rung\n",
+            ),
+        ),
+        ("flows/test_rings.py",),
+    ),
+    Mutant(
         "a run goes on over a gap",
         "store/runs.py",
-        (("if whole else _broken(some)", ""), ("if one != last + 1:", "if one > last + 2:")),
+        (
+            ("if _are_whole(some, step) else _broken(some, step)", ""),
+            ("if one != last + step:", "if one > last + 2:"),
+        ),
         ("unit/test_runs_of_ids.py",),
     ),
     Mutant(
         "messages of other kinds wait in the run that they are amid",
         "store/runs.py",
-        (("if one != last + 1:", "if False:"),),
+        (("if one != last + step:", "if False:"),),
         (RUNS,),
     ),
     Mutant(

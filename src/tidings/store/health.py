@@ -8,6 +8,7 @@ import msgspec
 
 from tidings.store.deliveries import PART_PLACES
 from tidings.store.flights import COURIER_LOCK
+from tidings.store.runs import MESSAGES
 
 NEWEST_LONG = 20_000
 """Long messages that are looked at."""
@@ -29,9 +30,9 @@ select (select count(*) from in_flight where doubt_since is null) as written,
        (select count(*) from in_flight where doubt_since is not null and decide_at is null) as unconfirmed,
        (select count(*) from orphan where retry_at is not null) as orphans_waiting,
        (select count(*) from orphan where retry_at is null) as orphans_given_up,
-       (select coalesce(sum(last_id - message_id + 1), 0)::bigint from outbox) as queued,
+       (select coalesce(sum({MESSAGES}), 0)::bigint from outbox) as queued,
        (select count(*) from courier) as couriers,
-       (select coalesce(sum(last_id - message_id + 1), 0)::bigint from outbox
+       (select coalesce(sum({MESSAGES}), 0)::bigint from outbox
         where expires_at < now() - $1::interval)
          + (select count(*) from in_flight where decide_at < now() - $1::interval)
          + (select count(*) from timer where due_at < now() - $1::interval) as unattended,
@@ -41,8 +42,8 @@ select (select count(*) from in_flight where doubt_since is null) as written,
        (select max(next) - 1 from id_counter) as last_id"""
 
 # What should have gone out by now, by the connector that should have taken it.
-LATE = """
-select c.name, c.enabled, sum(o.last_id - o.message_id + 1)::bigint as messages, min(o.due_at) as since
+LATE = f"""
+select c.name, c.enabled, sum({MESSAGES})::bigint as messages, min(o.due_at) as since
 from outbox o join connector c on c.id = o.connector_id
 where o.due_at < now() - $1::interval group by c.name, c.enabled order by since"""
 

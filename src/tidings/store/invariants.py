@@ -55,7 +55,7 @@ where d.state < 'delivered' and p.state ->> 0 in ('scheduled', 'moderation', 'qu
 # Row by row of the queue, the messages it stands for.
 IN_OUTBOX = """
 select o.account_id, one.message_id, o.attempt::integer as attempt, o.part, o.parts, o.expires_at
-from outbox o, generate_series(o.message_id, o.last_id) as one (message_id)"""
+from outbox o, generate_series(o.message_id, o.last_id, o.step) as one (message_id)"""
 
 # What waits for its turn, and of it the parts (part 0 is all of them), or for its answer.
 QUEUED = f"""

@@ -29,7 +29,7 @@ from tidings.store.deliveries import spell_attempts
 from tidings.store.evidence import Pack, pack_openings
 from tidings.store.new_tasks import TASKS, counters
 from tidings.store.rows import DIALECT_NUMBERS, columns, literal
-from tidings.store.runs import runs
+from tidings.store.runs import NEXT_ORDER, runs
 from tidings.store.sheet import Column, array, join
 
 KEYS_TAKEN = """
@@ -83,6 +83,7 @@ class _Row(msgspec.Struct):
     runs: int  # of its ids
     first_ids: int  # the place of the list of the first of each
     last_ids: int  # and of the last ones; 0: each is of one message
+    step: int  # from one id of a run to the next
 
 
 class _Account(msgspec.Struct):
@@ -131,6 +132,7 @@ _TYPES = {
     "runs": "integer",
     "first_ids": "integer",
     "last_ids": "integer",
+    "step": "smallint",
     "hold": "bigint",
     "held": "integer",
     "messages": "integer",
@@ -233,8 +235,9 @@ packs as (
     select account_id, message_id, seq, decode(body, 'base64')
     from allowed cross join {_rows(_PACKS, _PackRow, "pack")}),
 waiting as (
-    insert into outbox (connector_id, lane, due_at, message_id, last_id, part, attempt, account_id, parts, expires_at)
-    select connector_id, lane, due_at, first_id, coalesce(last_id, first_id), 0, 1, account_id, parts, expires_at
+    insert into outbox
+        (connector_id, lane, due_at, message_id, last_id, step, part, attempt, account_id, parts, expires_at)
+    select connector_id, lane, due_at, first_id, coalesce(last_id, first_id), step, 0, 1, account_id, parts, expires_at
     from kinds cross join lateral {_RUNS} where connector_id <> 0),
 messages as (
     insert into message (account_id, id, task_id, dialect, test, reference, message_key, recipient, sender, text,
@@ -327,7 +330,7 @@ def _arguments(new: NewOrders) -> tuple[object, ...]:
         for number, (kind, some) in enumerate(new.messages.items())
     ]
     for row, some in zip(rows, new.messages.values(), strict=True):
-        found = runs(some.ids)
+        found = runs(some.ids, step=row.step)
         row.runs = len(found)
         if row.runs < row.size:
             row.first_ids, row.last_ids = len(listed) + 1, len(listed) + 2
@@ -373,6 +376,7 @@ def _row(kind: Kind, *, size: int, first: int) -> _Row:
         size,
         first,
         0,
+        NEXT_ORDER if common.task_id is None else 1,
     )
 
 

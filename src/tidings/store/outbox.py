@@ -29,7 +29,7 @@ _decode_stopped = msgspec.json.Decoder(tuple[int, int]).decode
 PLACED = len(Waiting.__struct_fields__)
 
 # A row of a run, as a row for each of its messages; the next one is locked once this one's are used up.
-EACH = FIELDS.replace("message_id", "generate_series(message_id, last_id) as message_id")
+EACH = FIELDS.replace("message_id", "generate_series(message_id, last_id, step) as message_id")
 
 # From account to account along the primary key, each with what is due first; then around from the start.
 WAITING = """
@@ -63,7 +63,7 @@ select o.*, m.recipient, m.sender, m.text, m.ucs2, m.flash, m.traffic_class::tex
 from unnest($3::integer[]) as sharing (id)
 cross join lateral (
     select {EACH}, place from (
-        select {FIELDS}, last_id, ctid as place from outbox
+        select {FIELDS}, last_id, step, ctid as place from outbox
         where connector_id = $1 and lane = $2 and account_id = sharing.id and due_at <= $4
           and expires_at > $4 + least($5::interval, (expires_at - due_at) / 2)
         order by due_at, message_id, part limit $6
@@ -85,8 +85,8 @@ due as materialized (
         select lane, id, place, plan, count(*) over (partition by lane) as sharers from waiting) as sharing
     cross join lateral (
         select row_number() over () as turn, each.* from (
-            select *, generate_series(message_id, last_id) as id from (
-                select account_id, message_id, last_id, lane, due_at, expires_at, ctid as its_row,
+            select *, generate_series(message_id, last_id, step) as id from (
+                select account_id, message_id, last_id, step, lane, due_at, expires_at, ctid as its_row,
                        attempt = 1 and part = 0 and parts = 1 as is_plain
                 from outbox
                 where connector_id = $1 and lane = sharing.lane and account_id = sharing.id and due_at <= $4
@@ -97,13 +97,16 @@ due as materialized (
 chosen as materialized (
     select * from due order by lane, turn, place limit $7),
 begun as materialized (
-    select distinct on (its_row) its_row, account_id, message_id, id as upto, last_id, lane, due_at, expires_at, plan
+    select distinct on (its_row)
+           its_row, account_id, message_id, id as upto, last_id, step, lane, due_at, expires_at, plan
     from chosen where is_plain order by its_row, id desc),
 gone as (
     delete from outbox where ctid = any(array(select its_row from begun))),
 rest as (
-    insert into outbox (connector_id, lane, due_at, message_id, last_id, part, attempt, account_id, parts, expires_at)
-    select $1, lane, due_at, upto + 1, last_id, 0, 1, account_id, 1, expires_at from begun where upto < last_id),
+    insert into outbox
+        (connector_id, lane, due_at, message_id, last_id, step, part, attempt, account_id, parts, expires_at)
+    select $1, lane, due_at, upto + step, last_id, step, 0, 1, account_id, 1, expires_at
+    from begun where upto < last_id),
 taken as materialized (
     select begun.account_id, begun.lane, begun.due_at, begun.expires_at, begun.plan, m.* from begun
     cross join lateral (
@@ -138,7 +141,7 @@ union all
 
 OVERDUE = f"""
 select {EACH}, place from (
-    select {FIELDS}, last_id, ctid as place from outbox where expires_at <= $1 order by expires_at limit $2
+    select {FIELDS}, last_id, step, ctid as place from outbox where expires_at <= $1 order by expires_at limit $2
     for update skip locked) as run
 limit $2"""
 
@@ -152,8 +155,8 @@ begun as materialized (
          where message_id < last_id and id between message_id and last_id), message_id) as upto
     from gone),
 rest as (
-    insert into outbox ({FIELDS}, last_id)
-    select {FIELDS.replace("message_id", "upto + 1")}, last_id from begun where upto < last_id)"""
+    insert into outbox ({FIELDS}, last_id, step)
+    select {FIELDS.replace("message_id", "upto + step")}, last_id, step from begun where upto < last_id)"""
 
 TAKE = f"{_TAKEN} select"
 

@@ -243,8 +243,8 @@ create table external_key (
     primary key (account_id, kind, key)
 );
 
--- What waits for a connector: a message, or a run of messages of one order that agree in everything else. A row is taken
--- by deleting it in the transaction that writes the intent, which also puts back what is left of a run.
+-- What waits for a connector: a message, or a run of messages that were taken together and agree in everything else. A
+-- row is taken by deleting it in the transaction that writes the intent, which also puts back what is left of a run.
 create table outbox (
     connector_id integer not null,
     lane smallint not null, -- 0 before 1 before 2
@@ -258,8 +258,10 @@ create table outbox (
     tries smallint not null default 0, -- submissions written so far
     reference smallint not null default 0, -- joins the parts of a long message, once it is chosen
     expires_at timestamptz not null,
+    step smallint not null default 1, -- from one id of the run to the next
     primary key (connector_id, lane, account_id, due_at, message_id, part),
-    check (last_id = message_id or last_id > message_id and (part, attempt, tries, reference) = (0, 1, 0, 0))
+    check (last_id = message_id or last_id > message_id and (part, attempt, tries, reference) = (0, 1, 0, 0)),
+    check (step > 0 and (last_id - message_id) % step = 0)
 );
 -- Nothing of what waits has expired, as a rule: a summary of its pages says so, and costs a new row nothing.
 create index outbox_expires on outbox using brin (expires_at) with (pages_per_range = 16, autosummarize = on);
