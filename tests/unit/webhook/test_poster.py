@@ -43,9 +43,9 @@ async def said(poster, url):
         return await told(poster, url)
 
 
-async def answered(raw):
+async def answered(raw, **settings):
     """What is told of a server that answers with these octets."""
-    async with webhook_server(lambda _: raw) as server, poster(answer_within_s=0.3) as posting:
+    async with webhook_server(lambda _: raw) as server, poster(**settings) as posting:
         return await said(posting, server.url)
 
 
@@ -73,16 +73,25 @@ async def test_the_body_is_posted_whole_and_the_query_is_kept():
         ),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", (404, "http_404")),
         (b"", (0, "disconnected")),
-        (None, (0, "timeout")),
         (b"SSH-2.0-OpenSSH\r\n", (0, "bad_answer")),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nslow dr", (200, "")),
-        (b"HTTP/1.1 500 Oh\r\nContent-Length: 99\r\n\r\nslow dr", (500, "http_500")),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * MAX_ANSWER_OCTETS, (0, "bad_answer")),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n" + b"x" * MAX_ANSWER_OCTETS, (200, "")),
     ],
 )
 async def test_any_2xx_is_a_yes_and_everything_else_a_no(raw, verdict):
     assert await answered(raw) == verdict
+
+
+@pytest.mark.parametrize(
+    ("raw", "verdict"),
+    [
+        (None, (0, "timeout")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nslow dr", (200, "")),
+        (b"HTTP/1.1 500 Oh\r\nContent-Length: 99\r\n\r\nslow dr", (500, "http_500")),
+    ],
+)
+async def test_whoever_does_not_finish_in_time_is_judged_by_what_came(raw, verdict):
+    assert await answered(raw, answer_within_s=1.0) == verdict
 
 
 async def test_nobody_listening_and_a_name_that_is_none_are_told_apart():
