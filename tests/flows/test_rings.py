@@ -15,15 +15,16 @@ AN_AGE_S = 3600.0
 class Couriers:
     """Notes for whom it was rung."""
 
-    def __init__(self, away=False):
+    def __init__(self):
         self.rung = []
-        self.away = away
         self.woken = asyncio.Event()
+        self.lost = None  # set, it is rung until then, and in vain
 
     async def __call__(self, connectors):
         self.rung.append(set(connectors))
         self.woken.set()
-        if self.away:
+        if self.lost is not None:
+            await self.lost.wait()
             raise Unavailable("the database went away")
 
     async def wait(self):
@@ -88,10 +89,12 @@ async def test_a_transaction_that_rings_does_not_do_so_for_those_beside_it():
 
 
 async def test_what_is_owed_while_it_rings_is_rung_for_next_and_a_lost_database_ends_nothing():
-    rings = Rings(couriers := Couriers(away=True), apart_s=0.0)
+    rings = Rings(couriers := Couriers(), apart_s=0.0)
+    couriers.lost = asyncio.Event()
     fail(rings, {1})
     await couriers.wait()
     fail(rings, {2})
+    couriers.lost.set()
     await rings.close()
     assert couriers.rung == [{1}, {2}]
 

@@ -1,4 +1,4 @@
-"""Messages of one order wait in runs: each of them goes once, in its turn, whatever becomes of the run."""
+"""Messages that are taken together wait in runs: each of them goes once, in its turn, whatever becomes of the run."""
 
 import asyncio
 from collections import Counter

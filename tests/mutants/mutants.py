@@ -402,6 +402,12 @@ MUTANTS = (
         ("flows/test_rings.py",),
     ),
     Mutant(
+        "who is to be rung for while it rings waits for the next order",
+        "flows/rings.py",
+        (("            self._owe(set())\n", ""),),
+        ("flows/test_rings.py",),
+    ),
+    Mutant(
         "a run goes on over a gap",
         "store/runs.py",
         (

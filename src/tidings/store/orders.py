@@ -37,7 +37,8 @@ select k.account_id, k.kind::text, k.key
 from unnest($1::integer[], $2::key_kind[], $3::text[]) as wanted (account_id, kind, key)
 join external_key k using (account_id, kind, key)"""
 
-RING = "select pg_notify('tidings_outbox', connector_id::text) from unnest($1::integer[]) as connector_id"
+_RUNG = "select pg_notify('tidings_outbox', connector_id::text)"
+RING = f"{_RUNG} from unnest($1::integer[]) as connector_id"
 
 # Kept as refused: final from the first, so that there is a delivery at once, and a report.
 ADD_REFUSED = """
@@ -253,7 +254,7 @@ keys as (
     union all
     select account_id, 'message', message_key, id from new where own_message_key
     order by 1, 2, 3)
-select pg_notify('tidings_outbox', connector_id::text) from allowed cross join unnest({_RINGS}) as connector_id"""
+{_RUNG} from allowed cross join unnest({_RINGS}) as connector_id"""
 ADD_ALONE, ADD = _ADD.format(tasks=""), _ADD.format(tasks=_TASKS_TOO)
 
 
