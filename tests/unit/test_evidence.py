@@ -60,7 +60,10 @@ def test_what_is_said_of_many_is_stored_once_and_in_several_packs_where_they_are
     assert len(packs[0].body) < 3 * PACK_MOST
 
 
-@pytest.mark.parametrize("body", [b"", b"no pack", pack([((1, 1), 1, WRITTEN)])[0][0].body[:-5]])
+SMALL, LARGE = (pack([((1, n), 1, WRITTEN) for n in range(count)])[0][0].body for count in (1, PACK_MOST))
+
+
+@pytest.mark.parametrize("body", [b"", b"no pack", SMALL[:-5], LARGE[:-5]])
 def test_what_is_not_a_pack_is_named(body):
     with pytest.raises(Unreadable, match="1, 2, 3"):
         list(unpack(Pack(1, 2, 3, body)))

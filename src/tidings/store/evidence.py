@@ -1,10 +1,10 @@
-"""Evidence in packs: what one transaction learnt about the messages of one account is one compressed row, or few.
+"""Evidence in packs: what one transaction learnt about the messages of one account is one row, or few.
 
 A transaction says much the same of hundreds of messages: rows of their own would repeat it, each with an index
-entry. What is said of several in the same words is stored once, with the messages it is said of. A pack is named
-after the newest message in it and that one's last evidence, which no other pack can hold: so its name needs no
-counter, and it is in that message's partition, where it stays as long as anything in it is kept. Each message
-knows its first pack, and its delivery the others.
+entry. What is said of several in the same words is stored once, with the messages it is said of, and compressed
+unless it is little. A pack is named after the newest message in it and that one's last evidence, which no other pack
+can hold: so its name needs no counter, and it is in that message's partition, where it stays as long as anything in it
+is kept. Each message knows its first pack, and its delivery the others.
 """
 
 import zlib
@@ -27,6 +27,9 @@ PACK_MOST = 256
 COMPRESSION, WINDOW_BITS, MEMORY = 1, 13, 6
 """zlib's fastest: receipts shrink to a fifteenth, in 0.5 us each; more effort gains 5 %. With zlib's usual memory,
 clearing that took as long as 60 receipts, and gained nothing for packs of this size."""
+
+LEAST_SQUEEZED = 512
+"""Smaller packs stay as they are: zlib takes 50 KB of memory for each, which costs more than the pack is worth."""
 
 PACKS = """
 select e.account_id, e.message_id, e.seq, e.body
@@ -243,14 +246,21 @@ def _compressed(said: dict[bytes, list[int]]) -> bytes:
 
 
 def _squeezed(octets: bytes) -> bytes:
+    if len(octets) < LEAST_SQUEEZED:
+        return octets
     machine = zlib.compressobj(COMPRESSION, wbits=WINDOW_BITS, memLevel=MEMORY)
     return machine.compress(octets) + machine.flush()
+
+
+def _is_squeezed(body: bytes) -> bool:
+    """Whether this is zlib's: an array in MessagePack begins with an octet above 0x8f, a stream of zlib's never."""
+    return body[:1] < b"\x80"
 
 
 def unpack(one: Pack, *, of: Container[Key] | None = None) -> Iterator[tuple[Key, int, Body]]:
     """What a pack holds, of these messages or of all: key, seq, and evidence for `read`. Raises Unreadable."""
     try:
-        everything = _decode(zlib.decompress(one.body))
+        everything = _decode(zlib.decompress(one.body) if _is_squeezed(one.body) else one.body)
     except (zlib.error, msgspec.DecodeError) as wrong:
         raise Unreadable(f"the pack {one.name} cannot be read ({type(wrong).__name__})") from wrong
     for said in everything:
