@@ -1,41 +1,46 @@
-"""The HTTP server that the gateway uses, around what always answers the same: the most there can be.
+"""The gateway's own server, to which the answer to every question is the same: the most there can be.
 
-It takes the same requests and answers them the same way, straight from the connection, with an answer that the gateway
-gave to one of them. What it does not do is to look at the key, and to ask anybody.
+The same HTTP server and the same BSG REST v1 take the same requests: they know the key, read what is asked, and answer
+straight from the connection, with what the gateway once said to one of them. What it does not do is to ask anybody.
 """
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import uvicorn
 import uvloop
-from starlette.types import Receive, Scope, Send
+from starlette.applications import Starlette
 
 from bench.stand import free_port
 from tidings.app import straight
-from tidings.dialects.plain import Answered, answer
+from tidings.app.clock import SystemClock
+from tidings.app.role import collect_seldom
+from tidings.dialects.bsg_v1.routes import routes
+from tidings.dialects.bsg_v1.settings import Settings
+from tidings.domain.order import Account, Caller, Remembered
+from tidings.flows.asking import Heard
+from tidings.flows.gateway import Gateway
 
 
 class Constant:
-    """Answers each question with the same."""
+    """As much of a gateway as questions for a message by its id need."""
 
     def __init__(self, said: bytes) -> None:
         self._said = said
+        self._anybody = Remembered(Caller(Account(1, "constant", "EUR"), 1, test=False), 1)
+        self._known: dict[str, Remembered] = {}
 
-    def straight(self, _path: str, _key: str, answered: Answered) -> bool:
+    def remembered(self, key: str) -> Remembered:
+        """Everybody is known."""
+        return self._known.get(key) or self._known.setdefault(key, self._anybody)
+
+    def tell_progress(self, _account_id: int, _message_id: int, *, heard: Heard, **_asked: object) -> bool:
         """At once."""
-        answered(self._said)
+        heard(self._said)
         return True
-
-    def take(self, _path: str, _key: str, _body: bytes, _answered: Answered) -> bool:
-        """Nothing is taken."""
-        return False
-
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """What is not asked straight."""
-        await answer(send, self._said)
 
 
 @asynccontextmanager
@@ -60,9 +65,12 @@ async def served(said: bytes) -> AsyncIterator[int]:
 
 
 if __name__ == "__main__":
-    constant = Constant(sys.argv[2].encode())
-    settings = uvicorn.Config(
-        constant, port=int(sys.argv[1]), http=straight.protocol({b"rest": constant}), lifespan="off",
-        log_config=None, access_log=False, server_header=False, proxy_headers=False,
+    gateway = cast(Gateway, Constant(sys.argv[2].encode()))
+    served_routes = routes(gateway, clock=SystemClock(), settings=Settings())
+    config = uvicorn.Config(
+        Starlette(routes=served_routes), port=int(sys.argv[1]),
+        http=straight.protocol(straight.doors(served_routes)), lifespan="off", log_config=None, access_log=False,
+        server_header=False, proxy_headers=False,
     )  # fmt: skip
-    uvloop.run(uvicorn.Server(settings).serve())
+    collect_seldom()
+    uvloop.run(uvicorn.Server(config).serve())
