@@ -42,7 +42,8 @@ IN_ORDER = [
     name for name in QUESTIONS if name in {"a page by id", "a page by number", "a page by report", UNREPORTED}
 ]
 WRITTEN_AT_ONCE = {
-    "orders": orders.ADD,
+    "orders": orders.add(tasks=True, message_keys=True, mixed=True),
+    "orders of one message, of one kind": orders.add(tasks=False, message_keys=False, mixed=False),
     "a claim": outbox.CLAIM,
     "what a carrier said": folded.statement(tuple(one.name for one in folded.SECTIONS), hears=True),
     "answers": folded.statement(("taken", "counters"), hears=False),

@@ -473,8 +473,8 @@ MUTANTS = (
                 "from per_account where id = account_id returning 1),",
             ),
             (
-                "counted, evidence\n    from new),",
-                "counted, evidence\n    from new where (select count(*) from paid) > 0),",
+                "{_lists(*_LISTED)} {{in_order}}),",
+                "{_lists(*_LISTED)} where (select count(*) from paid) > 0 {{in_order}}),",
             ),
         ),
         (OVERLAPPING,),
@@ -487,7 +487,6 @@ MUTANTS = (
                 "from per_account where id = account_id),",
                 "from per_account where id = account_id returning 1),",
             ),
-            ("where own_message_key\n", "where own_message_key and (select count(*) from paid) > 0\n"),
             ("where own_reference\n", "where own_reference and (select count(*) from paid) > 0\n"),
         ),
         (OVERLAPPING,),
@@ -507,13 +506,13 @@ MUTANTS = (
     Mutant(
         "money that another process has spent is spent again",
         "store/orders.py",
-        ((" and (hold = 0 or balance + credit_limit >= hold),", ","),),
+        ((" and (hold = 0 or balance + credit_limit >= hold) then", " then"),),
         (REMEMBERED,),
     ),
     Mutant(
         "a closed account goes on sending",
         "store/orders.py",
-        (("insist(closed_at is null and (hold", "insist((hold"),),
+        (("when closed_at is null and (hold", "when (hold"),),
         (REMEMBERED,),
     ),
     Mutant(

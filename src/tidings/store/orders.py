@@ -6,6 +6,7 @@ there are few of them, and a parameter for each column cost more than reading th
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 
 import asyncpg
@@ -151,10 +152,13 @@ def _rows(parameter: str, row: type[msgspec.Struct], name: str) -> str:
     return f"json_to_recordset({parameter}::json) as {name} ({members})"
 
 
+_ID = Column("id", "bigint", attrgetter("ids"))
+_REFERENCE = Column("reference", "text", attrgetter("references"), null=True)
+_MESSAGE_KEY = Column("message_key", "text", attrgetter("message_keys"), null=True)
 _LISTED = (
-    Column("id", "bigint", attrgetter("ids")),
-    Column("reference", "text", attrgetter("references"), null=True),
-    Column("message_key", "text", attrgetter("message_keys"), null=True),
+    _ID,
+    _REFERENCE,
+    _MESSAGE_KEY,
     Column("recipient", "text", attrgetter("recipients")),
     Column("text", "text", attrgetter("texts")),
     Column("extras", "jsonb", attrgetter("extras"), null=True),
@@ -166,20 +170,22 @@ _NOW, _VERSION, _ACCOUNTS, _PACKS, _RINGS = "$4::timestamptz", "$5::bigint", "$6
 _COUNTERS = "$9::integer[], $10::bigint[], $11::integer[], $12::integer[], $13::integer[], $14::bigint[]"
 _OWN_TASKS = TASKS.at(15)
 
-_EACH = f"""unnest({
-    ", ".join(
-        array(one, f"({_LISTS})[list + {place}]", separator=_SEPARATOR, count="size")
-        for place, one in enumerate(_LISTED)
+
+def _lists(*columns: Column) -> str:
+    """These columns of a kind's messages, as rows."""
+    arrays = ", ".join(
+        array(one, f"({_LISTS})[list + {_LISTED.index(one)}]", separator=_SEPARATOR, count="size")
+        for one in columns
     )
-}) as message ({", ".join(one.name for one in _LISTED)})"""
+    return f"unnest({arrays}) as message ({', '.join(one.name for one in columns)})"
+
+
 _RUNS = f"""unnest({
     ", ".join(
-        array(_LISTED[0], f"({_LISTS})[{place}]", separator=_SEPARATOR, count="runs")
+        array(_ID, f"({_LISTS})[{place}]", separator=_SEPARATOR, count="runs")
         for place in ("first_ids", "last_ids")
     )
 }) as run (first_id, last_id)"""
-
-_SHOWN = ", ".join((*_Row.__struct_fields__, *(one.name for one in _LISTED)))
 
 NOT_AS_REMEMBERED = "TD001"
 """The code by which the statement ends itself."""
@@ -205,20 +211,17 @@ _ADD = f"""
 with per_account as materialized (
     select * from {_rows(_ACCOUNTS, _Account, "t")}),
 allowed as materialized (
-    select insist((select count(pg_advisory_xact_lock_shared({TAKING_LOCK}, account_id)) from per_account) >= 0
-                  and coalesce({_VERSION} = (select version from catalog), true), '{NOT_AS_REMEMBERED}')),
+    select case when (select count(pg_advisory_xact_lock_shared({TAKING_LOCK}, account_id)) from per_account) >= 0
+                     and coalesce({_VERSION} = (select version from catalog), true)
+                then true else give_up('{NOT_AS_REMEMBERED}') end),
 kinds as materialized (
     select kind.*, coalesce(scheduled_for, {_NOW}) as due_at,
            coalesce(scheduled_for, {_NOW}) + validity_s * interval '1 second' as expires_at
     from allowed cross join {_rows(_KINDS, _Row, "kind")}),
-new as materialized (
-    select {_SHOWN}, due_at, expires_at
-    from kinds cross join lateral {_EACH}
-    order by id), -- indexes grow at their ends
 paid as (
-    update account set balance = case when
-        insist(closed_at is null and (hold = 0 or balance + credit_limit >= hold), '{NOT_AS_REMEMBERED}')
-        then balance - hold end
+    update account set balance = case
+        when closed_at is null and (hold = 0 or balance + credit_limit >= hold) then balance - hold
+        when give_up('{NOT_AS_REMEMBERED}') then balance end
     from per_account where id = account_id),
 counts as (
     insert into message_count as c (account_id, width, starts_at, messages, first_id, last_id)
@@ -247,15 +250,28 @@ messages as (
     select account_id, id, task_id, dialect, test, reference, message_key, recipient, sender, text,
            parts, ucs2, flash, traffic_class, price, {_NOW}, scheduled_for, expires_at, extras,
            connector_id, route_id, callback_lane, callback_each, counted, evidence
-    from new),
+    from kinds cross join lateral {_lists(*_LISTED)} {{in_order}}),
 keys as (
     insert into external_key (account_id, kind, key, message_id)
-    select account_id, 'reference'::key_kind, reference, id from new where own_reference
-    union all
-    select account_id, 'message', message_key, id from new where own_message_key
+    select account_id, 'reference'::key_kind, reference, id
+    from kinds cross join lateral {_lists(_ID, _REFERENCE)} where own_reference
+    {{message_keys_too}}
     order by 1, 2, 3)
 {_RUNG} from allowed cross join unnest({_RINGS}) as connector_id"""
-ADD_ALONE, ADD = _ADD.format(tasks=""), _ADD.format(tasks=_TASKS_TOO)
+_MESSAGE_KEYS_TOO = f"""
+    union all
+    select account_id, 'message', message_key, id
+    from kinds cross join lateral {_lists(_ID, _MESSAGE_KEY)} where own_message_key"""
+
+
+@cache
+def add(*, tasks: bool, message_keys: bool, mixed: bool) -> str:
+    """The statement for orders: whether some have tasks or keys of messages, and whether they are of several kinds."""
+    return _ADD.format(
+        tasks=_TASKS_TOO if tasks else "",
+        message_keys_too=_MESSAGE_KEYS_TOO if message_keys else "",
+        in_order="order by id" if mixed else "",  # indexes grow at their ends
+    )
 
 
 _encode = msgspec.json.Encoder().encode
@@ -278,12 +294,11 @@ class OrderRows(CallbackRows):
         """
         if not new.messages:
             return
-        statement, arguments = ADD_ALONE, _arguments(new)
+        arguments = _arguments(new)
         if new.tasks:
-            statement = ADD
             arguments += (*columns(counters(new), 6), *TASKS.arguments(new.tasks))
         try:
-            await self._connection.fetch(statement, *arguments)
+            await self._connection.fetch(_statement(new), *arguments)
         except asyncpg.UniqueViolationError as taken:
             if taken.constraint_name != OWN_KEYS_ARE_UNIQUE:
                 raise
@@ -320,6 +335,14 @@ class OrderRows(CallbackRows):
                     for one in some.ids
                 ]
             )
+
+
+def _statement(new: NewOrders) -> str:
+    return add(
+        tasks=bool(new.tasks),
+        message_keys=any(kind.own_message_key for kind in new.messages),
+        mixed=len(new.messages) > 1,
+    )
 
 
 def _arguments(new: NewOrders) -> tuple[object, ...]:
