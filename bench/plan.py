@@ -27,6 +27,7 @@ CARRIED = ("hand_over", "receipts_in")
 ABOUT_MESSAGES = ("lookup_by_id", "lookup_by_id_p99", "lookup_by_reference", "lookup_by_reference_p99")
 CONSTANT = ("constant_same_size", "lookup_to_constant")
 PAGES = tuple(name for name in ROWS if name.startswith("page_"))
+TIMES_BEFORE = 4
 GROWTH = {"growth_accept": "accept_single", "growth_lookup": "lookup_by_id", "growth_receive": "receipts_in"}
 ABOUT_TASKS = ("lookup_by_task", "lookup_by_task_p99")
 
@@ -74,6 +75,10 @@ async def follow(bench: Trials, wanted: Collection[str], *, tell: Callable[[str]
     await _run(bench, groups[0], DISK_TAKEN if DISK_TAKEN.serves(wanted) else None, tell)
     few = await _become_old(bench, groups[1:], tell) if bench.sizes.stored else None
     await _run(bench, groups[1], None, tell)
+    if few is not None:
+        await _get_about(
+            bench, [step for step in groups[2] if {*step.rows} & {*ABOUT_MESSAGES, *ABOUT_TASKS}]
+        )
     await _run(bench, groups[2], None, tell)
     if MOST_MEMORY.serves(wanted):
         await MOST_MEMORY.run(bench)
@@ -107,6 +112,19 @@ async def _become_old(
     tell(f"storing {bench.sizes.stored:,} messages of the past")
     await bench.fill()
     return few
+
+
+async def _get_about(bench: Trials, group: Sequence[Step]) -> None:
+    """Ask a few times as much as will be measured, and forget it.
+
+    A process of PostgreSQL pays some microseconds for each piece of the tables that it has never met. One that has
+    answered for an hour has met nearly all of them, and one that has just begun none.
+    """
+    measured, bench.results = bench.results, Results()
+    for _ in range(TIMES_BEFORE):
+        for step in group:
+            await step.run(bench)
+    bench.results = measured
 
 
 def _note_growth(bench: Trials, few: Results) -> None:
