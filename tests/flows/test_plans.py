@@ -4,6 +4,8 @@ A plan is kept as long as its connection, so it must be right on the day it is m
 analyzed, and on one that was analyzed while it was empty.
 """
 
+from itertools import product
+
 import asyncpg
 import msgspec
 import pytest
@@ -42,8 +44,12 @@ IN_ORDER = [
     name for name in QUESTIONS if name in {"a page by id", "a page by number", "a page by report", UNREPORTED}
 ]
 WRITTEN_AT_ONCE = {
-    "orders": orders.add(tasks=True, message_keys=True, mixed=True),
-    "orders of one message, of one kind": orders.add(tasks=False, message_keys=False, mixed=False),
+    **{
+        f"orders{' with tasks' * tasks}{' with messageIds' * keys}{' of several kinds' * mixed}": orders.add(
+            tasks=tasks, message_keys=keys, mixed=mixed
+        )
+        for tasks, keys, mixed in product((False, True), repeat=3)
+    },
     "a claim": outbox.CLAIM,
     "what a carrier said": folded.statement(tuple(one.name for one in folded.SECTIONS), hears=True),
     "answers": folded.statement(("taken", "counters"), hears=False),

@@ -346,7 +346,7 @@ def _statement(new: NewOrders) -> str:
 
 
 def _arguments(new: NewOrders) -> tuple[object, ...]:
-    """What both statements are told."""
+    """What each of these statements is told."""
     packs = [_PackRow(*one) for one in _pack(new)]
     listed = [one.spelt(one.of(some)) for some in new.messages.values() for one in _LISTED]  # type: ignore[arg-type]
     rows = [

@@ -16,14 +16,6 @@ create type traffic_class as enum ('otp', 'transactional', 'promotional');
 create type ledger_kind as enum ('topup', 'hold', 'release', 'charge');
 create type key_kind as enum ('reference', 'message');
 
--- What stands beside an account's balance is checked as types are, when it is set: checks of the table would be
--- compiled and tried each time that the balance moves, which cost a fourteenth of taking an order.
-create domain plain_name as text check (value ~ '^[A-Za-z0-9._-]{1,64}$');
-create domain currency_code as text check (value ~ '^[A-Z]{3}$');
-create domain credit_line as bigint check (value >= 0);
-create domain charging_plan as text check (value in ('accepted', 'delivered_only'));
-create domain callback_address as text check (length(value) between 10 and 2048);
-
 -- One row: the signing key of our tokens, and the key that generated ids are sealed with.
 create table installation (
     only_one boolean primary key default true check (only_one),
@@ -47,14 +39,14 @@ insert into catalog values (true, 1);
 
 create table account (
     id integer generated always as identity primary key,
-    name plain_name not null unique,
-    currency currency_code not null,
+    name text not null unique check (name ~ '^[A-Za-z0-9._-]{1,64}$'),
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
     balance bigint not null default 0, -- top-ups - charges - open holds, in 10^-7 of the currency
-    credit_limit credit_line not null default 0,
-    plan charging_plan not null default 'accepted',
+    credit_limit bigint not null default 0 check (credit_limit >= 0),
+    plan text not null default 'accepted' check (plan in ('accepted', 'delivered_only')),
     traffic_class traffic_class not null default 'transactional',
     senders text[] not null default '{}',
-    callback_url callback_address, -- where statuses are pushed to
+    callback_url text check (length(callback_url) between 10 and 2048), -- where statuses are pushed to
     callback_each boolean not null default false, -- also when a message was handed over
     settings jsonb not null default '{}',
     created_at timestamptz not null default now(),
@@ -94,7 +86,7 @@ create table price (
 
 create table connector (
     id integer generated always as identity primary key,
-    name plain_name not null unique,
+    name text not null unique check (name ~ '^[A-Za-z0-9._-]{1,64}$'),
     kind text not null check (kind in ('smpp')),
     simulator boolean not null default false, -- test keys reach only these
     enabled boolean not null default true,
@@ -111,10 +103,13 @@ create table route (
     created_at timestamptz not null default now()
 );
 
--- Ends a statement, and with it all that it did. Whoever asked is told by the code.
-create function give_up(code text) returns boolean language plpgsql as $$
+-- Ends a statement, and with it all that it did, unless something is so. Whoever asked is told by the code.
+create function insist(so boolean, code text) returns boolean language plpgsql as $$
 begin
-    raise exception 'not as it was believed to be' using errcode = code;
+    if so is not true then
+        raise exception 'not as it was believed to be' using errcode = code;
+    end if;
+    return true;
 end $$;
 
 -- A request that is no more than its only message has no row: what there is to say of it stands with the message.
