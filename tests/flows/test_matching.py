@@ -1,5 +1,6 @@
 """Which submission a receipt belongs to, and what long messages and refusals make of it."""
 
+import pytest
 from msgspec.structs import replace
 from test_main_job import send
 
@@ -9,7 +10,9 @@ from tidings.domain.outcome import Next, Refused, Taken, Unwritten
 from tidings.domain.reason import Reason
 from tidings.domain.status import State
 from tidings.flows.ports import PART_REFUSED
-from tidings.flows.receive import Incoming, PartsReceipted, Reading, Receive
+from tidings.flows.receive import UNDATED_WITHIN, Incoming, PartsReceipted, Reading, Receive
+
+VALIDITY_S = 259_200  # of what `send` orders
 
 
 async def submitted(world, *recipients, upstream_id="38601fa", **more):
@@ -79,6 +82,30 @@ async def test_two_doubts_with_the_same_recipient_and_sender_are_not_guessed_at(
     for answer in (first, second):
         assert (await world.message(answer.rows[0].id)).standing.state is State.IN_DOUBT
     assert await world.sql.fetchval("select count(*) from orphan") == 1
+
+
+async def test_a_receipt_without_a_date_may_be_an_old_doubts_and_is_not_given_to_a_new_one(world):
+    world.carrier.mood = "silent"
+    old = await send(world, "380972000001")
+    await world.dispatch()
+    world.clock.advance(VALIDITY_S + UNDATED_WITHIN.total_seconds() + 1)
+    new = await send(world, "380972000001")
+    await world.dispatch()
+    await world.says(old.rows[0].id, "DELIVRD")
+    assert (await world.message(new.rows[0].id)).standing.state is State.IN_DOUBT
+    assert await world.sql.fetchval("select count(*) from orphan") == 1
+
+
+@pytest.mark.parametrize(("late_s", "state"), [(0, State.DELIVERED), (1, State.IN_DOUBT)])
+async def test_a_receipt_without_a_date_resolves_a_doubt_until_a_day_after_its_validity(
+    world, late_s, state
+):
+    world.carrier.mood = "silent"
+    answer = await send(world, "380972000001")
+    await world.dispatch()
+    world.clock.advance(VALIDITY_S + UNDATED_WITHIN.total_seconds() + late_s)
+    await world.says(answer.rows[0].id, "DELIVRD")
+    assert (await world.message(answer.rows[0].id)).standing.state is state
 
 
 async def test_an_orphan_is_tried_again_and_found_once_its_submission_is_in_doubt(world):

@@ -709,6 +709,17 @@ MUTANTS = (
         ("flows/test_matching.py",),
     ),
     Mutant(
+        "a receipt without a date is an old doubt's no longer",
+        RECEIVE,
+        (
+            (
+                "        return flight.written_at - CLOCK_SKEW <= at\n",
+                "        return flight.written_at - CLOCK_SKEW <= at <= flight.expires_at + UNDATED_WITHIN\n",
+            ),
+        ),
+        ("flows/test_matching.py",),
+    ),
+    Mutant(
         "a receipt that outran its answer is given to a doubt",
         "store/flights.py",
         (

@@ -35,7 +35,8 @@ CLOCK_SKEW = timedelta(minutes=2)
 
 
 UNDATED_WITHIN = timedelta(days=1)
-"""How long after the validity's end a receipt without a submit date may still resolve a doubt."""
+"""How long after the validity's end a receipt without a submit date may still resolve a doubt. A doubt that is older
+resolves nothing any more, but the receipt may be its own all the same."""
 
 TEXT_START = 10
 """How many letters of a receipt's text are compared: carriers repeat about twenty octets."""
@@ -370,13 +371,15 @@ def _doubted(one: Incoming, unanswered: dict[str, list[Unanswered]]) -> _Claim |
         for flight, in_doubt, text in unanswered.get(receipt.recipient[-TAIL:], ())
         if same_recipient(receipt.recipient, flight.recipient)
         and receipt.sender.lstrip("+") == flight.sender.lstrip("+")
-        and _was_submitted_then(receipt, flight, at=one.at)
+        and _may_be_of_then(receipt, flight, at=one.at)
         and (text is None or _repeats(receipt.text, segment(text).parts[flight.part - 1]))
     ]
     parts = {(flight.key, flight.attempt, flight.part) for flight, _ in fitting}
     if len(parts) != 1 or not all(in_doubt for _, in_doubt in fitting):
         return None
     flight = min((flight for flight, _ in fitting), key=lambda one: one.try_no)  # of two copies, the first
+    if receipt.said.submitted_at is None and one.at > flight.expires_at + UNDATED_WITHIN:
+        return None
     match = Match(
         connector_id=flight.connector_id,
         upstream_key=one.lookup_keys[0] if one.lookup_keys else "",
@@ -391,11 +394,11 @@ def _doubted(one: Incoming, unanswered: dict[str, list[Unanswered]]) -> _Claim |
     return _Claim(match, flight)
 
 
-def _was_submitted_then(receipt: Receipt, flight: Flight, *, at: datetime) -> bool:
-    """Many carriers' dates have no seconds; without one, the receipt came within the validity and the grace."""
+def _may_be_of_then(receipt: Receipt, flight: Flight, *, at: datetime) -> bool:
+    """Many carriers' dates have no seconds; one without a date may be of whatever was written before it came."""
     submitted_at = receipt.said.submitted_at
     if submitted_at is None:
-        return flight.written_at - CLOCK_SKEW <= at <= flight.expires_at + UNDATED_WITHIN
+        return flight.written_at - CLOCK_SKEW <= at
     early = flight.written_at - CLOCK_SKEW - timedelta(minutes=1)
     return early <= submitted_at <= flight.written_at + CLOCK_SKEW
 
