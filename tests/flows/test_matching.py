@@ -97,9 +97,7 @@ async def test_a_receipt_without_a_date_may_be_an_old_doubts_and_is_not_given_to
 
 
 @pytest.mark.parametrize(("late_s", "state"), [(0, State.DELIVERED), (1, State.IN_DOUBT)])
-async def test_a_receipt_without_a_date_resolves_a_doubt_until_a_day_after_its_validity(
-    world, late_s, state
-):
+async def test_a_receipt_without_a_date_resolves_a_doubt_until_a_day_after_its_validity(world, late_s, state):
     world.carrier.mood = "silent"
     answer = await send(world, "380972000001")
     await world.dispatch()

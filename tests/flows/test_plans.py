@@ -4,13 +4,25 @@ A plan is kept as long as its connection, so it must be right on the day it is m
 analyzed, and on one that was analyzed while it was empty.
 """
 
+import re
 from itertools import product
 
 import asyncpg
 import msgspec
 import pytest
 
-from tidings.store import deliveries, evidence, flights, folded, lookups, orders, outbox, pages, reports
+from tidings.store import (
+    deliveries,
+    evidence,
+    flights,
+    folded,
+    lookups,
+    orders,
+    outbox,
+    pages,
+    partitions,
+    reports,
+)
 from tidings.store.database import AT_ONCE, READING
 
 UNREPORTED = "a page of what was not reported"
@@ -103,6 +115,19 @@ async def test_what_is_asked_by_a_key_is_found_by_that_key(connection, question)
         if "Index Name" in node
     }
     assert all(name.endswith("_pkey") for name in used)
+
+
+@pytest.mark.parametrize("question", [lookups.BY_ID, lookups.PROGRESS_BY_ID, lookups.TASKS])
+async def test_a_question_by_ids_opens_the_partitions_between_the_first_and_the_last(connection, question):
+    """Opening one takes as long as finding a message in it, and of a large past there are many."""
+    await partitions.ensure(connection, up_to_id=4 * partitions.SIZE)
+    first, last = partitions.SIZE + 1, 2 * partitions.SIZE + 1
+    await connection.execute(f"prepare question as {question}")
+    plan = await connection.fetch(
+        f"explain (analyze, costs off) execute question ('{{1}}', '{{{first},{last}}}', {first}, {last})"
+    )
+    opened = {name for (line,) in plan for name in re.findall(r" on ((?:message|delivery)_p\d+) ", line)}
+    assert opened == {f"{table}_p{number:04d}" for table in ("message", "delivery") for number in (1, 2)}
 
 
 @pytest.mark.parametrize("question", IN_ORDER)

@@ -55,8 +55,6 @@ def test_a_part_that_went_on_to_another_route_is_not_sent_on_the_first_again(mac
 def test_a_receipt_without_a_date_that_an_old_doubt_waits_for_is_not_given_to_a_new_one(machine):
     machine.begin(**TAKEN | {"parts": 3}, answered=False)
     machine.time_goes_by(die=None, seconds=90001)
-    machine.send(
-        die=None, parts=1, several=False, to="380970000001", traffic_class=TrafficClass.OTP, which=1
-    )
+    machine.send(die=None, parts=1, several=False, to="380970000001", traffic_class=TrafficClass.OTP, which=1)
     machine.hand_over(answered=False, connector=0, die=None, mood="take", room=1, who=0)
     machine.receipts(die=None, most=0, newest_first=False, which=0, who=0, words=["DELIVRD"])

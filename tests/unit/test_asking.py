@@ -59,6 +59,34 @@ async def test_what_is_asked_while_two_statements_are_under_way_is_the_next():
     assert heard[-1] == (8, b"80")
 
 
+async def test_two_statements_share_what_there_is_and_whoever_is_back_at_once():
+    desk, heard = Desk(), []
+    asking = Asking(desk)
+    for item in range(40):
+        ask(asking, item, heard)
+    await turns()
+    assert list(map(len, desk.batches)) == [20, 20]
+    for item in range(40, 54):
+        ask(asking, item, heard)
+    await turns()
+    assert len(desk.batches) == 2, "both lanes are busy"
+    desk.may_answer.set()
+    await until(lambda: len(heard) == 54)
+    # The first to end leaves the other's part of what there is, and that was too little to go by itself.
+    assert list(map(len, desk.batches)) == [20, 20, 14]
+
+
+async def test_the_next_statement_begins_before_the_answers_of_the_last_are_told():
+    desk, heard, begun = Desk(), [], []
+    asking = Asking(desk, lanes=1)
+    asking.ask(0, as_of=VERSION, said=words, heard=lambda _: begun.append(len(desk.batches)))
+    await turns()
+    ask(asking, 1, heard)
+    desk.may_answer.set()
+    await until(lambda: heard)
+    assert begun == [2]
+
+
 async def test_a_statement_asks_for_no_more_than_it_may():
     desk, heard = Desk(), []
     asking = Asking(desk, lanes=1, most_at_once=2)

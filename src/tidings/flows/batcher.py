@@ -270,11 +270,20 @@ class SharingBatcher(Batcher[Item, Result]):
     """
 
     def _is_enough(self) -> bool:
-        return self._weight * (self._lanes - 1) >= ENOUGH * self._under_way
+        return is_enough(self._weight, beside=self._under_way, lanes=self._lanes)
 
     def _most(self) -> int:
-        there_is = self._weight + self._under_way + self._ended
-        return min(self._max_weight, max(LEAST_SHARE, -(-there_is // self._lanes)))
+        return min(self._max_weight, share(self._weight + self._under_way + self._ended, lanes=self._lanes))
+
+
+def is_enough(waiting: int, *, beside: int, lanes: int) -> bool:
+    """Whether so much is worth a batch beside what the other lanes have under way."""
+    return waiting * (lanes - 1) >= ENOUGH * beside
+
+
+def share(there_is: int, *, lanes: int) -> int:
+    """What one of the lanes takes of all that waits, is under way or was just answered."""
+    return max(LEAST_SHARE, -(-there_is // lanes))
 
 
 def _answer(batch: _Batch[Item, Result], results: Sequence[Result | Exception]) -> None:

@@ -16,7 +16,7 @@ from tidings.domain.status import FINAL
 from tidings.flows.records import Key, OwnKey, OwnReference
 from tidings.store.deliveries import standing_as, standing_of
 from tidings.store.rows import DIALECTS, Rows, columns, literal, seconds
-from tidings.store.stand import BILLED, DELIVERY, STAND, stand
+from tidings.store.stand import BILLED, DELIVERY, STAND, delivery_between, stand
 
 # What is written and waits for its answer is noted with that; until then the intent tells of it.
 STATE = f"""case when coalesce(d.state < 'sending', true) and exists (
@@ -56,11 +56,16 @@ left join lateral (select * from task where account_id = m.account_id and id = m
     """
 cross join lateral (select * from account where id = m.account_id offset 0) a""",
 )
-MESSAGE_TABLES = f"{DELIVERY}{TASK}{ACCOUNT}"
 
-# An id belongs to one account only; a pair that was not asked for is left out by whoever asked.
-ASKED_BY_ID = """
-from (select * from message where account_id = any($1::text::integer[]) and id = any($2::text::bigint[]) offset 0) m"""
+# An id belongs to one account only; a pair that was not asked for is left out by whoever asked. Each partition reads
+# the arrays, so each array is made once. It is the least and the last id that tell which partitions this is about:
+# arrays do not, and to open one costs as much as to find a message in it.
+BY_IDS = """
+account_id = any((select $1::text::integer[])::integer[]) and id = any((select $2::text::bigint[])::bigint[])
+and id between $3::bigint and $4::bigint"""
+ASKED_BY_ID = f"""
+from (select * from message where {BY_IDS} offset 0) m"""
+ITS_DELIVERY = delivery_between("$3::bigint", "$4::bigint")
 
 ASKED_BY_KEY = """
 from unnest($1::text::integer[], $2::text::key_kind[], $3::text[]) as wanted (account_id, kind, key)
@@ -76,9 +81,9 @@ from (select * from message where account_id = any($1::text::integer[]) and id =
           select message_id from external_key
           where account_id = any($1::text::integer[]) and kind = 'reference' and key = any($2::text[]))) offset 0) m"""
 
-BY_ID = f"select {MESSAGE_FIELDS} {ASKED_BY_ID} {MESSAGE_TABLES}"
-BY_KEY = f"select wanted.kind::text, wanted.key, {MESSAGE_FIELDS} {ASKED_BY_KEY} {MESSAGE_TABLES}"
-PROGRESS_BY_ID = f"select {PROGRESS_FIELDS} {ASKED_BY_ID} {DELIVERY}"
+BY_ID = f"select {MESSAGE_FIELDS} {ASKED_BY_ID} {ITS_DELIVERY} {TASK} {ACCOUNT}"
+BY_KEY = f"select wanted.kind::text, wanted.key, {MESSAGE_FIELDS} {ASKED_BY_KEY} {DELIVERY} {TASK} {ACCOUNT}"
+PROGRESS_BY_ID = f"select {PROGRESS_FIELDS} {ASKED_BY_ID} {ITS_DELIVERY}"
 PROGRESS_BY_REFERENCE = f"select {PROGRESS_FIELDS} {ASKED_BY_REFERENCE} {DELIVERY}"
 CURRENCIES = "select id, currency from account where id = any($1)"
 
@@ -94,14 +99,14 @@ select m.account_id, m.id - 1 as id, m.dialect, t.bulk_key, t.name,
        {stand("reason", "stage", "confirmation", "inferred", "network_error", "sent_at", "held", "charged")},
        case when t.bulk_key is null then {SEALED_WITH} end as id_secret,
        (select version from catalog) as catalog_version
-from (select * from message where account_id = any($1::text::integer[]) and id = any($2::text::bigint[])
-                              and coalesce(task_id = id - 1, true) offset 0) m
+from (select * from message where {BY_IDS} and coalesce(task_id = id - 1, true) offset 0) m
 {TASK}
 left join lateral (
     select * from task_counter where account_id = m.account_id and task_id = m.task_id offset 0) c on true
 left join lateral (
     select * from delivery
-    where account_id = m.account_id and message_id = m.id and coalesce(t.total, 1) = 1 offset 0) d on true"""
+    where account_id = m.account_id and message_id = m.id and message_id between $3::bigint and $4::bigint
+      and coalesce(t.total, 1) = 1 offset 0) d on true"""
 
 SEARCH_RECIPIENT = """
 select id from message where account_id = $1 and recipient = $2 and recipient >= '' order by id desc limit $3"""
@@ -197,9 +202,11 @@ class LookupRows(Rows):
         return row["token_secret"], row["id_secret"]
 
 
-def _asked(keys: Sequence[Key]) -> tuple[str, str]:
-    """Account ids and ids."""
-    return literal(tuple({account_id for account_id, _ in keys})), literal([one for _, one in keys])
+def _asked(keys: Sequence[Key]) -> tuple[str, str, int, int]:
+    """Account ids, ids, and the least and the last of these."""
+    asked = [one for _, one in keys]
+    accounts = literal(tuple({account_id for account_id, _ in keys}))
+    return accounts, literal(asked), min(asked, default=0), max(asked, default=0)
 
 
 def _asked_by_key(keys: Sequence[OwnKey]) -> tuple[str, str, list[str]]:

@@ -55,9 +55,16 @@ def stand(*names: str) -> str:
 
 # `offset 0` makes it a question of its own, asked for one row after the other by the table's key, whatever the planner
 # thinks of the tables' sizes.
-DELIVERY = """
+_DELIVERY = """
 left join lateral (
-    select * from delivery where account_id = m.account_id and message_id = m.id offset 0) d on true"""
+    select * from delivery where account_id = m.account_id and message_id = m.id{among} offset 0) d on true"""
+DELIVERY = _DELIVERY.format(among="")
+
+
+def delivery_between(first: str, last: str) -> str:
+    """DELIVERY for messages between two ids that are known beforehand: partitions beyond them are never opened."""
+    return _DELIVERY.format(among=f" and message_id between {first} and {last}")
+
 
 ALL = f"""(
     select {stand(*STAND)}
