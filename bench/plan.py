@@ -138,6 +138,8 @@ async def restart(bench: Trials, wanted: Collection[str]) -> None:
     for step in (STARTS, STARTS_AFTER_KILL):
         for _ in range(bench.sizes.runs if step.serves(wanted) else 0):
             await step.run(bench)
+    if STARTS_AFTER_KILL.serves(wanted):
+        await bench.verify_after_kills()
 
 
 async def _warm_up(bench: Trials, groups: Sequence[Sequence[Step]]) -> None:
