@@ -16,6 +16,7 @@ from tidings.store import partitions
 LONGEST_PAST_DAYS = 80  # the vendors' lists go back three months
 IDS_PER_MESSAGE = 2  # a message that came alone is a task, too
 AT_LEAST = 1_000  # real messages to copy from
+PIECE = 4_000_000  # ids that one of two connections copies at a time
 TOGETHER = 20_000  # ids of one age: a bulk request is of one moment
 PACKED = {"callback_done", "report_pulled"}  # of the past nobody is called back
 SMALL = ("task", "task_counter", "external_key")
@@ -88,7 +89,7 @@ class Past(NamedTuple):
 
 
 class Job(NamedTuple):
-    """The copies of one table with ids from `low` to below `high`: of a partition, or all."""
+    """The copies of one table with ids from `low` to below `high`: of a piece, or all."""
 
     table: str
     low: int
@@ -97,7 +98,7 @@ class Job(NamedTuple):
 
 async def make_room(connection: asyncpg.Connection, messages: int) -> None:
     """Let the first real message have an id above those of so many copies. To be called before anything is sent."""
-    await connection.execute(START_AT, messages * IDS_PER_MESSAGE + partitions.SIZE)
+    await connection.execute(START_AT, messages * IDS_PER_MESSAGE + PIECE)
 
 
 async def fill(url: str, *, account_id: int, messages: int) -> Past:
@@ -127,8 +128,8 @@ async def _past(connection: asyncpg.Connection, account_id: int, messages: int) 
 
 def _jobs(past: Past) -> Iterator[Job]:
     lowest = past.first_id - past.copies * past.width
-    for number in range(lowest // partitions.SIZE, past.first_id // partitions.SIZE + 1):
-        low, high = number * partitions.SIZE, min((number + 1) * partitions.SIZE, past.first_id)
+    for low in range(lowest - lowest % PIECE, past.first_id, PIECE):
+        high = min(low + PIECE, past.first_id)
         yield from (Job(table, low, high) for table in partitions.TABLES if table not in PACKED)
     yield from (Job(table, 0, past.first_id) for table in SMALL)
 

@@ -8,7 +8,7 @@ PER_DELIVERY, PER_KEY = 345, 45
 """Octets of a delivered message's row, with what its pages keep free for writing all rows of one anew; and of its key,
 which a row that had to leave its page has several of."""
 
-PAGES = "select pg_relation_size('delivery_p0000'), pg_relation_size('delivery_p0000_pkey')"
+PAGES = "select pg_relation_size('delivery_p000000'), pg_relation_size('delivery_p000000_pkey')"
 SPELT = "select distinct attempts::text from delivery"
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import msgspec
+import pytest
 
 from tidings.store import outbox, partitions
 from tidings.store.database import WRITING
@@ -25,14 +26,21 @@ from generate_series(1, $1::integer) as n
 cross join lateral (select $2::timestamptz + n * interval '30 days' / $1 as at) as moment"""
 
 
-async def test_all_tables_have_a_place_for_every_id_that_is_said_to_have_one(empty_database):
+PARTITIONS = "select inhrelid::regclass::text from pg_inherits where inhparent = $1::text::regclass"
+FORMER = """
+create table {table}_p{number:04d} partition of {table} for values from ({low}) to ({high})"""
+
+
+@pytest.mark.parametrize("former", [0, 3], ids=["new", "begun with smaller ones"])
+async def test_all_tables_have_a_place_for_every_id_that_is_said_to_have_one(empty_database, former):
     connection = await asyncpg.connect(empty_database)
     try:
-        beyond = await partitions.ensure(connection, up_to_id=9_000_000)
+        await remake(connection, former)
+        beyond = await partitions.ensure(connection, up_to_id=partitions.SIZE + 1)
+        assert await partitions.ensure(connection, up_to_id=partitions.SIZE + 1) == beyond
         rows = await connection.fetch(BOUNDS)
     finally:
         await connection.close()
-    assert beyond == 4 * partitions.SIZE
     ranges = {}
     for row in rows:
         low, high = map(int, re.findall(r"'(\d+)'", row["bound"]))
@@ -40,9 +48,23 @@ async def test_all_tables_have_a_place_for_every_id_that_is_said_to_have_one(emp
     assert ranges.keys() == set(partitions.TABLES)
     for table, its in ranges.items():
         its.sort()
+        size = partitions.SMALLER.get(table, partitions.SIZE)
         assert [high for _, high in its[:-1]] == [low for low, _ in its[1:]]
-        assert (its[0][0], its[-1][1]) == (1, beyond)
-        assert its[1][1] - its[1][0] == partitions.SMALLER.get(table, partitions.SIZE)
+        assert (its[0][0], its[-1][1]) == (1, (partitions.SIZE // size + 2) * size)
+        assert its[-1][1] - its[-1][0] == size
+        assert its[-1][1] >= beyond > partitions.SIZE + 1
+
+
+async def remake(connection, former):
+    """The first partitions as a former version made them, if any of them."""
+    if former:
+        for table in partitions.TABLES:
+            for (name,) in await connection.fetch(PARTITIONS, table):
+                await connection.execute(f"drop table {name}")
+            size = partitions.SMALLER.get(table, 4_000_000)
+            for number in range(former):
+                low, high = max(number * size, 1), (number + 1) * size
+                await connection.execute(FORMER.format(table=table, number=number, low=low, high=high))
 
 
 async def test_the_sweep_of_deadlines_reads_few_messages_where_some_are_valid_for_long(empty_database):

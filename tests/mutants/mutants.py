@@ -431,13 +431,13 @@ MUTANTS = (
     Mutant(
         "a batch begins beside another however little waits",
         "flows/batcher.py",
-        (("self._weight * (self._lanes - 1) >= ENOUGH * self._under_way", "True"),),
+        (("waiting * (lanes - 1) >= ENOUGH * beside", "True"),),
         ("unit/test_batcher.py",),
     ),
     Mutant(
         "one of two lanes takes everything",
         "flows/batcher.py",
-        (("max(LEAST_SHARE, -(-there_is // self._lanes))", "there_is"),),
+        (("max(LEAST_SHARE, -(-there_is // lanes))", "there_is"),),
         ("unit/test_batcher.py",),
     ),
     Mutant(

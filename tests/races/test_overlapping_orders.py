@@ -15,7 +15,7 @@ from tidings.store import invariants
 
 PRICE = 200_000
 MANY = 300
-WRITTEN = ("message_p0000", "external_key")
+WRITTEN = ("message_p000000", "external_key")
 SIZE = "select pg_relation_size($1::text::regclass)"
 INSERT_KEY = "insert into external_key values ($1, 'reference', $2, 1)"
 
