@@ -12,11 +12,11 @@ from tidings.store import pages
 HALF_DAYS = 5
 
 
-@pytest.fixture
-async def busy(world):
+@pytest.fixture(params=[0, 9, 1_000], ids=["none added up", "some added up", "most added up"])
+async def busy(world, request):
     """Messages of some days, some of them reported in another order than they were created in; and another's.
 
-    The last ones wait: nothing was heard of them.
+    The last ones wait: nothing was heard of them. Of the others, so many tallies are counted by day and minute.
     """
     chance = random.Random(7)
     other = await world.other_account()
@@ -34,6 +34,8 @@ async def busy(world):
 
     for _ in range(24):
         await send()
+    async with world.database.transaction() as tx:
+        assert await tx.add_up_tallies(request.param) == min(request.param, 48)
     await world.dispatch()
     known = list(world.carrier.known)
     chance.shuffle(known)

@@ -74,6 +74,8 @@ PULLED = {
 }
 BY_OTHERS = ("messages to a number", "tasks of a bulk", "what is being written", "what receipts name")
 GROWING = {
+    "message_count",
+    "message_tally",
     "message",
     "delivery",
     "evidence",

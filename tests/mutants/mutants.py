@@ -1214,6 +1214,18 @@ MUTANTS = (
         (f"{CALLED_BACK}::test_what_is_corrected_before_it_was_told_is_told_once_and_not_after_its_pause",),
     ),
     Mutant(
+        "who adds tallies up leaves them there",
+        "store/tallies.py",
+        (("delete from message_tally where", "update message_tally set messages = messages where"),),
+        (OVERLAPPING,),
+    ),
+    Mutant(
+        "a window of time forgets what is not added up yet",
+        "store/pages.py",
+        (("where account_id = $1 and at >= $4 and at < $7", "where false"),),
+        ("flows/test_pages.py",),
+    ),
+    Mutant(
         "a remembered caller is told what he may not know any more",
         "flows/asking.py",
         (("if as_of == version and", "if"),),

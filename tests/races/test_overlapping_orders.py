@@ -17,6 +17,7 @@ PRICE = 200_000
 MANY = 300
 WRITTEN = ("message_p000000", "external_key")
 SIZE = "select pg_relation_size($1::text::regclass)"
+NOT_ADDED = "select count(*) from message_tally"
 INSERT_KEY = "insert into external_key values ($1, 'reference', $2, 1)"
 
 
@@ -154,3 +155,25 @@ async def spend_down(world, messages):
     away = await left(world) - messages * PRICE
     await world.sql.execute("update account set balance = balance - $1 where id = $2", away, world.account_id)
     await world.sql.execute("update ledger set amount = amount - $1 where kind = 'topup'", away)
+
+
+async def test_what_orders_took_is_counted_once_while_several_add_it_up(ring, rival):
+    async def add_up():
+        async with ring.database.transaction() as tx:
+            return await tx.add_up_tallies(2)
+
+    tasks = [
+        work
+        for number in range(12)
+        for work in (
+            order(ring, (ring.gateway, rival)[number % 2], *(f"{number}-{one}" for one in range(3))),
+            add_up(),
+            add_up(),
+        )
+    ]
+    await asyncio.gather(*tasks)
+    assert await invariants.check(ring.sql) == []
+    for _ in tasks:
+        await add_up()
+    assert await ring.sql.fetchval(NOT_ADDED) == 0
+    assert await invariants.check(ring.sql) == []

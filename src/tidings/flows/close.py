@@ -55,8 +55,9 @@ class Close:
                     break
         async with self._database.transaction() as tx:
             await tx.age_out(before=self._clock.now() - MATCHED_FOR)
-        while await self._forget_reports(limit) == limit:
-            pass
+        for step in (self._forget_reports, self._add_up):
+            while await step(limit) == limit:
+                pass
         return moved
 
     async def recover(self, limit: int = 1_000) -> int:
@@ -147,6 +148,11 @@ class Close:
             await pause(Point.SILENCE_WRITTEN)
         await pause(Point.SILENCE_COMMITTED)
         return len(keys)
+
+    async def _add_up(self, limit: int) -> int:
+        """Lists say how many messages there are by counts of days and minutes."""
+        async with self._database.transaction() as tx:
+            return await tx.add_up_tallies(limit)
 
     async def _forget_reports(self, limit: int) -> int:
         """Nobody can pull them any more."""

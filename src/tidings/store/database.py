@@ -21,6 +21,7 @@ from tidings.store.orphans import OrphanRows
 from tidings.store.outbox import OutboxRows
 from tidings.store.pages import PageRows
 from tidings.store.reports import ReportRows
+from tidings.store.tallies import TallyRows
 
 LOST = (
     asyncpg.PostgresConnectionError,
@@ -91,6 +92,7 @@ class Tx(
     OutboxRows,
     PageRows,
     ReportRows,
+    TallyRows,
 ):
     """One transaction; what the flows may ask of it stands in `flows.transaction`."""
 

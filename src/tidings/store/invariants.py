@@ -213,7 +213,13 @@ left join message m on m.account_id = t.account_id and m.task_id = t.id and m.id
 group by t.account_id, t.id having count(m.id) <> t.total"""
 
 SPANS = """
-select account_id, starts_at, width from message_count c
+select account_id, starts_at, width
+from (select account_id, width, starts_at, sum(messages) as messages, min(first_id) as first_id, max(last_id) as last_id
+      from (select account_id, width, starts_at, messages, first_id, last_id from message_count
+            union all
+            select account_id, width, date_trunc(width, at, 'UTC'), messages, first_id, last_id
+            from message_tally, unnest('{day,minute}'::text[]) as width) as noted
+      group by 1, 2, 3) c
 full join (select account_id, width, date_trunc(width, created_at, 'UTC') as starts_at, count(*) as messages,
                   min(id) as first_id, max(id) as last_id
            from message, unnest('{day,minute}'::text[]) as width group by 1, 2, 3) m

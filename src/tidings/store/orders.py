@@ -202,11 +202,11 @@ counters as (
     insert into task_counter (account_id, task_id, waiting, rejected, undeliverable, price)
     select counted.* from allowed cross join unnest({_COUNTERS}) as counted),"""
 
-# What several statements write at a time is locked in one order: customers' own keys as they sort, then the counts,
-# then the accounts by id. These come last, when all the rest is written, so that two that take orders of one account
-# work beside each other, and wait for one another only as they end. PostgreSQL runs what changes data, and is not asked
-# for what it changed, in the order opposite to the one it stands in. An account that is closed or cannot pay ends the
-# statement, by how it stands when it is locked.
+# What several statements write at a time is locked in one order: customers' own keys as they sort, then the accounts by
+# id. These come last, when all the rest is written, so that two that take orders of one account work beside each other,
+# and wait for one another only as they end. PostgreSQL runs what changes data, and is not asked for what it changed, in
+# the order opposite to the one it stands in. An account that is closed or cannot pay ends the statement, by how it
+# stands when it is locked.
 _ADD = f"""
 with per_account as materialized (
     select * from {_rows(_ACCOUNTS, _Account, "t")}),
@@ -223,13 +223,9 @@ paid as (
         when closed_at is null and (hold = 0 or balance + credit_limit >= hold) then balance - hold
         when give_up('{NOT_AS_REMEMBERED}') then balance end
     from per_account where id = account_id),
-counts as (
-    insert into message_count as c (account_id, width, starts_at, messages, first_id, last_id)
-    select account_id, width, date_trunc(width, {_NOW}), messages, first_id, last_id
-    from per_account cross join (values ('day'), ('minute')) as t (width)
-    on conflict (account_id, width, starts_at) do update
-        set messages = c.messages + excluded.messages, first_id = least(c.first_id, excluded.first_id),
-            last_id = greatest(c.last_id, excluded.last_id)),
+tallies as (
+    insert into message_tally (account_id, at, messages, first_id, last_id)
+    select account_id, {_NOW}, messages, first_id, last_id from allowed cross join per_account),
 holds as (
     insert into ledger (account_id, at, kind, amount, messages)
     select account_id, {_NOW}, 'hold', hold, held from allowed cross join per_account where hold > 0),

@@ -1,8 +1,9 @@
 """Pages of an account's messages: of a window of time, or of one task; sorted by id, number or time of the report.
 
 How many there are is never counted row by row: a task knows, and for a window the numbers of whole days and minutes
-are kept as messages come in. Only the minutes at its ends are looked into. The same numbers say between which ids the
-window lies. A page of many messages is read along an index in the order that is asked for; of few, they are sorted.
+are kept, and the tallies of the last moments, which are not among them yet. Only the minutes at its ends are looked
+into. The same numbers say between which ids the window lies. A page of many messages is read along an index in the
+order that is asked for; of few, they are sorted.
 """
 
 from collections.abc import Sequence
@@ -33,11 +34,21 @@ from (
     select messages, first_id, last_id from message_count
     where account_id = $1 and width = 'minute' and starts_at >= $6 and starts_at < $7
     union all
-    select m.messages, c.first_id, c.last_id from message_count c
+    select messages, first_id, last_id from message_tally where account_id = $1 and at >= $4 and at < $7
+    union all
+    select m.messages, i.first_id, i.last_id
+    from unnest($8::timestamptz[]) as minute (starts_at)
+    cross join lateral (
+        select min(first_id) as first_id, max(last_id) as last_id from (
+            select first_id, last_id from message_count
+            where account_id = $1 and width = 'minute' and starts_at = minute.starts_at
+            union all
+            select first_id, last_id from message_tally
+            where account_id = $1 and at >= minute.starts_at and at < minute.starts_at + interval '1 minute'
+        ) as parts offset 0) i
     cross join lateral (
         select count(*) as messages from message
-        where account_id = $1 and id between c.first_id and c.last_id and created_at between $9 and $10 offset 0) m
-    where c.account_id = $1 and c.width = 'minute' and c.starts_at = any($8::timestamptz[])
+        where account_id = $1 and id between i.first_id and i.last_id and created_at between $9 and $10 offset 0) m
 ) as spans"""
 
 TASK = """
