@@ -15,8 +15,8 @@ from typing import Any
 from tidings.flows.folded import Folded, Sent
 from tidings.flows.records import Held
 
-MOST = 60_000
-"""Open messages, of 0.4 KB each. At 1,000 a second a carrier has a minute for its receipt."""
+MOST = 40_000
+"""Open messages, of 0.4 KB each. At 1,000 a second a carrier has 40 s for its receipt."""
 
 ENDED_PART = 10
 """Of those that have come to an end a tenth as many are remembered: little more is heard of them, and soon."""
