@@ -28,6 +28,7 @@ ABOUT_MESSAGES = ("lookup_by_id", "lookup_by_id_p99", "lookup_by_reference", "lo
 CONSTANT = ("constant_same_size", "lookup_to_constant")
 PAGES = tuple(name for name in ROWS if name.startswith("page_"))
 TIMES_BEFORE = 4
+"""How many times as many lookups are asked beforehand as are measured."""
 GROWTH = {"growth_accept": "accept_single", "growth_lookup": "lookup_by_id", "growth_receive": "receipts_in"}
 ABOUT_TASKS = ("lookup_by_task", "lookup_by_task_p99")
 
@@ -128,7 +129,7 @@ async def _get_about(bench: Trials, group: list[Step]) -> None:
 
 def _note_growth(bench: Trials, few: Results) -> None:
     for row, about in GROWTH.items():
-        before, now = few.cost_s(about), bench.results.cost_s(about)
+        before, now = few.cost(about), bench.results.cost(about)
         if before and now:
             bench.results.note(row, Sample(now / before))
 

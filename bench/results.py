@@ -57,9 +57,12 @@ class Results:
         file.write_text(json.dumps([rows[name] for name in ROWS if name in rows], indent=2) + "\n")
         file.with_suffix(".txt").write_text(conditions + "\n")
 
-    def cost_s(self, row: str) -> float | None:
-        """The product's CPU seconds for each of what a row counts; None if it was not measured."""
-        costs = [one.usage.product_s / one.count for one in self._samples.get(row, ()) if one.usage]
+    def cost(self, row: str) -> float | None:
+        """The product's CPU for each of what a row counts, by the harness's; None if it was not measured.
+
+        The harness does the same work for each, whenever it does, on a machine that changes its speed meanwhile.
+        """
+        costs = [one.usage.product_s / one.usage.harness_s for one in self._samples.get(row, ()) if one.usage]
         return median(costs) if costs else None
 
     def ratio(self, row: str, to: str) -> float | None:
