@@ -162,6 +162,18 @@ async def test_what_is_written_at_once_finds_its_rows_by_key(empty_database, wha
         await connection.close()
 
 
+async def test_a_claim_sorts_its_messages_by_little(empty_database):
+    """Not by all that those agree in that go out alike, which is most of what is said of them."""
+    connection = await asyncpg.connect(empty_database, server_settings=AT_ONCE)
+    try:
+        plan = await explained(connection, outbox.CLAIM)
+    finally:
+        await connection.close()
+    sorted_by = [node["Sort Key"] for node in plan if "Sort Key" in node]
+    assert sorted_by
+    assert all(len(keys) <= 3 for keys in sorted_by)
+
+
 async def test_a_claim_reads_the_messages_of_a_run_from_its_first_id_to_its_last(empty_database):
     connection = await asyncpg.connect(empty_database, server_settings=AT_ONCE)
     try:

@@ -47,7 +47,7 @@ from unnest($1::integer[], $2::bigint[]) as wanted (account_id, message_id)
 cross join lateral (
     select m.account_id, m.id, {", ".join(OPENING.values())} from message m
     where m.account_id = wanted.account_id and m.id = wanted.message_id offset 0) as begun
-order by wanted.account_id, wanted.message_id
+order by wanted.message_id
 on conflict (account_id, message_id) do update set version = excluded.version where delivery.version is null"""
 
 FINGERPRINT = 8

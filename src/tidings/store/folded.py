@@ -318,12 +318,12 @@ def statement(present: tuple[str, ...], *, hears: bool) -> str:
     if "callbacks" in present:
         conditions.append("(select count(pg_notify('tidings_callbacks', ''))) = 1")
     news = _DELIVERIES.at(next_number)
-    # In the order of their keys, so that two that change the same wait for one another in one order.
+    # In the order of their ids, so that two that change the same wait for one another in one order.
     parts.append(f"""news as materialized (
     select {_NAMES_OF_AGREED}, message_id, fingerprints from (select * from {news.source} offset 0) as sheet
     cross join lateral unnest(string_to_array(ids, ',')::bigint[], string_to_array(heard, ',')::bytea[])
                        as each (message_id, fingerprints)
-    order by account_id, message_id)""")
+    order by message_id)""")
     parts.append(f"fits as materialized (select {' and '.join(conditions)} as fits, $1::timestamptz as at)")
     return f"""
 with {", ".join([*shared, *parts])}

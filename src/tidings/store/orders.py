@@ -202,11 +202,11 @@ counters as (
     insert into task_counter (account_id, task_id, waiting, rejected, undeliverable, price)
     select counted.* from allowed cross join unnest({_COUNTERS}) as counted),"""
 
-# What several statements write at a time is locked in one order: customers' own keys as they sort, then the accounts by
-# id. These come last, when all the rest is written, so that two that take orders of one account work beside each other,
-# and wait for one another only as they end. PostgreSQL runs what changes data, and is not asked for what it changed, in
-# the order opposite to the one it stands in. An account that is closed or cannot pay ends the statement, by how it
-# stands when it is locked.
+# What several statements write at a time is locked in one order: customers' own keys as they sort (by the key first, in
+# which nearly all of them differ), then the accounts by id. These come last, when all the rest is written, so that two
+# that take orders of one account work beside each other, and wait for one another only as they end. PostgreSQL runs
+# what changes data, and is not asked for what it changed, in the order opposite to the one it stands in. An account
+# that is closed or cannot pay ends the statement, by how it stands when it is locked.
 _ADD = f"""
 with per_account as materialized (
     select * from {_rows(_ACCOUNTS, _Account, "t")}),
@@ -252,7 +252,7 @@ keys as (
     select account_id, 'reference'::key_kind, reference, id
     from kinds cross join lateral {_lists(_ID, _REFERENCE)} where own_reference
     {{message_keys_too}}
-    order by 1, 2, 3)
+    order by 3, 1, 2)
 {_RUNG} from allowed cross join unnest({_RINGS}) as connector_id"""
 _MESSAGE_KEYS_TOO = f"""
     union all

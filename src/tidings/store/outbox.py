@@ -75,7 +75,8 @@ cross join lateral (
 
 # All of DUE, TAKE_OFF and what is to be known of the messages, for those that simply go out for the first time, whole:
 # the others only counted. A row is never changed where it waits, so what was locked is what is deleted. Of a run, what
-# goes is its beginning, and found by its first and last id; the rest waits on.
+# goes is its beginning, and found by its first and last id; the rest waits on. Messages are put in their order before
+# they are grouped: aggregates that want an order of their own have all rows sorted by everything that groups them.
 CLAIM = f"""
 with waiting as materialized (
     select lane, id, row_number() over () as place, (select plan from account where account.id = around.id) as plan
@@ -130,11 +131,10 @@ select (select count(*) from chosen where not is_plain),
             select lane, account_id from chosen offset $7 - 1 limit 1) as last),
        null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
 union all
-(select null, null, null, array_agg(message_id order by due_at, message_id),
-        array_agg(recipient order by due_at, message_id), array_agg(text order by due_at, message_id), expires_at,
-        sender, ucs2, flash, traffic_class::text, account_id, first_connector_id, route_id, is_scheduled, price,
+(select null, null, null, array_agg(message_id), array_agg(recipient), array_agg(text), expires_at, sender,
+         ucs2, flash, traffic_class::text, account_id, first_connector_id, route_id, is_scheduled, price,
         counted_task, callback_lane, callback_each, plan
- from taken
+ from (select * from taken order by due_at, message_id offset 0) as taken
  group by expires_at, sender, ucs2, flash, traffic_class, account_id, first_connector_id, route_id, is_scheduled, price,
           counted_task, callback_lane, callback_each, plan
  order by min(lane), min(due_at), min(message_id))"""
