@@ -185,3 +185,14 @@ async def test_a_close_ends_what_does_not_finish(connections, monkeypatch):
     async with asyncio.timeout(WITHIN_S):
         await connections.close()
     assert connection.is_closed()
+
+
+PREPARED = """
+select generic_plans + custom_plans from pg_prepared_statements where length(statement) > 50_000"""
+
+
+async def test_a_statement_is_prepared_once_however_long_it_is(connections):
+    async with connections.lend() as connection:
+        for _ in range(2):
+            await connection.fetch(f"select 1 -- {'long ' * 20_000}")
+        assert [uses for (uses,) in await connection.fetch(PREPARED)] == [2]

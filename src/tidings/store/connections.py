@@ -105,6 +105,7 @@ class Connections:
                 self._url,
                 command_timeout=COMMAND_TIMEOUT_S,
                 max_cached_statement_lifetime=0,
+                max_cacheable_statement_size=0,  # however long: what tells of everything at once has 20,000 characters
                 server_settings=self._session,
             )
         except BaseException:
