@@ -232,7 +232,7 @@ async def test_a_database_that_is_away_is_11_and_our_own_fault_is_a_500(world, c
         transport=transport, base_url="http://tidings", headers={"X-API-KEY": world.key}
     ) as http:
         assert (await http.get("/rest/sms/1")).json()["error"] == 20
-        await world.sql.execute("alter table message rename to elsewhere")
+        await world.sql.execute("alter table message rename column recipient to elsewhere")
         for broken in (await http.get("/rest/sms/1"), await http.post("/rest/sms/create", json=phone())):
             assert broken.status_code == 500
             assert broken.content == (
