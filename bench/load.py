@@ -14,7 +14,6 @@ from typing import cast
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length: "
 EXAMPLES = 3
-QUIET_S = 60.0  # without any answer for so long, a run has failed
 
 Next = Callable[[], bytes | None]
 """The next request of a connection; None: it has done its share."""

@@ -371,7 +371,7 @@ def _doubted(one: Incoming, unanswered: dict[str, list[Unanswered]]) -> _Claim |
         for flight, in_doubt, text in unanswered.get(receipt.recipient[-TAIL:], ())
         if same_recipient(receipt.recipient, flight.recipient)
         and receipt.sender.lstrip("+") == flight.sender.lstrip("+")
-        and _may_be_of_then(receipt, flight, at=one.at)
+        and _may_be_of(receipt, flight, at=one.at)
         and (text is None or _repeats(receipt.text, segment(text).parts[flight.part - 1]))
     ]
     parts = {(flight.key, flight.attempt, flight.part) for flight, _ in fitting}
@@ -394,7 +394,7 @@ def _doubted(one: Incoming, unanswered: dict[str, list[Unanswered]]) -> _Claim |
     return _Claim(match, flight)
 
 
-def _may_be_of_then(receipt: Receipt, flight: Flight, *, at: datetime) -> bool:
+def _may_be_of(receipt: Receipt, flight: Flight, *, at: datetime) -> bool:
     """Many carriers' dates have no seconds; one without a date may be of whatever was written before it came."""
     submitted_at = receipt.said.submitted_at
     if submitted_at is None:

@@ -16,7 +16,7 @@ from tidings.domain.status import FINAL
 from tidings.flows.records import Key, OwnKey, OwnReference
 from tidings.store.deliveries import standing_as, standing_of
 from tidings.store.rows import DIALECTS, Rows, columns, literal, seconds
-from tidings.store.stand import BILLED, DELIVERY, STAND, delivery_between, stand
+from tidings.store.stand import BILLED, DELIVERY, STAND, delivery_among, stand
 
 # What is written and waits for its answer is noted with that; until then the intent tells of it.
 STATE = f"""case when coalesce(d.state < 'sending', true) and exists (
@@ -60,12 +60,13 @@ cross join lateral (select * from account where id = m.account_id offset 0) a"""
 # An id belongs to one account only; a pair that was not asked for is left out by whoever asked. Each partition reads
 # the arrays, so each array is made once. It is the least and the last id that tell which partitions this is about:
 # arrays do not, and to open one costs as much as to find a message in it.
-BY_IDS = """
+SPAN = "between $3::bigint and $4::bigint"
+BY_IDS = f"""
 account_id = any((select $1::text::integer[])::integer[]) and id = any((select $2::text::bigint[])::bigint[])
-and id between $3::bigint and $4::bigint"""
+and id {SPAN}"""
 ASKED_BY_ID = f"""
 from (select * from message where {BY_IDS} offset 0) m"""
-ITS_DELIVERY = delivery_between("$3::bigint", "$4::bigint")
+ITS_DELIVERY = delivery_among(SPAN)
 
 ASKED_BY_KEY = """
 from unnest($1::text::integer[], $2::text::key_kind[], $3::text[]) as wanted (account_id, kind, key)
@@ -105,7 +106,7 @@ left join lateral (
     select * from task_counter where account_id = m.account_id and task_id = m.task_id offset 0) c on true
 left join lateral (
     select * from delivery
-    where account_id = m.account_id and message_id = m.id and message_id between $3::bigint and $4::bigint
+    where account_id = m.account_id and message_id = m.id and message_id {SPAN}
       and coalesce(t.total, 1) = 1 offset 0) d on true"""
 
 SEARCH_RECIPIENT = """

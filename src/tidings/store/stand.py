@@ -61,9 +61,9 @@ left join lateral (
 DELIVERY = _DELIVERY.format(among="")
 
 
-def delivery_between(first: str, last: str) -> str:
-    """DELIVERY for messages between two ids that are known beforehand: partitions beyond them are never opened."""
-    return _DELIVERY.format(among=f" and message_id between {first} and {last}")
+def delivery_among(span: str) -> str:
+    """DELIVERY for messages whose ids are known beforehand to be in a span: partitions beyond it are never opened."""
+    return _DELIVERY.format(among=f" and message_id {span}")
 
 
 ALL = f"""(
