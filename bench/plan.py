@@ -47,7 +47,11 @@ STAGES: Sequence[Step] = (
         ("accept_single", "accept_single_p99"),
         feeds=(*CARRIED, *ABOUT_MESSAGES, *CONSTANT, *PAGES),
     ),
-    Step(Bench.accept_bulk, ("accept_bulk", "accept_bulk_request"), feeds=(*ABOUT_TASKS, *PAGES, MEMORY)),
+    Step(
+        Bench.accept_bulk,
+        ("accept_bulk", "accept_bulk_request"),
+        feeds=(*CARRIED, *ABOUT_TASKS, *PAGES, MEMORY),
+    ),
     Step(Bench.carry, CARRIED, feeds=(MEMORY,)),
     Step(Trials.fairness_otp, ("fairness_otp_p99",)),
 )
@@ -104,7 +108,7 @@ async def _become_old(
 ) -> Results:
     """What the steps cost while little is stored; then store what the sizes say."""
     measured, bench.results = bench.results, Results()
-    for step in (step for group in groups for step in group if {*GROWTH.values()} & {*step.rows}):
+    for step in (step for group in groups for step in group if step.serves(GROWTH.values())):
         tell(f"while little is stored: {step.run.__name__}")
         await _get_about(bench, [step])
         await step.run(bench)
