@@ -299,6 +299,12 @@ MUTANTS = (
         (RECEIPTS,),
     ),
     Mutant(
+        "messages of reports are read one by one if the planner likes",
+        "store/database.py",
+        (('PULLING = {**READING, "enable_nestloop": "off"}', "PULLING = READING"),),
+        ("flows/test_plans.py",),
+    ),
+    Mutant(
         "a pull waits for another",
         "store/reports.py",
         (("for update of r skip locked),", "for update of r),"),),

@@ -1,7 +1,9 @@
 """Receipts and what they meet on their way: each other, the answer, the decision; and two pulls."""
 
+import asyncio
+
 import pytest
-from gates import race
+from gates import WITHIN_S, race
 from test_sending_races import sent
 
 from tidings.domain.message import ReportFilter
@@ -17,12 +19,29 @@ async def pull(world, limit):
     return [(row.id, row.number) for row in rows]
 
 
-async def test_two_pulls_share_no_report_and_none_waits_for_the_other(ring):
+HOLD_NEWEST = """
+select from report_due order by done_at desc, message_id desc limit 1 for update"""
+
+
+async def test_a_pull_leaves_what_another_holds_and_does_not_wait_for_it(ring):
     wanted = await sent(ring, "a", "b", "c")
     await ring.deliver_all()
-    first, second, waited = await race(ring, pull(ring, 1), pull(ring, 10), at=Point.REPORTS_CLAIMED)
-    assert sorted(first + second) == [(message_id, 1) for message_id in wanted] and not waited
-    assert len(first) == 1
+    async with asyncio.timeout(WITHIN_S):
+        async with ring.sql.transaction():
+            await ring.sql.execute(HOLD_NEWEST)
+            first = await pull(ring, 10)
+        second = await pull(ring, 10)
+    assert sorted(first + second) == [(message_id, 1) for message_id in wanted]
+    assert len(first) == 2
+
+
+async def test_pulls_at_a_time_share_no_report(ring):
+    wanted = await sent(ring, *map(str, range(60)))
+    await ring.deliver_all()
+    async with asyncio.timeout(WITHIN_S):
+        pulled = await asyncio.gather(*(pull(ring, 10) for _ in range(12)))
+    assert sorted(one for some in pulled for one in some) == [(message_id, 1) for message_id in wanted]
+    assert await check(ring.sql) == []
 
 
 async def test_two_receipts_for_one_message_are_heard_one_after_the_other_under_lock(ring):

@@ -36,7 +36,6 @@ class Point(StrEnum):
     SETTLE_COMMITTED = "settle:committed"
     SILENCE_WRITTEN = "silence:written"
     SILENCE_COMMITTED = "silence:committed"
-    REPORTS_CLAIMED = "reports:claimed"  # rows marked, nothing committed
     REPORTS_COMMITTED = "reports:committed"  # the customer has not seen them
     CALLBACKS_WRITTEN = "callbacks:written"  # what came of some is recorded, nothing committed
     CALLBACKS_LEASED = "callbacks:leased"  # lanes are leased, and nothing of them is read

@@ -46,6 +46,5 @@ class PullReports:
                 currency=currency,
                 id_secret=self._lookups.id_secret,
             )
-            await pause(Point.REPORTS_CLAIMED)
         await pause(Point.REPORTS_COMMITTED)
         return reports

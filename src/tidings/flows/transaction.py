@@ -284,16 +284,16 @@ class Database(Protocol):
         """The same, for orders."""
         ...
 
-    def pulling(self) -> AbstractAsyncContextManager[ReportTx]:
-        """The same, for pulls of reports."""
-        ...
-
     def spell(self, folded: Folded) -> Spelt:
         """What `write` sends for it, which may be done long before."""
         ...
 
     def at_once(self) -> AbstractAsyncContextManager[Tx]:
         """A connection for one statement, which is a transaction of its own. Raises Unavailable."""
+        ...
+
+    def pulling(self) -> AbstractAsyncContextManager[ReportTx]:
+        """The same, for a pull of reports."""
         ...
 
     def calling_back(self) -> AbstractAsyncContextManager[CallbackTx]:

@@ -65,6 +65,8 @@ READING = {
 """Questions leave the planner no choice (`tests/flows/test_plans.py`), so that one plan is right for ever. Planning
 them costs ten times as much as answering them: each names three partitioned tables."""
 
+PULLING = {**READING, "enable_nestloop": "off"}
+"""Of a thousand reports the messages are read together, not one by one for each, whatever is known of their tables."""
 
 AT_ONCE = {**READING, "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_material": "off"}
 """What is written in one statement that needs no second look: new orders, claims, and what was learnt of messages. From
@@ -153,7 +155,7 @@ class PostgresDatabase:
         self._writers = self._connections(self._pool_size, WRITING)
         self._readers = self._connections(READERS, READING)
         self._takers = self._connections(TAKERS, AT_ONCE)
-        self._pullers = self._connections(PULLERS, READING)
+        self._pullers = self._connections(PULLERS, PULLING)
 
     def _connections(self, most: int, session: dict[str, str]) -> Connections:
         return Connections(self.url, most=most, session=session)
@@ -171,10 +173,6 @@ class PostgresDatabase:
         """The same for orders: no statement leaves the planner a choice, so each is planned once."""
         return _transaction(self._takers)
 
-    def pulling(self) -> AbstractAsyncContextManager[Tx]:
-        """The same for reports: the newest are found along an index, whatever is believed of how many wait."""
-        return _transaction(self._pullers)
-
     def calling_back(self) -> AbstractAsyncContextManager[Tx]:
         """A transaction for callbacks, whose statements are planned once as well."""
         return _transaction(self._takers)
@@ -186,6 +184,10 @@ class PostgresDatabase:
     def at_once(self) -> AbstractAsyncContextManager[Tx]:
         """A connection for one statement that is a transaction of its own. Raises Unavailable."""
         return Borrowed(self._takers)
+
+    def pulling(self) -> AbstractAsyncContextManager[Tx]:
+        """The same for a pull of reports: the newest are found along an index, however many are believed to wait."""
+        return Borrowed(self._pullers)
 
     def reading(self) -> AbstractAsyncContextManager[Tx]:
         """A connection for one statement that only reads."""

@@ -1,7 +1,7 @@
 """Owed reports: written once, claimed once."""
 
-from datetime import datetime
-from functools import lru_cache
+from datetime import UTC, datetime
+from operator import attrgetter
 
 import asyncpg
 
@@ -10,32 +10,40 @@ from tidings.domain.message import Report, ReportFilter
 from tidings.domain.order import NO_EXTRAS
 from tidings.flows.records import Named
 from tidings.store.deliveries import standing_as
-from tidings.store.lookups import decode_extras
-from tidings.store.rows import Rows, moment
+from tidings.store.lookups import at_second, decode_extras
+from tidings.store.rows import Rows, seconds
 
 # The newest first. SKIP LOCKED: a row that another pull holds is that pull's. Nothing changes these rows, so that what
-# is locked is still where it was found.
-CLAIM = """
+# is locked is still where it was found. Messages are looked up together, as their ids are mostly neighbours, and what
+# many of them agree in is told once.
+CLAIM = f"""
 with due as materialized (
-    select r.{place} as place, r.message_id, r.number, r.state, r.reason, r.stage, r.confirmation, r.inferred,
+    select r.{{place}} as place, r.message_id, r.number, r.state, r.reason, r.stage, r.confirmation, r.inferred,
            r.network_error, r.sent_at, r.done_at, r.price
-    from {among}
-    where r.account_id = $1 and r.owed_at > $2 {where}
-    order by {order} limit $4
+    from {{among}}
+    where r.account_id = $1 and r.owed_at > $2 {{where}}
+    order by {{order}} limit $4
     for update of r skip locked),
 handed_out as (delete from report_due where ctid = any(array(select place from due))),
+pull as materialized (
+    select min(message_id) as first_id, max(message_id) as last_id, array_agg(message_id) as ids,
+           array_agg(number) as numbers
+    from due having count(*) > 0),
 noted as (
     insert into report_pulled (account_id, last_id, at, message_ids, numbers)
-    select $1, max(message_id), $3, array_agg(message_id), array_agg(number) from due having count(*) > 0)
-select c.message_id, c.number, c.state, c.reason, c.stage, c.confirmation, c.inferred, c.network_error,
-       timestamptz_send(c.sent_at), timestamptz_send(c.done_at), c.price, coalesce(m.task_id, c.message_id - 1),
-       t.bulk_key, m.message_key, m.recipient, m.sender, m.parts, m.extras
+    select $1, last_id, $3, ids, numbers from pull)
+select array_agg(c.message_id), array_agg({seconds("c.sent_at")}), array_agg({seconds("c.done_at")}),
+       array_agg(m.message_key), array_agg(m.recipient), c.number, c.state, c.reason, c.stage, c.confirmation,
+       c.inferred, c.network_error, c.price, m.task_id,
+       (select bulk_key from task where account_id = $1 and id = m.task_id), m.sender, m.parts, m.extras
 from due c
-cross join lateral (
-    select task_id, message_key, recipient, sender, parts, extras
-    from message where account_id = $1 and id = c.message_id offset 0) m
-left join lateral (select bulk_key from task where account_id = $1 and id = m.task_id offset 0) t on true
-order by c.done_at desc, c.message_id desc, c.number desc"""
+join (
+    select id, task_id, message_key, recipient, sender, parts, extras
+    from message
+    where account_id = $1 and id = any((select ids from pull)::bigint[])
+      and id between (select first_id from pull) and (select last_id from pull) offset 0) m on m.id = c.message_id
+group by c.number, c.state, c.reason, c.stage, c.confirmation, c.inferred, c.network_error, c.price, m.task_id,
+         m.sender, m.parts, m.extras"""
 
 ALONG_THE_QUEUE = {"place": "ctid", "order": "r.done_at desc, r.message_id desc, r.number desc"}
 
@@ -71,8 +79,7 @@ delete from report_due where ctid = any(array(
 
 EVERY = ReportFilter()
 
-_made_for_all = lru_cache(maxsize=64)(seal)
-"""The key of a task, which its messages share."""
+NEWNESS = attrgetter("done_at", "id", "number")
 
 
 class ReportRows(Rows):
@@ -110,7 +117,9 @@ class ReportRows(Rows):
                 None if named.ranges is None else [last for _, last in named.ranges],
                 *([] if named.ids is None else [named.ids]),
             )
-        return [_report(row, currency, id_secret) for row in claimed]
+        reports = [one for alike in claimed for one in _reports(alike, currency, id_secret)]
+        reports.sort(key=NEWNESS, reverse=True)
+        return reports
 
     async def forget_reports(self, *, owed_before: datetime, limit: int) -> int:
         """Delete up to `limit` owed reports that nobody can pull any more; how many."""
@@ -118,17 +127,22 @@ class ReportRows(Rows):
         return int(done.rpartition(" ")[2])
 
 
-def _report(row: asyncpg.Record, currency: str, id_secret: bytes) -> Report:
+def _reports(alike: asyncpg.Record, currency: str, id_secret: bytes) -> list[Report]:
+    """Those of one row: what they differ in are its first columns, as lists."""
     (
-        message_id, number, state, reason, stage, confirmation, inferred, network_error, sent_at, done_at, price,
-        task_id, bulk_key, message_key, recipient, sender, parts, extras,
-    ) = row  # fmt: skip
+        ids, sent_at, done_at, message_keys, recipients, number, state, reason, stage, confirmation, inferred,
+        network_error, price, task_id, bulk_key, sender, parts, extras,
+    ) = alike  # fmt: skip
     standing = standing_as(state, reason, stage, confirmation, inferred, network_error)
-    if bulk_key is None:
-        bulk_key = _made_for_all(id_secret, task_id)
-    if message_key is None:
-        message_key = seal(id_secret, message_id)
-    return Report(
-        message_id, number, standing, moment(done_at), moment(sent_at), price, bulk_key, message_key, recipient,
-        sender, parts, currency, None, NO_EXTRAS if extras is None else decode_extras(extras),
-    )  # fmt: skip
+    shared_key = bulk_key or (None if task_id is None else seal(id_secret, task_id))
+    filed = NO_EXTRAS if extras is None else decode_extras(extras)
+    return [
+        Report(
+            message_id, number, standing, at_second(done, UTC), at_second(sent, UTC), price,
+            shared_key or seal(id_secret, message_id - 1), message_key or seal(id_secret, message_id), recipient,
+            sender, parts, currency, None, filed,
+        )
+        for message_id, sent, done, message_key, recipient in zip(
+            ids, sent_at, done_at, message_keys, recipients, strict=True
+        )
+    ]  # fmt: skip
