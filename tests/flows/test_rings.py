@@ -99,6 +99,47 @@ async def test_what_is_owed_while_it_rings_is_rung_for_next_and_a_lost_database_
     assert couriers.rung == [{1}, {2}]
 
 
+class Loop:
+    """A loop whose time is what is said, and which wakes nobody by itself."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.timers = []
+
+    def time(self):
+        return self.now
+
+    def call_at(self, when, callback):
+        self.timers.append((when, callback))
+        return self.timers[-1]
+
+    def pass_to(self, when):
+        self.now = when
+        due, self.timers = self.timers, []
+        for at, callback in due:
+            if at <= when:
+                callback()
+            else:
+                self.timers.append((at, callback))
+
+
+async def test_nobody_is_made_up_for_soon_after_a_transaction_has_rung(monkeypatch):
+    rings = Rings(couriers := Couriers(), apart_s=1.0)
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: loop)
+    loop, rung = Loop(), []
+    for now in (0.0, 0.5, 1.25, 1.375):
+        loop.pass_to(now)
+        rung.append(rung_by_itself(rings, {1}))
+    assert rung == [{1}, set(), {1}, set()]
+    loop.pass_to(1.5)
+    assert [at for at, _ in loop.timers] == [2.75]
+    monkeypatch.undo()
+    assert couriers.rung == []
+    loop.pass_to(2.75)
+    await couriers.wait()
+    assert couriers.rung == [{1}]
+
+
 @contextlib.asynccontextmanager
 async def listening(world):
     rung = asyncio.Event()

@@ -10,6 +10,9 @@ APART_S = 0.02
 """A ring costs everybody who listens, to whatever it may be, a turn: 0.3 ms of CPU in all. In a busy time couriers
 gather for longer than this."""
 
+MADE_UP_FOR_AFTER = 1.5
+"""Times that, after the last ring. Until then a transaction may come that rings anyway."""
+
 
 class Rings:
     """Which connectors' couriers a transaction wakes as it commits. Whom it leaves out is woken soon after."""
@@ -47,20 +50,29 @@ class Rings:
         while self._timer is not None or self._ringing is not None:
             if self._timer is not None:
                 self._timer.cancel()
-                self._make_up()
+                self._timer = None
+                self._begin(set(self._owed))
             if self._ringing is not None:
                 await self._ringing
 
     def _owe(self, connectors: Set[int]) -> None:
         self._owed |= connectors
         if self._owed and self._timer is None and self._ringing is None:
-            self._timer = asyncio.get_running_loop().call_later(self._apart_s, self._make_up)
+            last_at = min(self._rung_at[one] for one in self._owed)
+            at = last_at + MADE_UP_FOR_AFTER * self._apart_s
+            self._timer = asyncio.get_running_loop().call_at(at, self._make_up)
 
     def _make_up(self) -> None:
         self._timer = None
-        if self._owed:
-            owed, self._owed = self._owed, set()
-            self._ringing = asyncio.create_task(self._ring_for(owed))
+        now = asyncio.get_running_loop().time()
+        self._begin({one for one in self._owed if now - self._rung_at[one] >= self._apart_s})
+        self._owe(set())  # for whom others have rung meanwhile
+
+    def _begin(self, late: Set[int]) -> None:
+        if late:
+            self._owed -= late
+            self._rung_at |= dict.fromkeys(late, asyncio.get_running_loop().time())
+            self._ringing = asyncio.create_task(self._ring_for(late))
 
     async def _ring_for(self, connectors: Collection[int]) -> None:
         try:
