@@ -174,6 +174,14 @@ BROKEN = [
         "update message_count set last_id = last_id - 1 where width = 'minute'",
     ),
     (
+        "every message of a minute whose moments are kept is in one of them",
+        "update message_count set by_moment = true where width = 'minute'",
+    ),
+    (
+        "every message of a minute whose moments are kept is in one of them",
+        "insert into message_moment select account_id, created_at, 1, id from message limit 1",
+    ),
+    (
         HOUSED,
         "delete from delivery where FINAL",
     ),

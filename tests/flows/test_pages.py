@@ -2,22 +2,29 @@
 
 import random
 from datetime import timedelta
+from itertools import product
 
 import pytest
 
 from tidings.domain.message import MessageFilter, Sort
 from tidings.domain.order import Dialect, Draft, OnFault, Order
-from tidings.store import pages
+from tidings.store import invariants, pages, tallies
 
 HALF_DAYS = 5
 
 
-@pytest.fixture(params=[0, 9, 1_000], ids=["none added up", "some added up", "most added up"])
-async def busy(world, request):
+@pytest.fixture(
+    params=product([0, 9, 1_000], [1, tallies.BUSY]), ids="{0[0]} added up, {0[1]} are many".format
+)
+async def busy(world, request, monkeypatch):
     """Messages of some days, some of them reported in another order than they were created in; and another's.
 
-    The last ones wait: nothing was heard of them. Of the others, so many tallies are counted by day and minute.
+    The last ones wait: nothing was heard of them. Of the others, so many tallies are counted by day and minute, and
+    those of a minute with so many messages kept.
     """
+    added_up, many = request.param
+    monkeypatch.setattr(tallies, "BUSY", many)
+    monkeypatch.setattr(tallies, "PER_MOMENT", 0)
     chance = random.Random(7)
     other = await world.other_account()
 
@@ -35,7 +42,10 @@ async def busy(world, request):
     for _ in range(24):
         await send()
     async with world.database.transaction() as tx:
-        assert await tx.add_up_tallies(request.param) == min(request.param, 48)
+        done = await tx.add_up_tallies(added_up, before=world.clock.now() + timedelta(seconds=1))
+    assert done == min(added_up, 48)
+    assert bool(await world.sql.fetchval("select count(*) from message_moment")) == (done and many == 1)
+    assert await invariants.check(world.sql) == []
     await world.dispatch()
     known = list(world.carrier.known)
     chance.shuffle(known)

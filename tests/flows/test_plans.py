@@ -77,6 +77,7 @@ BY_OTHERS = ("messages to a number", "tasks of a bulk", "what is being written",
 GROWING = {
     "message_count",
     "message_tally",
+    "message_moment",
     "message",
     "delivery",
     "evidence",

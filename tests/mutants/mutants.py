@@ -1226,6 +1226,24 @@ MUTANTS = (
         (OVERLAPPING,),
     ),
     Mutant(
+        "the moments of a busy minute are forgotten",
+        "store/tallies.py",
+        (("where a.by_moment and", "where false and"),),
+        ("flows/test_pages.py",),
+    ),
+    Mutant(
+        "of a busy minute all counts that ends in a window",
+        "store/pages.py",
+        ((" and at <= $10", ""),),
+        ("flows/test_pages.py",),
+    ),
+    Mutant(
+        "a minute is added up while it lasts",
+        "flows/close.py",
+        ((".replace(second=0, microsecond=0)", ""),),
+        ("flows/test_tallies.py",),
+    ),
+    Mutant(
         "a window of time forgets what is not added up yet",
         "store/pages.py",
         (("where account_id = $1 and at >= $4 and at < $7", "where false"),),

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -11,7 +12,7 @@ from rivals import order
 
 from tidings.domain.errors import Fault
 from tidings.domain.order import Taken
-from tidings.store import invariants
+from tidings.store import invariants, tallies
 
 PRICE = 200_000
 MANY = 300
@@ -157,10 +158,15 @@ async def spend_down(world, messages):
     await world.sql.execute("update ledger set amount = amount - $1 where kind = 'topup'", away)
 
 
-async def test_what_orders_took_is_counted_once_while_several_add_it_up(ring, rival):
+@pytest.mark.parametrize("many", [1, tallies.BUSY])
+async def test_what_orders_took_is_counted_once_while_several_add_it_up(ring, rival, monkeypatch, many):
+    monkeypatch.setattr(tallies, "BUSY", many)
+    monkeypatch.setattr(tallies, "PER_MOMENT", 0)
+    soon = ring.clock.now() + timedelta(seconds=1)
+
     async def add_up():
         async with ring.database.transaction() as tx:
-            return await tx.add_up_tallies(2)
+            return await tx.add_up_tallies(2, before=soon)
 
     tasks = [
         work

@@ -30,6 +30,9 @@ MATCHED_FOR = timedelta(days=30)
 UNHEARD_FOR = timedelta(minutes=30)
 """Longer than any connector waits for an answer: what has none by then is nobody's, even if its courier lives."""
 
+COMMITTED_WITHIN = timedelta(seconds=5)
+"""Nearly every order is, from when its messages count as created; what takes longer is added up all the same."""
+
 _SWEEP = "receipt_deadline"
 
 FORGOTTEN = "forgotten_reports"
@@ -150,9 +153,10 @@ class Close:
         return len(keys)
 
     async def _add_up(self, limit: int) -> int:
-        """Lists say how many messages there are by counts of days and minutes."""
+        """Lists say how many messages there are by counts of days, and of minutes that are over."""
+        before = (self._clock.now() - COMMITTED_WITHIN).replace(second=0, microsecond=0)
         async with self._database.transaction() as tx:
-            return await tx.add_up_tallies(limit)
+            return await tx.add_up_tallies(limit, before=before)
 
     async def _forget_reports(self, limit: int) -> int:
         """Nobody can pull them any more."""

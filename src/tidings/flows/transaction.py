@@ -241,8 +241,8 @@ class CloseTx(DispatchTx, Protocol):
         """When the first validity ends of what may still be answered, or decided about."""
         ...
 
-    async def add_up_tallies(self, limit: int) -> int:
-        """Add what the oldest batches of orders took to the counts of days and minutes; how many batches."""
+    async def add_up_tallies(self, limit: int, *, before: datetime) -> int:
+        """Add what batches of orders took before then to the counts of days and minutes; how many batches."""
         ...
 
     async def age_out(self, *, before: datetime) -> None:

@@ -226,6 +226,22 @@ full join (select account_id, width, date_trunc(width, created_at, 'UTC') as sta
     using (account_id, width, starts_at)
 where c.messages is distinct from m.messages or c.first_id > m.first_id or c.last_id < m.last_id"""
 
+MOMENTS = """
+with minute as materialized (
+    select account_id, starts_at from message_count where width = 'minute' and by_moment)
+select account_id, at, 'moment'
+from (select account_id, at, sum(messages) as messages
+      from (select account_id, at, messages from message_moment
+            union all
+            select t.account_id, t.at, t.messages from message_tally t join minute n
+                on n.account_id = t.account_id and n.starts_at = date_trunc('minute', t.at, 'UTC')) as noted
+      group by 1, 2) c
+full join (select m.account_id, m.created_at as at, count(*) as messages
+           from message m join minute n
+               on n.account_id = m.account_id and n.starts_at = date_trunc('minute', m.created_at, 'UTC')
+           group by 1, 2) m using (account_id, at)
+where c.messages is distinct from m.messages"""
+
 HOMELESS = """
 select m.account_id, m.id, 'no task' from message m
 where m.task_id is not null
@@ -272,6 +288,7 @@ OPEN = f"select account_id, message_id, state from {ALL} as every where state < 
 CHECKS = (
     Check(1, "every task has its messages", TASKS),
     Check(1, "every message is counted in its day and its minute", SPANS),
+    Check(1, "every message of a minute whose moments are kept is in one of them", MOMENTS),
     Check(1, "every message has its task, and its status once something was heard of it", HOMELESS),
     Check(1, "every open part waits where somebody will look at it", STRANDED),
     Check(1, "what was handed over is looked at again when its receipt is overdue", UNHEARD),

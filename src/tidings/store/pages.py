@@ -1,9 +1,9 @@
 """Pages of an account's messages: of a window of time, or of one task; sorted by id, number or time of the report.
 
-How many there are is never counted row by row: a task knows, and for a window the numbers of whole days and minutes
-are kept, and the tallies of the last moments, which are not among them yet. Only the minutes at its ends are looked
-into. The same numbers say between which ids the window lies. A page of many messages is read along an index in the
-order that is asked for; of few, they are sorted.
+How many there are is not counted row by row: a task knows, and for a window the numbers of whole days and minutes are
+kept, and the tallies of the last minute, which are not among them yet. Only the minutes at its ends are looked into, by
+the moments of those that had many messages. The same numbers say between which ids the window lies. A page of many
+messages is read along an index in the order that is asked for; of few, they are sorted.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,10 @@ FEW = 5_000
 
 # $2 and $3 bound the whole days, $4 and $5 the whole minutes before, $6 and $7 those after; $8 are the minutes at the
 # ends, of which only what was created from $9 to $10 counts.
-WINDOW = """
+AT_THE_END = """
+account_id = $1 and at >= greatest(minute.starts_at, $9)
+and at < minute.starts_at + interval '1 minute' and at <= $10"""
+WINDOW = f"""
 select coalesce(sum(messages), 0)::bigint, min(first_id), max(last_id)
 from (
     select messages, first_id, last_id from message_count
@@ -36,19 +39,24 @@ from (
     union all
     select messages, first_id, last_id from message_tally where account_id = $1 and at >= $4 and at < $7
     union all
-    select m.messages, i.first_id, i.last_id
+    select case when i.by_moment then (
+               select sum(messages) from (
+                   select messages from message_moment where {AT_THE_END}
+                   union all
+                   select messages from message_tally where {AT_THE_END}) as moments)
+           else (
+               select count(*) from message
+               where account_id = $1 and id between i.first_id and i.last_id and created_at between $9 and $10) end,
+           i.first_id, i.last_id
     from unnest($8::timestamptz[]) as minute (starts_at)
     cross join lateral (
-        select min(first_id) as first_id, max(last_id) as last_id from (
-            select first_id, last_id from message_count
+        select min(first_id) as first_id, max(last_id) as last_id, bool_and(by_moment) as by_moment from (
+            select first_id, last_id, by_moment from message_count
             where account_id = $1 and width = 'minute' and starts_at = minute.starts_at
             union all
-            select first_id, last_id from message_tally
+            select first_id, last_id, true from message_tally
             where account_id = $1 and at >= minute.starts_at and at < minute.starts_at + interval '1 minute'
         ) as parts offset 0) i
-    cross join lateral (
-        select count(*) as messages from message
-        where account_id = $1 and id between i.first_id and i.last_id and created_at between $9 and $10 offset 0) m
 ) as spans"""
 
 TASK = """
