@@ -54,7 +54,7 @@ class Stage:
         return self._runner.run(coroutine)
 
     async def new_life(self, *, units: int = 1000 * PER_UNIT, plan: str = "accepted") -> Life:
-        """A customer with so much money and this plan, and nothing else."""
+        """A customer with so much money and this plan, and nothing else: no memory of an earlier life either."""
         sql, account = self.world.sql, self.world.account_id
         lived = await sql.fetch(LIVED, LEFT.split())
         await sql.execute("".join(f"delete from {row[0]};" for row in lived))  # noqa: S608 - of our schema
@@ -62,6 +62,8 @@ class Stage:
         self.world.clock.advance(BETWEEN_LIVES_S)
         for courier in self._couriers:
             await courier.start_anew()
+        await self.world.gateway.close()
+        await self.world.reopen()
         return Life(self.world, self._couriers, self._connectors)
 
 
