@@ -87,6 +87,7 @@ async def _measure(directory: Path, sizes: Sizes, wanted: Collection[str]) -> Re
         customers = set_up(stand)
         connection = await asyncpg.connect(stand.database_url)
         books = Books(connection)
+        await books.fill_log()
         if sizes.stored:
             await books.make_room(sizes.stored)
         bench = Trials(stand, books, customers=customers, sizes=sizes)

@@ -40,6 +40,7 @@ SETTINGS: Mapping[str, str] = {
     "fsync": "on",
     "synchronous_commit": "on",
     "max_wal_size": "1GB",
+    "min_wal_size": "1GB",  # a file of the log that is made anew keeps everybody from committing for 20 ms
     "max_connections": "50",
     "jit": "off",
     "timezone": "UTC",
