@@ -40,8 +40,9 @@ SOME_TASKS = "select id from task where account_id = $1 and total > 1 order by r
 TABLE_SIZE = "select sum(greatest(reltuples, 0)) from pg_class where relname like 'message!_p%' escape '!'"
 SAMPLED = 20  # times as many rows are looked at as are wanted
 WAL = "select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
-LOG_FILES = "select pg_size_bytes(current_setting('max_wal_size')) / pg_size_bytes(current_setting('wal_segment_size'))"
-NEXT_LOG_FILE = "select pg_logical_emit_message(false, '', ''), pg_switch_wal()"
+FILL_LOG = """
+select pg_logical_emit_message(false, '', ''), pg_switch_wal() from generate_series(
+    1, pg_size_bytes(current_setting('max_wal_size')) / pg_size_bytes(current_setting('wal_segment_size')))"""
 # A partitioned table has no file of its own: its partitions are all here.
 ON_DISK = """
 select sum(pg_total_relation_size(oid)) from pg_class
@@ -132,8 +133,7 @@ class Books:
 
         Before that each file is new, and nobody commits while it is filled with zeros: 20 ms for every 16 MB.
         """
-        for _ in range(await self._connection.fetchval(LOG_FILES)):
-            await self._connection.execute(NEXT_LOG_FILE)
+        await self._connection.execute(FILL_LOG)
         await self._connection.execute("checkpoint")
 
     async def wal_bytes(self) -> int:

@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from tidings.domain.message import MessageFilter, Sort
 from tidings.store import (
     deliveries,
     evidence,
@@ -166,12 +167,20 @@ async def test_a_question_by_ids_opens_the_partitions_between_the_first_and_the_
 @KNOWN
 async def test_the_reports_of_a_task_are_read_page_by_page(session, analyzed):
     connection = await session(READING, analyzed=analyzed)
-    async with connection.transaction():
-        await connection.execute(pages.READ_PAGE_BY_PAGE)
-        plan = await explained(connection, QUESTIONS[OF_TASK])
-    read = [node for node in plan if node["Node Type"] == "Bitmap Heap Scan" and "Filter" in node]
-    assert {node["Relation Name"] for node in read} == {"report_p000000", "report_p000001"}
-    assert all("message_id" in node["Recheck Cond"] and "hashed" in node["Filter"] for node in read)
+    created = await connection.fetchval("""
+        insert into task (account_id, id, total, source, validity_s, created_at) values (1, 1, 9, 'rest', 60, now())
+        returning created_at""")
+    where = MessageFilter(created, created, task_id=1)
+    await pages.PageRows(connection).page_ids(1, where, sort=Sort("delivered"), limit=50, offset=0)
+    asked = pages.SORTED_REPORTS_OF_TASK.format(way="asc")
+    kept = await connection.fetchval("select name from pg_prepared_statements where statement = $1", asked)
+    told = await connection.fetchval(f"explain (format json) execute {kept} (1, 2, 10, 50, 0)")
+    plan = list(nodes(msgspec.json.decode(told)[0]["Plan"]))
+    [read] = [node for node in plan if node["Node Type"] == "Bitmap Heap Scan" and "Filter" in node]
+    assert read["Relation Name"] == "report_p000000"
+    assert "message_id" in read["Recheck Cond"]
+    assert "hashed" in read["Filter"]
+    assert await connection.fetchval("show enable_indexscan") == "on"
 
 
 @pytest.mark.parametrize("question", IN_ORDER)

@@ -1244,6 +1244,12 @@ MUTANTS = (
         ("flows/test_plans.py",),
     ),
     Mutant(
+        "how the reports of a task are read is said outside of a transaction",
+        "store/pages.py",
+        (("async with self._connection.transaction():", "if True:"),),
+        ("flows/test_plans.py",),
+    ),
+    Mutant(
         "of a busy minute all counts that ends in a window",
         "store/pages.py",
         ((" and at <= $10", ""),),

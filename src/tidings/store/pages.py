@@ -96,10 +96,9 @@ SORTED_REPORTS = f"""
 select m.id from (select account_id, id from message where {IN_WINDOW} offset 0) m {DELIVERY}
 order by d.report_at {{way}} nulls last, m.id {{way}} limit $6 offset $7"""
 
-# All messages of a task were created with it, and all ids between are its. Its reports are read page by page of the
-# table: along the key it would be a page for each report, and twice the time. They are numbered 1, 2 and so on.
+# All messages of a task were created with it, and all ids between are its. Its reports are narrow, and are read page by
+# page of the table: along the key it would be a page for each report, and twice the time. They are numbered 1, 2, ...
 READ_PAGE_BY_PAGE = "set local enable_indexscan = off"
-READ_AS_USUAL = "set local enable_indexscan = on"
 REPORTED_OF_TASK = """
 select id, report_at from (
     select message_id as id, report_at from report
@@ -154,9 +153,9 @@ class PageRows(Rows):
             statement = SORTED_NUMBERS if span.total <= FEW else ALONG_NUMBERS
             ids = await self._ids(statement, way, *window, limit, offset)
         elif where.task_id is not None:
-            await self._connection.execute(READ_PAGE_BY_PAGE)
-            ids = await self._by_report(OF_TASK, way, window[:3], min(limit, span.total - offset), offset)
-            await self._connection.execute(READ_AS_USUAL)
+            async with self._connection.transaction():  # with which the setting ends
+                await self._connection.execute(READ_PAGE_BY_PAGE)
+                ids = await self._by_report(OF_TASK, way, window[:3], min(limit, span.total - offset), offset)
         elif span.total <= FEW:
             ids = await self._ids(SORTED_REPORTS, way, *window, limit, offset)
         else:
